@@ -1,0 +1,1 @@
+"""Hadron on FPGA boards."""

@@ -1,0 +1,1 @@
+"""The Hadron NPU in Amaranth."""

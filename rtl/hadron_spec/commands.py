@@ -1,0 +1,309 @@
+"""The command set: what the words of a program mean.
+
+A program is a sequence of 128-byte commands (32 little-endian words). Word 0 is the header, word 1
+the checksum, the rest depends on the opcode. The fetcher hands each command to the unit that its
+opcode names; the units run side by side, each in order, held to the data flow by tokens:
+
+    a command may *wait* for one token from each of the two other units before it starts,
+    and *send* one token to each of them when it has finished.
+
+Tokens are counted per (sender, receiver) pair. Units: LOAD (memory to on-chip), EXECUTE (array and
+post-processing), STORE (on-chip to memory). END waits until all units are idle.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+__all__ = [
+    "CHECKSUM_SEED",
+    "COMMAND_ALIGN",
+    "COMMAND_BYTES",
+    "COMMAND_WORDS",
+    "FIELDS",
+    "HEADER_BYTES",
+    "LEVELS",
+    "OTHER_UNITS",
+    "PARAMETERS",
+    "CommandError",
+    "Field",
+    "LocalSpace",
+    "Opcode",
+    "Unit",
+    "checksum",
+    "decode",
+    "encode",
+    "iterate",
+    "pack_parameters",
+    "unit_of",
+    "unpack_parameters",
+]
+
+COMMAND_WORDS = 32
+COMMAND_BYTES = 4 * COMMAND_WORDS
+COMMAND_ALIGN = COMMAND_BYTES
+"""COMMAND_BASE and MEMORY_BASE are multiples of this."""
+
+CHECKSUM_SEED = 0x4E52_4448
+TOKEN_MAX = 0xFFFF
+"""The most tokens that may wait in one counter."""
+
+
+class CommandError(ValueError):
+    """A command that cannot be encoded, or a word sequence that is not a command."""
+
+
+class Unit(IntEnum):
+    """The three units that run commands side by side."""
+
+    LOAD = 0
+    EXECUTE = 1
+    STORE = 2
+
+
+OTHER_UNITS = {
+    unit: tuple(other for other in Unit if other != unit) for unit in Unit
+}
+"""For each unit the other two, in the order of the bits of `wait` and `send`."""
+
+
+class Opcode(IntEnum):
+    """Bits 7:0 of word 0."""
+
+    END = 0x01
+    """Finish when all units are idle: the program is done."""
+    LOAD = 0x10
+    """Copy rows of bytes from memory to `space`."""
+    STORE = 0x20
+    """Copy rows of bytes from the scratchpad to memory."""
+    MATRIX = 0x30
+    """Array: convolution, depthwise, fully connected, and (`average`) average pooling."""
+    MAX = 0x31
+    """Element-wise maximum over the inner loops."""
+    ADD = 0x32
+    """Rescaled sum of two operands: the inner loops read A, then B."""
+    SOFTMAX = 0x33
+    """Softmax over count_ox elements of count_kg rows; count_oy is 3 (maximum, sum, output)."""
+
+
+_UNITS = {
+    Opcode.LOAD: Unit.LOAD,
+    Opcode.STORE: Unit.STORE,
+    Opcode.MATRIX: Unit.EXECUTE,
+    Opcode.MAX: Unit.EXECUTE,
+    Opcode.ADD: Unit.EXECUTE,
+    Opcode.SOFTMAX: Unit.EXECUTE,
+}
+
+
+def unit_of(opcode: Opcode) -> Unit | None:
+    """Return the unit that runs `opcode`; END has none."""
+    return _UNITS.get(opcode)
+
+
+class LocalSpace(IntEnum):
+    """Where a LOAD writes."""
+
+    ACTIVATIONS = 0
+    """The scratchpad, byte addressed."""
+    WEIGHTS = 1
+    """The weight memory: byte = step * (lanes * columns) + column * lanes + lane."""
+    TABLE = 2
+    """The look-up table: 256 words of 32 bits, little endian."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """Bits of a command: `word`, lowest bit, width; two's complement where signed."""
+
+    word: int
+    lsb: int
+    width: int
+    signed: bool = False
+    doc: str = ""
+
+    @property
+    def minimum(self) -> int:
+        """Smallest value the field holds."""
+        return -(1 << (self.width - 1)) if self.signed else 0
+
+    @property
+    def maximum(self) -> int:
+        """Largest value the field holds."""
+        return (1 << (self.width - self.signed)) - 1
+
+
+LEVELS = ("kg", "oy", "ox", "ky", "kx", "seg")
+"""The loops of an EXECUTE command, outermost first.
+
+One *step* a pass of the innermost loop: `lanes` bytes read at `address`, one set of weights. The
+three outer loops count results (kg: groups of output channels; oy, ox: output rows and columns),
+the three inner ones the steps that make one result. Before a loop of which the next pass begins is
+entered, `<level>_address`, `<level>_y` and `<level>_x` of the outermost level that advances are
+added to the running address, row and byte-in-row: they are differences that undo the inner loops.
+"""
+
+_HEADER = {
+    "opcode": Field(0, 0, 8, doc="Opcode."),
+    "wait": Field(0, 8, 2, doc="Wait for a token from other unit 0, 1."),
+    "send": Field(0, 10, 2, doc="Send a token to other unit 0, 1 when finished."),
+    "layer": Field(0, 16, 16, doc="Layer of the network, for reports; no effect."),
+    "checksum": Field(1, 0, 32, doc="Checksum of the other 31 words."),
+}
+
+_TRANSFER = {
+    "memory_offset": Field(2, 0, 32, doc="First byte in memory, relative to MEMORY_BASE."),
+    "local_address": Field(3, 0, 32, doc="First byte on chip; equal to memory_offset modulo the "
+                           "bus width."),
+    "row_bytes": Field(4, 0, 32, doc="Bytes of one row, 1 or more."),
+    "rows": Field(5, 0, 16, doc="Rows, 1 or more."),
+    "space": Field(5, 16, 2, doc="LocalSpace (LOAD only; STORE reads the scratchpad)."),
+    "memory_pitch": Field(6, 0, 32, doc="Bytes from row to row in memory, a multiple of the bus "
+                          "width when rows > 1."),
+    "local_pitch": Field(7, 0, 32, doc="Bytes from row to row on chip, likewise."),
+}
+
+
+def _level_fields() -> dict[str, Field]:
+    fields = {}
+    for i, level in enumerate(LEVELS):
+        fields[f"{level}_address"] = Field(8 + i, 0, 24, True, f"Address step of level {level}.")
+    for i, level in enumerate(LEVELS):
+        fields[f"{level}_y"] = Field(14 + i, 0, 16, True, f"Row step of level {level}.")
+        fields[f"{level}_x"] = Field(14 + i, 16, 16, True, f"Byte-in-row step of level {level}.")
+    return fields
+
+
+_EXECUTE = {
+    "source": Field(2, 0, 24, True, "Scratchpad address of the first step."),
+    "average": Field(2, 24, 1, doc="MATRIX: divide by the pool's count instead of requantizing."),
+    "bounded": Field(2, 25, 1, doc="Bytes outside [0, height) x [0, width_bytes) read as `pad`."),
+    "destination": Field(3, 0, 24, doc="Scratchpad address of the first result."),
+    "outputs": Field(3, 24, 8, doc="Bytes of a result that are written, 1 to columns."),
+    "count_kg": Field(4, 0, 16, doc="Passes of loop kg, 1 or more."),
+    "count_oy": Field(4, 16, 16, doc="Passes of loop oy, 1 or more."),
+    "count_ox": Field(5, 0, 16, doc="Passes of loop ox, 1 or more."),
+    "count_ky": Field(5, 16, 16, doc="Passes of loop ky, 1 or more."),
+    "count_kx": Field(6, 0, 16, doc="Passes of loop kx, 1 or more."),
+    "count_seg": Field(6, 16, 16, doc="Passes of loop seg, 1 or more."),
+    "last_outputs": Field(7, 0, 8, doc="Like outputs, in the last pass of loop kg."),
+    "pad": Field(7, 8, 8, True, "Value of bytes out of bounds."),
+    "weight_step": Field(7, 16, 16, doc="First step in the weight memory: parameters of group 0."),
+    **_level_fields(),
+    "start_y": Field(20, 0, 16, True, "Row of the first step."),
+    "start_x": Field(20, 16, 16, True, "Byte in the row of the first step."),
+    "height": Field(21, 0, 16, doc="Rows in bounds, at most 32767."),
+    "width_bytes": Field(21, 16, 16, doc="Bytes of a row in bounds, at most 32767."),
+    "destination_kg": Field(22, 0, 24, True, "Destination step when loop kg advances."),
+    "zero_point": Field(22, 24, 8, True, "Output zero point."),
+    "destination_oy": Field(23, 0, 24, True, "Destination step when loop oy advances."),
+    "minimum": Field(23, 24, 8, True, "Lower bound of the fused activation."),
+    "destination_ox": Field(24, 0, 24, True, "Destination step when loop ox advances."),
+    "maximum": Field(24, 24, 8, True, "Upper bound of the fused activation."),
+    "zero_point_a": Field(25, 0, 8, True, "ADD: zero point of A, the operand of larger scale."),
+    "zero_point_b": Field(25, 8, 8, True, "ADD: zero point of B."),
+    "shift_b": Field(25, 16, 8, True, "ADD: exponent of B's multiplier, -31 to 0."),
+    "multiplier_b": Field(26, 0, 32, True, "ADD: Q0.31 multiplier of B."),
+}
+
+FIELDS: Mapping[Opcode, Mapping[str, Field]] = {
+    Opcode.END: _HEADER,
+    Opcode.LOAD: _HEADER | _TRANSFER,
+    Opcode.STORE: _HEADER | _TRANSFER,
+    Opcode.MATRIX: _HEADER | _EXECUTE,
+    Opcode.MAX: _HEADER | _EXECUTE,
+    Opcode.ADD: _HEADER | _EXECUTE,
+    Opcode.SOFTMAX: _HEADER | _EXECUTE,
+}
+"""The fields of each opcode. Words no field uses are zero."""
+
+HEADER_BYTES = 9
+PARAMETERS = {"bias": (0, 4), "multiplier": (4, 4), "shift": (8, 1)}
+"""Byte offset and size of each parameter in the first bytes of a column of a parameter step.
+
+MATRIX and ADD read one parameter step before the weight steps of each kg: `columns` columns of
+`lanes` bytes, of which the first nine hold these signed little-endian values. In the weight steps
+the columns 2i and 2i+1 are stored packed: byte of column 2i+1 is w1 - (w0 < 0), that of column 2i
+is w0, so that the 18-bit operand of the shared multiplier is {byte1, sign(w0) x 2, byte0}.
+"""
+
+
+def checksum(words: Iterable[int]) -> int:
+    """Fold the words of a command (word 1 left out): rotate left by one, exclusive or."""
+    value = CHECKSUM_SEED
+    for word in words:
+        value = (((value << 1) | (value >> 31)) & 0xFFFF_FFFF) ^ word
+    return value
+
+
+def encode(opcode: Opcode, **values: int) -> bytes:
+    """Encode one command; fields not given are zero, the checksum is filled in.
+
+    Raises
+    ------
+    CommandError
+        When the opcode has no such field or a value is out of the field's range.
+    """
+    fields = FIELDS[opcode]
+    words = [0] * COMMAND_WORDS
+    for name, value in {"opcode": int(opcode), **values}.items():
+        field = fields.get(name)
+        if field is None or name == "checksum":
+            raise CommandError(f"{opcode.name} has no field {name!r}")
+        if not field.minimum <= value <= field.maximum:
+            raise CommandError(f"{opcode.name}: {name}={value}, must be {field.minimum} to "
+                               f"{field.maximum}")
+        words[field.word] |= (int(value) & ((1 << field.width) - 1)) << field.lsb
+    words[1] = checksum(words[:1] + words[2:])
+    return b"".join(word.to_bytes(4, "little") for word in words)
+
+
+def decode(data: bytes) -> dict[str, int]:
+    """Decode one command into its fields.
+
+    Raises
+    ------
+    CommandError
+        When `data` is not one whole command, the checksum is wrong or the opcode unknown.
+    """
+    if len(data) != COMMAND_BYTES:
+        raise CommandError(f"a command has {COMMAND_BYTES} bytes, not {len(data)}")
+    words = [int.from_bytes(data[i : i + 4], "little") for i in range(0, COMMAND_BYTES, 4)]
+    if checksum(words[:1] + words[2:]) != words[1]:
+        raise CommandError("checksum mismatch")
+    try:
+        opcode = Opcode(words[0] & 0xFF)
+    except ValueError:
+        raise CommandError(f"unknown opcode {words[0] & 0xFF:#04x}") from None
+    values = {}
+    for name, field in FIELDS[opcode].items():
+        value = words[field.word] >> field.lsb & ((1 << field.width) - 1)
+        if field.signed and value >> (field.width - 1):
+            value -= 1 << field.width
+        values[name] = value
+    return values
+
+
+def iterate(stream: bytes) -> Iterator[dict[str, int]]:
+    """Decode the commands of a program one after the other, to END or the end of the bytes."""
+    for offset in range(0, len(stream), COMMAND_BYTES):
+        values = decode(stream[offset : offset + COMMAND_BYTES])
+        yield values
+        if values["opcode"] == Opcode.END:
+            return
+
+
+def pack_parameters(bias: int, multiplier: int, shift: int) -> bytes:
+    """Lay out one column's parameters as the parameter step holds them."""
+    return (bias.to_bytes(4, "little", signed=True)
+            + multiplier.to_bytes(4, "little", signed=True)
+            + shift.to_bytes(1, "little", signed=True))
+
+
+def unpack_parameters(data: bytes) -> tuple[int, int, int]:
+    """Return bias, multiplier and shift from a column of a parameter step."""
+    bias, multiplier, shift = (
+        int.from_bytes(data[offset : offset + size], "little", signed=True)
+        for offset, size in PARAMETERS.values()
+    )
+    return bias, multiplier, shift

@@ -1,0 +1,1 @@
+"""Simulate the RTL: back ends, drivers and scoreboards."""

@@ -1,0 +1,1 @@
+"""Hadron: quantized networks on an open NPU."""

@@ -1,0 +1,1 @@
+"""Compile a TFLite network to a Hadron program."""
