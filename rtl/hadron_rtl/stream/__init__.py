@@ -1,0 +1,1 @@
+"""Streams between the blocks: payload layouts, packing and unpacking."""
