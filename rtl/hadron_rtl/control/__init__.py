@@ -1,0 +1,1 @@
+"""The command side: fetch, dispatch, transfers, and the loop nest of EXECUTE."""
