@@ -23,6 +23,11 @@ __all__ = [
     "rescale_addend",
     "rounding_divide_by_pot",
     "saturating_rounding_doubling_high_mul",
+    "softmax_exp",
+    "softmax_output",
+    "softmax_reciprocal",
+    "softmax_sum_term",
+    "softmax_table",
 ]
 
 ACC_BITS = 32
@@ -45,6 +50,9 @@ AVERAGE_FRACTION_BITS = 31
 SOFTMAX_SCALED_DIFF_INTEGER_BITS = 5
 SOFTMAX_ACCUMULATION_INTEGER_BITS = 12
 """Source: tensorflow/lite/kernels/internal/reference/softmax.h."""
+
+SOFTMAX_COUNT_MAX = (1 << 12) - 1
+"""Most elements of a softmax: their sum, at most 2**19 each, must stay below 2**31."""
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
@@ -136,3 +144,109 @@ def average_divide(total: Any, half_count: Any, multiplier: Any) -> Any:
     biased = total + half_count * (1 - 2 * negative)
     mask = (1 << AVERAGE_FRACTION_BITS) - 1
     return (biased * multiplier + negative * mask) >> AVERAGE_FRACTION_BITS
+
+
+def softmax_exp(x: int) -> int:
+    """Return exp(x), Q0.31, of `x` in Q5.26, at most 0.
+
+    Source: gemmlowp fixedpoint.h, exp_on_negative_values and
+    exp_on_interval_between_negative_one_quarter_and_0_excl (Taylor series around -1/8).
+    """
+    mul = saturating_rounding_doubling_high_mul
+    if x == 0:
+        return (1 << 31) - 1
+    fraction_bits = 31 - SOFTMAX_SCALED_DIFF_INTEGER_BITS
+    quarter = 1 << (fraction_bits - 2)
+    remainder = (x & (quarter - 1)) - quarter
+    constant, third = 1895147668, 715827883  # exp(-1/8) and 1/3
+    t = (remainder << SOFTMAX_SCALED_DIFF_INTEGER_BITS) + (1 << 28)
+    t2 = mul(t, t)
+    t3 = mul(t2, t)
+    t4_over_4 = rounding_divide_by_pot(mul(t2, t2), 2)
+    series = rounding_divide_by_pot(mul(t4_over_4 + t3, third) + t2, 1)
+    result = constant + mul(t + series, constant)
+    # exp(-2**n) for n = -2 to 4, of which the quarters taken off select.
+    factors = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
+    for n, factor in enumerate(factors):
+        if (remainder - x) >> (fraction_bits - 2 + n) & 1:
+            result = mul(result, factor)
+    return int(result)
+
+
+def softmax_table(beta_times_scale: float) -> list[int]:
+    """Return the 256 words of SOFTMAX's table: exp((index - 255) * beta * scale) in Q0.31.
+
+    Differences too large for Q5.26 have 0, with which they neither add to the sum nor come out
+    as anything but the zero point.
+
+    Source: tensorflow/lite/kernels/internal/quantization_util.cc, PreprocessSoftmaxScaling and
+    CalculateInputRadius; reference/softmax.h, Softmax.
+
+    Parameters
+    ----------
+    beta_times_scale : float
+        beta times the input's scale, each a float32, multiplied in double precision.
+
+    Raises
+    ------
+    ValueError
+        When `beta_times_scale` is 2**-26 or less; TFLite refuses it, too.
+    """
+    fraction_bits = 31 - SOFTMAX_SCALED_DIFF_INTEGER_BITS
+    real = min(beta_times_scale * (1 << fraction_bits), (1 << 31) - 1.0)
+    if not real > 1.0:
+        raise ValueError(f"softmax: beta times scale is {beta_times_scale}, must be more than "
+                         f"2**-{fraction_bits}")
+    multiplier, shift = quantize_multiplier(real)
+    radius = (((1 << SOFTMAX_SCALED_DIFF_INTEGER_BITS) - 1) << fraction_bits) >> shift
+    return [
+        softmax_exp(saturating_rounding_doubling_high_mul(diff << shift, multiplier))
+        if diff >= -radius else 0
+        for diff in range(-255, 1)
+    ]
+
+
+def softmax_sum_term(exp: Any) -> Any:
+    """Return what one element adds to the sum, Q12.19, from its exp in Q0.31.
+
+    Source: gemmlowp fixedpoint.h, Rescale<12>.
+    """
+    return rounding_divide_by_pot(exp, SOFTMAX_ACCUMULATION_INTEGER_BITS)
+
+
+def softmax_reciprocal(total: Any) -> tuple[Any, Any]:
+    """Return (scale, bits): 1 / total is scale / 2**(31 + bits); `total` is Q12.19, 1 to 2**31 - 1.
+
+    Three Newton-Raphson steps from 48/17 - 32/17 d. `bits` is 0 to 11 when total is 1.0 or more,
+    as it is for every row of a valid table.
+
+    Source: tensorflow/lite/kernels/internal/common.h, GetReciprocal; gemmlowp fixedpoint.h,
+    one_over_one_plus_x_for_x_in_0_1. Nothing in it saturates but the last doubling.
+    """
+    mul = saturating_rounding_doubling_high_mul
+    bits = SOFTMAX_ACCUMULATION_INTEGER_BITS + 0 * total
+    for step in (16, 8, 4, 2, 1):
+        short = step * (total < 1 << (32 - step))
+        total = total << short
+        bits = bits - short
+    half_denominator = total >> 1  # Q0.31 in [0.5, 1): RoundingHalfSum(total - 1.0, 1.0)
+    x = 1515870810 + mul(half_denominator, -1010580540)  # Q2.29
+    for _ in range(3):
+        error = (1 << 29) - mul(half_denominator, x)
+        x = x + mul(x, error) * 4
+    scale = 2 * x
+    limit = (1 << 31) - 1
+    return scale - (scale - limit) * (scale > limit), bits
+
+
+def softmax_output(exp: Any, scale: Any, bits: Any) -> Any:
+    """Return the INT8 output of one element, zero point -128, from its exp and the reciprocal.
+
+    A row whose sum is 512 or more (`bits` above 8) comes out as all -128, the exact result; the
+    reference kernel does not define it (it asserts that no shift exceeds 31).
+
+    Source: tensorflow/lite/kernels/internal/reference/softmax.h, Softmax.
+    """
+    value = rounding_divide_by_pot(
+        saturating_rounding_doubling_high_mul(scale, exp), bits + 31 - 8)
+    return value - 128 - (value - 255) * (value > 255)
