@@ -1,0 +1,71 @@
+"""Nested loop counters that know one cycle ahead which level is in its last pass."""
+
+from amaranth.hdl import Module, Signal, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["LoopCounter"]
+
+
+class LoopCounter(wiring.Component):
+    """Count the passes of nested loops, the outermost first.
+
+    Every level holds the passes left, the present one included, and a flag that says whether one
+    is left; the flag is computed with the count, so that a decision is a few gates on flags and
+    never a comparison.
+
+    Parameters
+    ----------
+    levels : int
+        Loops, 1 or more.
+    width : int
+        Bits of a count.
+
+    Members
+    -------
+    counts : In(ArrayLayout(unsigned(width), levels))
+        Passes of each loop, 1 or more (0 counts as 2**width). Stable from the cycle before
+        `start` to the end of the walk.
+    start : In(1)
+        Begin: from the next cycle on the outputs describe the first step.
+    advance : In(1)
+        The present step has been used; the outputs describe the next one from the next cycle on.
+    last : Out(levels)
+        Bit i: loop i is in its last pass (bit 0 is the outermost).
+    level : Out(levels)
+        One-hot: the outermost loop that advances after this step; 0 after the last step.
+
+    Latency: none. Throughput: one step a cycle.
+    """
+
+    def __init__(self, *, levels: int, width: int = 16):
+        if levels < 1:
+            raise ValueError(f"levels={levels}, must be 1 or more")
+        self.levels = levels
+        self.width = width
+        super().__init__({
+            "counts": In(data.ArrayLayout(unsigned(width), levels)),
+            "start": In(1),
+            "advance": In(1),
+            "last": Out(levels),
+            "level": Out(levels),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        for i in range(self.levels):
+            left = Signal(self.width, name=f"left{i}", reset_less=True)
+            last = Signal(name=f"last{i}", reset_less=True)
+            single = Signal(name=f"single{i}", reset_less=True)
+            m.d.sync += single.eq(self.counts[i] == 1)
+            inner_last = self.last[i + 1 :].all()
+            m.d.comb += [
+                self.last[i].eq(last),
+                self.level[i].eq(inner_last & ~last),
+            ]
+            with m.If(self.start | self.advance & inner_last):
+                with m.If(self.start | last):
+                    m.d.sync += [left.eq(self.counts[i]), last.eq(single)]
+                with m.Else():
+                    m.d.sync += [left.eq(left - 1), last.eq(left == 2)]
+        return m

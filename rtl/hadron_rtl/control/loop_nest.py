@@ -1,0 +1,201 @@
+"""The loops of an EXECUTE command: one scratchpad address and one weight step a cycle."""
+
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+from hadron_spec.commands import LEVELS, Opcode
+from hadron_spec.config import NpuConfig
+
+from hadron_rtl.control.layouts import ExecuteCommand
+from hadron_rtl.control.loop_counter import LoopCounter
+
+__all__ = ["LoopNest", "Step"]
+
+_INNER = 3
+"""The loops from here on make one result."""
+
+
+class Step(data.StructLayout):
+    """What the loop nest asks for in one cycle.
+
+    Parameters
+    ----------
+    config : NpuConfig
+        The instance's sizes.
+
+    Members
+    -------
+    valid : unsigned(1)
+        There is a step in this cycle.
+    parameters : unsigned(1)
+        It reads parameters, not weights; address, y and x mean nothing.
+    first, last : unsigned(1)
+        It begins, ends a result.
+    address : unsigned
+        Scratchpad byte of lane 0, modulo ``config.act_bytes``.
+    y, x : signed(16)
+        Row, and byte in the row of lane 0, for the bounds check.
+    weight_step : unsigned(16)
+        Step of the weight memory.
+    """
+
+    def __init__(self, config: NpuConfig):
+        super().__init__({
+            "valid": unsigned(1),
+            "parameters": unsigned(1),
+            "first": unsigned(1),
+            "last": unsigned(1),
+            "address": unsigned((config.act_bytes - 1).bit_length()),
+            "y": signed(16),
+            "x": signed(16),
+            "weight_step": unsigned(16),
+        })
+
+
+class LoopNest(wiring.Component):
+    """Walk the six loops of a command.
+
+    Only the loop counters decide, from flags; which level advances is registered, then the
+    differences it selects, then the running address, row, byte and weight step, none of which
+    feeds back into a decision. Bubbles therefore cost nothing and a step may be issued each cycle.
+
+    Parameters
+    ----------
+    config : NpuConfig
+        The instance's sizes.
+    result_depth : int
+        Results that fit in the FIFO behind the array, 2 or more: the credits.
+
+    Members
+    -------
+    command : In(ExecuteCommand)
+        Stable from the cycle before `start` until the command is done.
+    start : In(1)
+        Begin the command. Only while not `busy`, with all credits returned.
+    credit : In(1)
+        A result has left the FIFO.
+    step : Out(Step(config))
+        No back-pressure.
+    busy : Out(1)
+        Steps are still to be issued.
+    stall : Out(1)
+        A step that ends a result waits for room for it.
+
+    Latency: `LATENCY` cycles from the decision to the step; the first step is out
+    ``LATENCY + 1`` cycles after `start`. Throughput: one step a cycle, no bubble between results
+    or groups; the parameter step takes a cycle.
+    """
+
+    LATENCY = 2
+
+    def __init__(self, config: NpuConfig, *, result_depth: int):
+        if result_depth < 2:
+            raise ValueError(f"result_depth={result_depth}, must be 2 or more")
+        self.config = config
+        self.result_depth = result_depth
+        super().__init__({
+            "command": In(ExecuteCommand),
+            "start": In(1),
+            "credit": In(1),
+            "step": Out(Step(config)),
+            "busy": Out(1),
+            "stall": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        command = self.command
+        has_parameters = Signal(reset_less=True)
+        m.d.sync += has_parameters.eq(
+            (command.opcode == Opcode.MATRIX) | (command.opcode == Opcode.ADD))
+
+        # Decide: what is issued in this cycle.
+        m.submodules.counter = counter = LoopCounter(levels=len(LEVELS))
+        m.d.comb += [
+            counter.counts[i].eq(command[f"count_{level}"]) for i, level in enumerate(LEVELS)
+        ]
+        running = Signal()
+        parameters = Signal()
+        first = Signal()
+        have_credit = Signal()
+        last = counter.last[_INNER:].all()
+        parameter_step = running & parameters
+        weight_step = Signal()
+        m.d.comb += [
+            weight_step.eq(running & ~parameters & (~last | have_credit)),
+            counter.start.eq(self.start),
+            counter.advance.eq(weight_step),
+            self.busy.eq(running),
+            self.stall.eq(running & ~parameters & last & ~have_credit),
+        ]
+        with m.If(self.start):
+            m.d.sync += [running.eq(1), parameters.eq(has_parameters), first.eq(1)]
+        with m.Elif(weight_step):
+            m.d.sync += [
+                running.eq(~counter.last.all()),
+                parameters.eq(has_parameters & counter.level[0]),
+                first.eq(last),
+            ]
+        with m.Else():
+            m.d.sync += parameters.eq(0)
+
+        take = weight_step & last
+        credits_ = Signal(range(self.result_depth + 1))
+        with m.If(self.start):
+            m.d.sync += [credits_.eq(self.result_depth), have_credit.eq(1)]
+        with m.Else():
+            m.d.sync += [
+                credits_.eq((credits_ + self.credit) - take),
+                have_credit.eq((credits_ > 1) | self.credit | ((credits_ == 1) & ~take)),
+            ]
+
+        # Register the level that advances, then the differences it selects.
+        valid = Signal()
+        kind = Signal(data.StructLayout({"parameters": 1, "first": 1, "last": 1, "rewind": 1}),
+                      reset_less=True)
+        level = Signal(len(LEVELS), reset_less=True)
+        m.d.sync += [
+            valid.eq(parameter_step | weight_step),
+            kind.parameters.eq(parameter_step),
+            kind.first.eq(first & ~parameters),
+            kind.last.eq(last & ~parameters),
+            kind.rewind.eq(last & ~counter.level[0]),
+            level.eq(Mux(parameter_step, 0, counter.level)),
+        ]
+        step = self.step
+        kind_2 = Signal.like(kind, reset_less=True)
+        m.d.sync += [step.valid.eq(valid), kind_2.eq(kind)]
+        m.d.comb += [
+            step.parameters.eq(kind_2.parameters),
+            step.first.eq(kind_2.first),
+            step.last.eq(kind_2.last),
+        ]
+
+        # Accumulate: what is on the output now, and what it becomes after a valid step.
+        for name in ("address", "y", "x"):
+            total = Signal(step[name].shape(), name=name, reset_less=True)
+            width = len(total)
+            difference = Signal(width, name=f"{name}_difference", reset_less=True)
+            selected = 0
+            for i, outer in enumerate(LEVELS):
+                selected |= command[f"{outer}_{name}"].as_unsigned()[:width] & level[i].replicate(
+                    width)
+            m.d.sync += difference.eq(selected)
+            begin = command["source" if name == "address" else f"start_{name}"]
+            with m.If(self.start):
+                m.d.sync += total.eq(begin)
+            with m.Elif(step.valid):
+                m.d.sync += total.eq(total + difference)
+            m.d.comb += step[name].eq(total)
+
+        current = Signal(16, reset_less=True)
+        base = Signal(16, reset_less=True)
+        following = Signal(16)
+        m.d.comb += [step.weight_step.eq(current), following.eq(current + 1)]
+        with m.If(self.start):
+            m.d.sync += [current.eq(command.weight_step), base.eq(command.weight_step)]
+        with m.Elif(step.valid):
+            m.d.sync += current.eq(Mux(kind_2.rewind & ~kind_2.parameters, base, following))
+            with m.If(kind_2.parameters):
+                m.d.sync += base.eq(following)
+        return m

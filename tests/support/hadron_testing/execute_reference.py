@@ -1,0 +1,173 @@
+"""A direct reading of docs/architecture.md: what an EXECUTE command does, one step at a time.
+
+Slow and plain on purpose: Python integers, no vectors, nothing shared with the golden model.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hadron_spec.commands import LEVELS, Opcode, unpack_parameters
+from hadron_spec.config import NpuConfig
+from hadron_spec.numerics import (
+    average_divide,
+    multiply_by_quantized_multiplier,
+    rescale_addend,
+)
+
+__all__ = ["ReferenceStep", "run_command", "walk"]
+
+
+@dataclass(frozen=True)
+class ReferenceStep:
+    """One step as the loop nest issues it."""
+
+    parameters: bool
+    first: bool
+    last: bool
+    address: int
+    y: int
+    x: int
+    weight_step: int
+
+
+def walk(fields: dict[str, int]) -> Iterator[ReferenceStep]:
+    """Yield the steps of a command in order."""
+    has_parameters = fields["opcode"] in (Opcode.MATRIX, Opcode.ADD)
+    counts = [fields[f"count_{level}"] for level in LEVELS]
+    passes = [0] * len(LEVELS)
+    address, y, x = fields["source"], fields["start_y"], fields["start_x"]
+    step = base = fields["weight_step"]
+    new_group = True
+    while True:
+        if new_group and has_parameters:
+            yield ReferenceStep(True, False, False, address, y, x, step)
+            step += 1
+        if new_group:
+            base = step
+        first = not any(passes[3:])
+        last = all(passes[i] == counts[i] - 1 for i in range(3, len(LEVELS)))
+        yield ReferenceStep(False, first, last, address, y, x, step)
+        step += 1
+        level = len(LEVELS) - 1
+        while level >= 0 and passes[level] == counts[level] - 1:
+            passes[level] = 0
+            level -= 1
+        if level < 0:
+            return
+        passes[level] += 1
+        address += fields[f"{LEVELS[level]}_address"]
+        y += fields[f"{LEVELS[level]}_y"]
+        x += fields[f"{LEVELS[level]}_x"]
+        new_group = level == 0
+        if level in (1, 2):
+            step = base
+
+
+def _signed(byte: int) -> int:
+    return byte - 256 if byte > 127 else byte
+
+
+def read_lanes(config: NpuConfig, fields: dict[str, int], scratchpad: bytes | bytearray,
+               step: ReferenceStep) -> list[int]:
+    """Read the lanes of a step, padding included."""
+    lanes = []
+    for lane in range(config.lanes):
+        inside = (0 <= step.y < fields["height"]
+                  and 0 <= step.x + lane < fields["width_bytes"])
+        if fields["bounded"] and not inside:
+            lanes.append(fields["pad"])
+        else:
+            lanes.append(_signed(scratchpad[(step.address + lane) % config.act_bytes]))
+    return lanes
+
+
+def _weights(config: NpuConfig, memory: bytes, step: int) -> list[list[int]]:
+    """Return the weights of a step, [column][lane], unpacked."""
+    size = config.step_bytes
+    data = memory[step % config.weight_steps * size:][:size]
+    stored = [[_signed(b) for b in data[c * config.lanes:][:config.lanes]]
+              for c in range(config.columns)]
+    for column in range(1, config.columns, 2):
+        even = stored[column - 1]
+        stored[column] = [b + (w0 < 0) for b, w0 in zip(stored[column], even, strict=True)]
+    return stored
+
+
+def _parameters(config: NpuConfig, memory: bytes, step: int) -> list[tuple[int, int, int]]:
+    size = config.step_bytes
+    data = memory[step % config.weight_steps * size:][:size]
+    return [unpack_parameters(data[c * config.lanes:]) for c in range(config.columns)]
+
+
+def _result(config: NpuConfig, fields: dict[str, int], steps: list[tuple[list[int], int]],
+            parameters: list[tuple[int, int, int]], weights: bytes) -> list[int]:
+    low, high, zero_point = fields["minimum"], fields["maximum"], fields["zero_point"]
+    opcode = fields["opcode"]
+    columns = range(config.columns)
+    if opcode == Opcode.MAX:
+        values = [max(lanes[c] for lanes, _ in steps) for c in columns]
+    elif opcode == Opcode.ADD:
+        values = []
+        for c in columns:
+            a = (steps[0][0][c] - fields["zero_point_a"]) << 19
+            b = rescale_addend(steps[1][0][c] - fields["zero_point_b"], fields["multiplier_b"],
+                               fields["shift_b"])
+            _, multiplier, shift = parameters[c]
+            values.append(multiply_by_quantized_multiplier(a + b, multiplier, shift) + zero_point)
+    else:
+        sums = [0] * config.columns
+        for lanes, step in steps:
+            for c, row in enumerate(_weights(config, weights, step)):
+                sums[c] += sum(x * w for x, w in zip(lanes, row, strict=True))
+        values = []
+        for total, (bias, multiplier, shift) in zip(sums, parameters, strict=True):
+            if fields["average"]:
+                values.append(average_divide(total, bias, multiplier))
+            else:
+                scaled = multiply_by_quantized_multiplier(total + bias, multiplier, shift)
+                values.append(scaled + zero_point)
+    return [min(max(value, low), high) for value in values]
+
+
+def run_command(config: NpuConfig, fields: dict[str, int], scratchpad: bytearray,
+                weights: bytes) -> list[tuple[int, bytes]]:
+    """Return what MATRIX, MAX or ADD writes, as (address, bytes) in order.
+
+    The scratchpad is read as it is before the command.
+    """
+    results = []
+    steps: list[tuple[list[int], int]] = []
+    parameters: list[tuple[int, int, int]] = []
+    for step in walk(fields):
+        if step.parameters:
+            parameters = _parameters(config, weights, step.weight_step)
+            continue
+        if step.first:
+            steps = []
+        steps.append((read_lanes(config, fields, scratchpad, step), step.weight_step))
+        if step.last:
+            results.append(_result(config, fields, steps, parameters, weights))
+    return [
+        (address, bytes(value & 0xFF for value in result[:count]))
+        for result, (address, count) in zip(results, destinations(fields), strict=True)
+    ]
+
+
+def destinations(fields: dict[str, int]) -> Iterator[tuple[int, int]]:
+    """Yield address and byte count of each result of a command; SOFTMAX: of each element."""
+    softmax = fields["opcode"] == Opcode.SOFTMAX
+    address = fields["destination"]
+    kgs, oys, oxs = (fields[f"count_{level}"] for level in LEVELS[:3])
+    if softmax:
+        oys = 1
+    for kg in range(kgs):
+        count = fields["last_outputs"] if kg == kgs - 1 else fields["outputs"]
+        for oy in range(oys):
+            for ox in range(oxs):
+                yield address, 1 if softmax else count
+                if ox < oxs - 1:
+                    address += fields["destination_ox"]
+                elif oy < oys - 1:
+                    address += fields["destination_oy"]
+                else:
+                    address += fields["destination_kg"]
