@@ -1,6 +1,6 @@
 """A block RAM with one write and one read port and registered output."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -9,15 +9,11 @@ from .target import targets_ecp5
 
 __all__ = ["BlockRam"]
 
-_SHAPES = (
-    # (words, bytes a block, bits of a word, byte enables of a block)
-    (512, 4, 36, 4),
-    (1024, 2, 18, 2),
-    (2048, 1, 9, 1),
-)
-"""Blocks that hold whole bytes. Deeper memories spread each byte over several, see `_NARROW`."""
+_BYTES_BY_DEPTH = {512: 4, 1024: 2, 2048: 1}
+"""Bytes of a word that one block holds, each in nine of its bits, by the depth of the memory."""
 
-_NARROW = {4096: 4, 8192: 2, 16384: 1}
+_BITS_BY_DEPTH = {4096: 4, 8192: 2, 16384: 1}
+"""Deeper memories spread each byte over several blocks: bits of a word that one block holds."""
 
 
 class BlockRam(wiring.Component):
@@ -49,7 +45,7 @@ class BlockRam(wiring.Component):
         Word at the `read_address` of ``LATENCY`` cycles ago.
 
     Latency: ``LATENCY`` cycles (array, output register). Throughput: one read, one write a cycle.
-    Cost (LFE5U): one DP16KD for each 32 bits and started 512 words; an OR gate for each.
+    Cost (LFE5U): one DP16KD for each 32 bits and started 512 words, no LUTs.
 
     Raises
     ------
@@ -98,41 +94,41 @@ class BlockRam(wiring.Component):
 
     def _block_rams(self):
         m = Module()
-        for words, block_bytes, bits, enables in _SHAPES:
-            if self.depth <= words:
-                break
+        depth = max(self.depth, min(_BYTES_BY_DEPTH))
+        if depth in _BYTES_BY_DEPTH:
+            self._whole_bytes(m, _BYTES_BY_DEPTH[depth])
+        elif depth in _BITS_BY_DEPTH:
+            self._spread_bytes(m, _BITS_BY_DEPTH[depth])
         else:
-            if self.depth not in _NARROW:
-                raise ValueError(
-                    f"depth={self.depth}, must be at most {max(_NARROW)} on ECP5")
-            self._spread_bytes(m, _NARROW[self.depth])
-            return m
+            raise ValueError(f"depth={self.depth}, must be at most {max(_BITS_BY_DEPTH)} on ECP5")
+        return m
+
+    def _whole_bytes(self, m, block_bytes):
         for first in range(0, self.width // 8, block_bytes):
             strobe = self.write_strobe[first:first + block_bytes]
-            data = self.write_data.word_select(first // block_bytes, 8 * block_bytes)
-            # Every byte lies in nine bits of the block, as its byte enables want it.
             word = Signal(9 * block_bytes, name=f"word{first}")
             output = Signal(9 * block_bytes, name=f"output{first}")
             for i in range(block_bytes):
+                part = slice(8 * (first + i), 8 * (first + i + 1))
                 m.d.comb += [
-                    word[9 * i:9 * i + 8].eq(data.word_select(i, 8)),
-                    self.read_data[8 * (first + i):8 * (first + i) + 8].eq(
-                        output[9 * i:9 * i + 8]),
+                    word[9 * i:9 * i + 8].eq(self.write_data[part]),
+                    self.read_data[part].eq(output[9 * i:9 * i + 8]),
                 ]
+            # Blocks of several bytes have byte enables, so that their write enable may stay on.
             instance, connection = pseudo_dp16kd(
-                width=bits, write_address=self.write_address, write=strobe.any(),
-                byte_enables=strobe if enables > 1 else 0, write_data=word,
+                width=9 * block_bytes,
+                write=strobe if block_bytes == 1 else Const(1), byte_enables=strobe,
+                write_address=self.write_address, write_data=word,
                 read_address=self.read_address, read_data=output)
             m.submodules[f"block{first}"] = instance
             m.d.comb += connection
-        return m
 
-    def _spread_bytes(self, m, bits):
-        for first in range(0, self.width, bits):
-            part = slice(first, first + bits)
+    def _spread_bytes(self, m, block_bits):
+        for first in range(0, self.width, block_bits):
+            part = slice(first, first + block_bits)
             instance, connection = pseudo_dp16kd(
-                width=bits, write_address=self.write_address, write=self.write_strobe[first // 8],
-                byte_enables=0, write_data=self.write_data[part],
+                width=block_bits, write=self.write_strobe[first // 8], byte_enables=Const(0),
+                write_address=self.write_address, write_data=self.write_data[part],
                 read_address=self.read_address, read_data=self.read_data[part])
             m.submodules[f"block{first}"] = instance
             m.d.comb += connection
