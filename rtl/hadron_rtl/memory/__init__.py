@@ -1,0 +1,1 @@
+"""The activation scratchpad: byte-addressed banks, the padded read port, the write port."""
