@@ -8,7 +8,7 @@ import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-__all__ = ["CONFIGS", "ConfigError", "NpuConfig", "load_config"]
+__all__ = ["CONFIGS", "ConfigError", "NpuConfig", "load_config", "to_toml"]
 
 
 class ConfigError(ValueError):
@@ -141,7 +141,7 @@ def load_config(name: str) -> NpuConfig:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{name}: not TOML: {error}") from None
     values.setdefault("name", path.stem)
-    known_fields = {field.name for field in fields(NpuConfig)}
+    known_fields = [field.name for field in fields(NpuConfig)]
     for key in values:
         if key not in known_fields:
             raise ConfigError(f"{name}: unknown field {key!r}; known: {', '.join(known_fields)}")

@@ -3,6 +3,7 @@
 import flatbuffers
 import numpy as np
 import pytest
+
 from hadron_spec import numerics
 
 runtime = pytest.importorskip("tflite_micro.python.tflite_micro.runtime")
