@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from amaranth.hdl import Cat, Shape, Value, ValueLike
 from amaranth.lib import data
+
 from hadron_spec.commands import COMMAND_WORDS, FIELDS, Field, Opcode
 
 __all__ = ["ExecuteCommand", "TransferCommand", "view_fields"]

@@ -3,11 +3,11 @@
 from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from hadron_spec.commands import LEVELS, Opcode
-from hadron_spec.config import NpuConfig
 
 from hadron_rtl.control.layouts import ExecuteCommand
 from hadron_rtl.control.loop_counter import LoopCounter
+from hadron_spec.commands import LEVELS, Opcode
+from hadron_spec.config import NpuConfig
 
 __all__ = ["LoopNest", "Step"]
 

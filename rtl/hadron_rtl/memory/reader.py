@@ -3,10 +3,10 @@
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from hadron_spec.config import NpuConfig
 
 from hadron_rtl.memory.rotator import Rotator
 from hadron_rtl.vendor.byte_ram import ByteRam
+from hadron_spec.config import NpuConfig
 
 __all__ = ["ScratchpadReader", "bank_addresses"]
 

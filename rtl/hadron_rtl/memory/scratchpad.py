@@ -3,12 +3,12 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
-from hadron_spec.config import NpuConfig
 
 from hadron_rtl.memory.reader import bank_addresses
 from hadron_rtl.memory.rotator import Rotator
 from hadron_rtl.stream.local import LocalWrite
 from hadron_rtl.vendor.byte_ram import ByteRam
+from hadron_spec.config import NpuConfig
 
 __all__ = ["ReadBeat", "ResultWrite", "Scratchpad"]
 

@@ -2,6 +2,7 @@
 
 import pytest
 from amaranth.sim import Simulator
+
 from hadron_rtl.control.loop_nest import LoopNest
 from hadron_spec.commands import FIELDS, LEVELS, Opcode
 from hadron_spec.config import NpuConfig

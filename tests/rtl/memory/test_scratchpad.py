@@ -4,6 +4,7 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
+
 from hadron_rtl.memory.reader import ScratchpadReader
 from hadron_rtl.memory.rotator import Rotator
 from hadron_rtl.memory.scratchpad import Scratchpad

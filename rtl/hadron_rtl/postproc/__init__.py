@@ -1,0 +1,1 @@
+"""After the array: element-wise operators, requantization, softmax, and the write-back."""

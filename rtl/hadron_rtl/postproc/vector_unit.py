@@ -1,0 +1,102 @@
+"""The operators that need no multiplication on the way in: maximum, pairs for ADD, softmax copy."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hadron_rtl.stream.result_fifo import ResultFifo
+from hadron_spec.commands import Opcode
+from hadron_spec.config import NpuConfig
+
+__all__ = ["VectorStep", "VectorUnit"]
+
+
+class VectorStep(data.StructLayout):
+    """One step of the vector unit.
+
+    Parameters
+    ----------
+    config : NpuConfig
+        The instance's sizes.
+
+    Members
+    -------
+    valid : unsigned(1)
+        There is a step in this cycle.
+    first, last : unsigned(1)
+        It begins, ends a result.
+    x : ArrayLayout(signed(8), columns)
+        The first lanes of the step.
+    """
+
+    def __init__(self, config: NpuConfig):
+        super().__init__({
+            "valid": unsigned(1),
+            "first": unsigned(1),
+            "last": unsigned(1),
+            "x": data.ArrayLayout(signed(8), config.columns),
+        })
+
+
+class VectorUnit(wiring.Component):
+    """Make a result of the first `columns` lanes of its steps, with no array.
+
+    ========  ============================================================
+    opcode    each value of a result
+    ========  ============================================================
+    MAX       the maximum over the steps
+    ADD       bits 7:0 the byte of the first step, 15:8 that of the last
+    SOFTMAX   the byte of the last step (the only one)
+    ========  ============================================================
+
+    Parameters
+    ----------
+    config : NpuConfig
+        The instance's sizes.
+    result_depth : int
+        Results that fit; whoever issues the last step of a result holds a credit for it.
+
+    Members
+    -------
+    opcode : In(8)
+        Stable while steps are in flight.
+    step : In(VectorStep(config))
+        No back-pressure.
+    results : Out(stream.Signature(ArrayLayout(signed(16), columns)))
+        Results in order.
+
+    Latency: ``LATENCY`` cycles from the last step to the result. Throughput: one step a cycle.
+    """
+
+    LATENCY = 1 + ResultFifo.LATENCY
+
+    def __init__(self, config: NpuConfig, *, result_depth: int):
+        self.config = config
+        self.result_depth = result_depth
+        super().__init__({
+            "opcode": In(8),
+            "step": In(VectorStep(config)),
+            "results": Out(stream.Signature(data.ArrayLayout(signed(16), config.columns))),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        step = self.step
+        m.submodules.fifo = fifo = ResultFifo(
+            shape=self.results.payload.shape(), depth=self.result_depth)
+        wiring.connect(m, wiring.flipped(self.results), fifo.o)
+
+        adds = Signal(reset_less=True)
+        m.d.sync += [
+            adds.eq(self.opcode == Opcode.ADD),
+            fifo.i.valid.eq(step.valid & step.last),
+        ]
+        for column, x in enumerate(step.x):
+            kept = Signal(signed(8), name=f"kept{column}", reset_less=True)
+            newest = Signal(signed(8), name=f"newest{column}", reset_less=True)
+            with m.If(step.valid & (step.first | (x > kept) & ~adds)):
+                m.d.sync += kept.eq(x)
+            m.d.sync += newest.eq(x)
+            upper = Mux(adds, newest, kept[7].replicate(8))
+            m.d.comb += fifo.i.payload[column].eq(Cat(kept, upper))
+        return m
