@@ -1,0 +1,89 @@
+"""CONV_2D and DEPTHWISE_CONV_2D.
+
+Source: tensorflow/lite/kernels/internal/reference/integer_ops/conv.h, ConvPerChannel, and
+depthwise_conv.h, DepthwiseConvPerChannel.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hadron_model.operators.requantize import requantize
+from hadron_model.operators.windows import Pair, windows
+
+__all__ = ["conv2d", "depthwise_conv2d"]
+
+
+def conv2d(x: NDArray[np.int8], weights: NDArray[np.int8], bias: ArrayLike | None, *,
+           multipliers: ArrayLike, shifts: ArrayLike, input_zero_point: int,
+           output_zero_point: int, stride: Pair = (1, 1), dilation: Pair = (1, 1),
+           padding: str = "VALID", minimum: int = -128, maximum: int = 127) -> NDArray[np.int8]:
+    """Convolve.
+
+    Parameters
+    ----------
+    x : ndarray
+        INT8 input [n, rows, columns, channels].
+    weights : ndarray
+        INT8, zero point 0: [outputs, ky, kx, channels].
+    bias : array_like or None
+        INT32, one an output.
+    multipliers, shifts : array_like
+        One an output, or one for all: `tflite_quantization.convolution_multiplier`.
+    input_zero_point, output_zero_point : int
+        -128 to 127.
+    stride, dilation : (int, int)
+        Rows and columns.
+    padding : str
+        "SAME" or "VALID".
+    minimum, maximum : int
+        Range of the fused activation.
+
+    Returns
+    -------
+    ndarray
+        INT8 [n, output rows, output columns, outputs].
+
+    Raises
+    ------
+    AccumulatorOverflowError
+        When an accumulator does not fit 32 bits.
+    ValueError
+        When the window fits nowhere.
+    """
+    # Zero point removed first: padding then adds nothing, as in the reference kernel.
+    centred = x.astype(np.int32) - input_zero_point
+    patches = windows(centred, 0, (weights.shape[1], weights.shape[2]), stride, dilation, padding)
+    columns = patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, weights[0].size)
+    matrix = weights.reshape(weights.shape[0], -1).astype(np.int64)
+    accumulators = (columns.astype(np.int64) @ matrix.T).reshape(*patches.shape[:3], -1)
+    return requantize(_add_bias(accumulators, bias), multipliers, shifts,
+                      zero_point=output_zero_point, minimum=minimum, maximum=maximum)
+
+
+def depthwise_conv2d(x: NDArray[np.int8], weights: NDArray[np.int8], bias: ArrayLike | None, *,
+                     multipliers: ArrayLike, shifts: ArrayLike, input_zero_point: int,
+                     output_zero_point: int, stride: Pair = (1, 1), dilation: Pair = (1, 1),
+                     padding: str = "VALID", minimum: int = -128, maximum: int = 127
+                     ) -> NDArray[np.int8]:
+    """Convolve each channel by itself.
+
+    As :func:`conv2d`, but `weights` is [1, ky, kx, outputs] with `outputs` a multiple of the
+    input channels: output c * multiplier + m reads input channel c.
+    """
+    outputs = weights.shape[3]
+    multiplier, rest = divmod(outputs, x.shape[3])
+    if rest:
+        raise ValueError(f"{outputs} outputs are no multiple of {x.shape[3]} input channels")
+    centred = x.astype(np.int32) - input_zero_point
+    patches = windows(centred, 0, (weights.shape[1], weights.shape[2]), stride, dilation, padding)
+    kernel = weights[0].reshape(*weights.shape[1:3], x.shape[3], multiplier).astype(np.int64)
+    accumulators = np.einsum("nyxckl,klcm->nyxcm", patches, kernel)
+    return requantize(_add_bias(accumulators.reshape(*patches.shape[:3], outputs), bias),
+                      multipliers, shifts, zero_point=output_zero_point, minimum=minimum,
+                      maximum=maximum)
+
+
+def _add_bias(accumulators: NDArray[np.int64], bias: ArrayLike | None) -> NDArray[Any]:
+    return accumulators if bias is None else accumulators + np.asarray(bias, np.int64)

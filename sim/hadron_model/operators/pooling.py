@@ -1,0 +1,40 @@
+"""AVERAGE_POOL_2D and MAX_POOL_2D.
+
+Source: tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hadron_model.operators.requantize import clamp
+from hadron_model.operators.windows import Pair, windows
+
+__all__ = ["average_pool2d", "max_pool2d"]
+
+
+def average_pool2d(x: NDArray[np.int8], *, size: Pair, stride: Pair = (1, 1),
+                   padding: str = "VALID", minimum: int = -128, maximum: int = 127
+                   ) -> NDArray[np.int8]:
+    """Average windows of the raw values; padding is not counted; halves away from zero.
+
+    Parameters
+    ----------
+    x : ndarray
+        INT8 [n, rows, columns, channels]. Output quantization is that of the input.
+    size, stride : (int, int)
+        Rows and columns.
+    padding : str
+        "SAME" or "VALID".
+    minimum, maximum : int
+        Range of the fused activation.
+    """
+    totals = windows(x.astype(np.int64), 0, size, stride, (1, 1), padding).sum((4, 5))
+    inside = np.ones((1, *x.shape[1:3], 1), np.int64)
+    counts = windows(inside, 0, size, stride, (1, 1), padding).sum((4, 5))
+    return clamp(np.sign(totals) * ((np.abs(totals) + counts // 2) // counts), minimum, maximum)
+
+
+def max_pool2d(x: NDArray[np.int8], *, size: Pair, stride: Pair = (1, 1), padding: str = "VALID",
+               minimum: int = -128, maximum: int = 127) -> NDArray[np.int8]:
+    """Take the maximum of windows; padding never wins. Parameters as :func:`average_pool2d`."""
+    return clamp(windows(x, -128, size, stride, (1, 1), padding).max((4, 5)), minimum, maximum)

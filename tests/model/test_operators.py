@@ -1,0 +1,79 @@
+"""The golden model's operators against TensorFlow Lite Micro, byte for byte."""
+
+import numpy as np
+import pytest
+
+from hadron_model import operators
+from hadron_spec.numerics import softmax_table
+from hadron_spec.tflite_quantization import (
+    activation_range,
+    add_parameters,
+    convolution_multiplier,
+    fully_connected_multiplier,
+)
+from hadron_testing import oracle
+from hadron_testing.random_models import GENERATORS, Case
+
+CASES = {"SOFTMAX": 150, "RESHAPE": 20}
+
+
+def _multipliers(case: Case):
+    x, weights = case.operands[:2]
+    one = case.operator == "FULLY_CONNECTED" and weights.scales.size == 1
+    rule = fully_connected_multiplier if one else convolution_multiplier
+    pairs = [rule(x.scale, float(scale), case.output.scale) for scale in weights.scales]
+    return {"multipliers": [m for m, _ in pairs], "shifts": [s for _, s in pairs]}
+
+
+def evaluate(case: Case) -> np.ndarray:
+    """Run the golden model's operator on a case."""
+    attributes = dict(case.attributes)
+    out = case.output
+    limits = {}
+    if "activation" in attributes:
+        limits = dict(zip(("minimum", "maximum"),
+                          activation_range(attributes.pop("activation"), out.scale,
+                                           out.zero_point), strict=True))
+    x = case.inputs[0]
+    match case.operator:
+        case "CONV_2D" | "DEPTHWISE_CONV_2D" | "FULLY_CONNECTED":
+            function = {"CONV_2D": operators.conv2d,
+                        "DEPTHWISE_CONV_2D": operators.depthwise_conv2d,
+                        "FULLY_CONNECTED": operators.fully_connected}[case.operator]
+            bias = None if case.operands[2] is None else case.operands[2].data
+            return function(x, case.operands[1].data, bias, **_multipliers(case), **limits,
+                            input_zero_point=case.operands[0].zero_point,
+                            output_zero_point=out.zero_point, **attributes)
+        case "AVERAGE_POOL_2D":
+            return operators.average_pool2d(x, **attributes, **limits)
+        case "MAX_POOL_2D":
+            return operators.max_pool2d(x, **attributes, **limits)
+        case "ADD":
+            a, b = case.operands
+            return operators.add(x, case.inputs[1],
+                                 parameters=add_parameters(a.scale, b.scale, out.scale),
+                                 zero_point_a=a.zero_point, zero_point_b=b.zero_point,
+                                 output_zero_point=out.zero_point, **limits)
+        case "SOFTMAX":
+            return operators.softmax(x, softmax_table(float(np.float32(attributes["beta"]))
+                                                      * case.operands[0].scale))
+        case "RESHAPE":
+            return operators.reshape(x, out.shape)
+    raise AssertionError(case.operator)
+
+
+@pytest.mark.parametrize("operator", GENERATORS)
+def test_equals_the_reference_kernel(operator, rng):
+    spread = 0
+    for number in range(CASES.get(operator, 300)):
+        case = GENERATORS[operator](rng)
+        expected, = oracle.run(case.model, case.inputs)
+        actual = evaluate(case)
+        assert actual.dtype == np.int8
+        assert actual.shape == expected.shape
+        where = np.argwhere(actual != expected)
+        assert not where.size, (
+            f"case {number}: {case.attributes}, {len(where)} of {actual.size} differ, first at "
+            f"{tuple(where[0])}: {actual[tuple(where[0])]}, not {expected[tuple(where[0])]}")
+        spread += len(np.unique(expected))
+    assert spread > 2 * CASES.get(operator, 300), "the cases say too little"

@@ -1,0 +1,295 @@
+"""Random, legal INT8 models of one operator, and chains of several.
+
+Scales are drawn so that the effective multipliers cover what the hardware takes: outputs that
+spread over the INT8 range, that are squeezed into a few values, that saturate, multipliers above
+one, and accumulators close to the INT32 rails. No accumulator overflows, neither in the reference
+kernel nor with the input's zero point folded into the bias.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hadron_testing.tflite_builder import ModelBuilder, Tensor
+
+__all__ = ["ACTIVATIONS", "GENERATORS", "Case", "random_add", "random_average_pool",
+           "random_conv", "random_depthwise", "random_fully_connected", "random_max_pool",
+           "random_network", "random_reshape", "random_softmax"]
+
+ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+
+
+@dataclass
+class Case:
+    """A model, inputs for it, and what it was made from."""
+
+    operator: str
+    model: bytes
+    inputs: list[np.ndarray]
+    builder: ModelBuilder
+    operands: list[Tensor | None]
+    """Inputs of the operator in TFLite's order: of a network, its inputs."""
+    output: Tensor
+    attributes: dict[str, object]
+    """stride, dilation, padding, activation, size, beta: what the operator has."""
+
+
+def _choose(rng: np.random.Generator, values: Sequence):
+    return values[int(rng.integers(len(values)))]
+
+
+def _zero_point(rng: np.random.Generator) -> int:
+    return int(_choose(rng, (-128, 127, *(int(n) for n in rng.integers(-128, 128, 4)))))
+
+
+def _activation(rng: np.random.Generator) -> str:
+    return _choose(rng, ("NONE", *ACTIVATIONS))
+
+
+def _scale(rng: np.random.Generator, low: float = 1e-3, high: float = 1.0) -> float:
+    return float(np.float32(np.exp(rng.uniform(np.log(low), np.log(high)))))
+
+
+def _activations(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
+    kind = rng.integers(8)
+    if kind == 0:
+        return rng.choice(np.asarray([-128, 127], np.int8), shape)
+    if kind == 1:
+        return np.full(shape, rng.choice([-128, 127, 0]), np.int8)
+    return rng.integers(-128, 128, shape).astype(np.int8)
+
+
+def _weights(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
+    kind = rng.integers(8)
+    if kind == 0:
+        return rng.choice(np.asarray([-127, 127], np.int8), shape)
+    if kind == 1:
+        return np.clip(rng.normal(0, 20, shape), -127, 127).astype(np.int8)
+    return rng.integers(-127, 128, shape).astype(np.int8)
+
+
+def _quantization(rng: np.random.Generator, x: Tensor, taps: int, channels: int,
+                  per_channel: bool) -> tuple[np.ndarray | None, np.ndarray, float]:
+    """Draw bias, weight scales and output scale for `taps` products a result."""
+    bound = 2 * taps * 255 * 127
+    spread = 64 * 64 * np.sqrt(taps)
+    kind = _choose(rng, (*("calibrated",) * 4, "squeezed", "large", "rails"))
+    if kind == "calibrated":
+        effective = 127 / spread * np.exp(rng.uniform(np.log(0.1), np.log(2)))
+    elif kind == "squeezed":
+        effective = np.exp(rng.uniform(np.log(2.0**-24), np.log(2.0**-10)))
+    elif kind == "large":
+        # A shift to the left must not overflow the reference kernel's INT32 either.
+        effective = np.exp(rng.uniform(np.log(0.5), np.log(min(60.0, (1 << 29) / bound))))
+    else:
+        effective = 127 / (1 << 31) * rng.uniform(0.5, 8)
+    if kind == "rails":
+        limit = (1 << 31) - 1 - bound
+        bias = rng.choice([-limit, limit], channels) + rng.integers(-9, 10, channels)
+        bias = np.clip(bias, -limit, limit)
+    else:
+        bias = np.rint(rng.normal(0, spread, channels))
+    bias = None if rng.random() < 0.1 else bias.astype(np.int32)
+    spread_of_scales = rng.uniform(0.25, 1, channels if per_channel else 1)
+    weight_scales = (_scale(rng) * spread_of_scales).astype(np.float32)
+    scale = float(x.scale * weight_scales.max() / np.float32(effective))
+    return bias, weight_scales, scale
+
+
+def _window(rng: np.random.Generator, *, kernel_max: int, size_max: int
+            ) -> tuple[tuple[int, int], tuple[int, int], dict]:
+    """Draw kernel, input size and attributes such that at least one result exists."""
+    kernel = tuple(int(n) for n in rng.integers(1, kernel_max + 1, 2))
+    stride = tuple(int(n) for n in rng.integers(1, 4, 2))
+    most_dilation = 1 if rng.random() < 0.7 else 3
+    dilation = tuple(int(n) for n in rng.integers(1, most_dilation + 1, 2))
+    span = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+    padding = _choose(rng, ("SAME", "VALID"))
+    least = span if padding == "VALID" else (1, 1)
+    size = tuple(int(rng.integers(low, max(low, size_max) + 1)) for low in least)
+    return kernel, size, {"stride": stride, "dilation": dilation, "padding": padding,
+                          "activation": _activation(rng)}
+
+
+def _case(rng: np.random.Generator, operator: str, builder: ModelBuilder, output: Tensor,
+          attributes: dict) -> Case:
+    inputs = [_activations(rng, x.shape) for x in builder.inputs]
+    last = builder.operators[-1]
+    operands = [None if i < 0 else builder.tensors[i] for i in last.inputs]
+    return Case(operator, builder.finish([output]), inputs, builder, operands, output, attributes)
+
+
+def random_conv(rng: np.random.Generator, *, size_max: int = 9, channels_max: int = 40) -> Case:
+    """Make a CONV_2D."""
+    kernel, size, attributes = _window(rng, kernel_max=4, size_max=size_max)
+    depth, channels = (int(_choose(rng, (1, 3, int(rng.integers(1, channels_max + 1)))))
+                       for _ in range(2))
+    builder = ModelBuilder()
+    x = builder.input((1, *size, depth), _scale(rng), _zero_point(rng))
+    weights = _weights(rng, (channels, *kernel, depth))
+    bias, scales, scale = _quantization(rng, x, kernel[0] * kernel[1] * depth, channels,
+                                        bool(rng.random() < 0.8))
+    y = builder.conv_2d(x, weights, bias, scales, scale, _zero_point(rng), **attributes)
+    return _case(rng, "CONV_2D", builder, y, attributes)
+
+
+def random_depthwise(rng: np.random.Generator, *, size_max: int = 9, channels_max: int = 40,
+                     multiplier_max: int = 3) -> Case:
+    """Make a DEPTHWISE_CONV_2D."""
+    kernel, size, attributes = _window(rng, kernel_max=4, size_max=size_max)
+    depth = int(rng.integers(1, channels_max + 1))
+    multiplier = 1 if rng.random() < 0.6 else int(rng.integers(1, multiplier_max + 1))
+    channels = depth * multiplier
+    builder = ModelBuilder()
+    x = builder.input((1, *size, depth), _scale(rng), _zero_point(rng))
+    weights = _weights(rng, (1, *kernel, channels))
+    bias, scales, scale = _quantization(rng, x, kernel[0] * kernel[1], channels,
+                                        bool(rng.random() < 0.8))
+    if bias is None:  # The reference kernel reads the bias' type whether there is one or not.
+        bias = np.zeros(channels, np.int32)
+    y = builder.depthwise_conv_2d(x, weights, bias, scales, scale, _zero_point(rng), **attributes)
+    return _case(rng, "DEPTHWISE_CONV_2D", builder, y, attributes)
+
+
+def random_fully_connected(rng: np.random.Generator, *, taps_max: int = 200,
+                           channels_max: int = 40) -> Case:
+    """Make a FULLY_CONNECTED of one row."""
+    taps, channels = int(rng.integers(1, taps_max + 1)), int(rng.integers(1, channels_max + 1))
+    builder = ModelBuilder()
+    x = builder.input((1, taps), _scale(rng), _zero_point(rng))
+    weights = _weights(rng, (channels, taps))
+    bias, scales, scale = _quantization(rng, x, taps, channels, bool(rng.random() < 0.3))
+    attributes = {"activation": _activation(rng)}
+    y = builder.fully_connected(x, weights, bias, scales, scale, _zero_point(rng), **attributes)
+    return _case(rng, "FULLY_CONNECTED", builder, y, attributes)
+
+
+def _random_pool(rng: np.random.Generator, opcode: str, size_max: int, channels_max: int) -> Case:
+    kernel, size, attributes = _window(rng, kernel_max=5, size_max=size_max)
+    if rng.random() < 0.3:
+        size, attributes["padding"] = kernel, "VALID"
+    del attributes["dilation"]
+    size = tuple(max(n, k) if attributes["padding"] == "VALID" else n
+                 for n, k in zip(size, kernel, strict=True))
+    builder = ModelBuilder()
+    x = builder.input((1, *size, int(rng.integers(1, channels_max + 1))), _scale(rng),
+                      _zero_point(rng))
+    y = builder.pool_2d(opcode, x, kernel, **attributes)
+    return _case(rng, opcode, builder, y, {"size": kernel, **attributes})
+
+
+def random_average_pool(rng: np.random.Generator, *, size_max: int = 9,
+                        channels_max: int = 40) -> Case:
+    """Make an AVERAGE_POOL_2D."""
+    return _random_pool(rng, "AVERAGE_POOL_2D", size_max, channels_max)
+
+
+def random_max_pool(rng: np.random.Generator, *, size_max: int = 9,
+                    channels_max: int = 40) -> Case:
+    """Make a MAX_POOL_2D."""
+    return _random_pool(rng, "MAX_POOL_2D", size_max, channels_max)
+
+
+def random_add(rng: np.random.Generator, *, size_max: int = 9, channels_max: int = 40) -> Case:
+    """Make an ADD of two tensors of one shape."""
+    shape = (1, *(int(n) for n in rng.integers(1, size_max + 1, 2)),
+             int(rng.integers(1, channels_max + 1)))
+    builder = ModelBuilder()
+    a_scale = _scale(rng)
+    b_scale = a_scale if rng.random() < 0.2 else a_scale * float(2 ** rng.uniform(-8, 8))
+    a = builder.input(shape, a_scale, _zero_point(rng))
+    b = builder.input(shape, b_scale, _zero_point(rng))
+    scale = max(a_scale, b_scale) * float(2 ** rng.uniform(-4, 4))
+    activation = _activation(rng)
+    y = builder.binary("ADD", a, b, scale, _zero_point(rng), activation=activation)
+    return _case(rng, "ADD", builder, y, {"activation": activation})
+
+
+def random_softmax(rng: np.random.Generator, *, count_max: int = 400, rows_max: int = 4) -> Case:
+    """Make a SOFTMAX; its sum stays in the range that the reference kernel defines."""
+    count, rows = int(rng.integers(1, count_max + 1)), int(rng.integers(1, rows_max + 1))
+    builder = ModelBuilder()
+    x = builder.input((rows, count), _scale(rng, 1e-4, 1.0), _zero_point(rng))
+    beta = float(_choose(rng, (1.0, 1.0, 0.5, 2.0, float(np.float32(rng.uniform(0.1, 10))))))
+    y = builder.softmax(x, beta=beta)
+    return _case(rng, "SOFTMAX", builder, y, {"beta": beta})
+
+
+def random_reshape(rng: np.random.Generator) -> Case:
+    """Make a RESHAPE that flattens."""
+    shape = (1, *(int(n) for n in rng.integers(1, 7, 3)))
+    builder = ModelBuilder()
+    x = builder.input(shape, _scale(rng), _zero_point(rng))
+    y = builder.reshape(x, (1, int(np.prod(shape))))
+    return _case(rng, "RESHAPE", builder, y, {})
+
+
+GENERATORS = {
+    "CONV_2D": random_conv,
+    "DEPTHWISE_CONV_2D": random_depthwise,
+    "FULLY_CONNECTED": random_fully_connected,
+    "AVERAGE_POOL_2D": random_average_pool,
+    "MAX_POOL_2D": random_max_pool,
+    "ADD": random_add,
+    "SOFTMAX": random_softmax,
+    "RESHAPE": random_reshape,
+}
+
+
+def random_network(rng: np.random.Generator, *, size: int = 16, channels_max: int = 24,
+                   blocks: int = 3, classes: int = 10) -> Case:
+    """Make an image classifier: convolutions with residual additions, pooling and softmax.
+
+    Parameters
+    ----------
+    rng : Generator
+        Source of everything drawn.
+    size : int
+        Rows and columns of the input image, 8 or more.
+    channels_max : int
+        Most channels of a feature map.
+    blocks : int
+        Blocks of depthwise and pointwise convolution after the first.
+    classes : int
+        Outputs.
+    """
+    builder = ModelBuilder()
+    x = builder.input((1, size, size, 3), 1 / 128, int(_choose(rng, (-128, 0, -1))))
+
+    def convolve(x: Tensor, channels: int, kernel: int, stride: int, activation: str,
+                 depthwise: bool = False) -> Tensor:
+        taps = kernel * kernel * (1 if depthwise else x.shape[3])
+        shape = (1, kernel, kernel, channels) if depthwise else (channels, kernel, kernel,
+                                                                 x.shape[3])
+        scales = (0.01 * rng.uniform(0.5, 1, channels)).astype(np.float32)
+        scale = x.scale * 0.01 * 64 * 64 * float(np.sqrt(taps)) / 60
+        zero_point = -128 if activation != "NONE" else int(rng.integers(-20, 20))
+        bias = np.rint(rng.normal(0, 2000, channels)).astype(np.int32)
+        add = builder.depthwise_conv_2d if depthwise else builder.conv_2d
+        return add(x, _weights(rng, shape), bias, scales, scale, zero_point,
+                   stride=(stride, stride), activation=activation)
+
+    y = convolve(x, int(rng.integers(3, channels_max + 1)), 3, 2, "RELU")
+    for _ in range(blocks):
+        stride = int(rng.integers(1, 3)) if y.shape[1] > 4 else 1
+        skip = y
+        y = convolve(y, y.shape[3], 3, stride, "RELU", depthwise=True)
+        if stride == 1 and rng.random() < 0.7:
+            y = convolve(y, skip.shape[3], 1, 1, "NONE")
+            y = builder.binary("ADD", skip, y, max(skip.scale, y.scale) * 1.2,
+                               int(rng.integers(-20, 20)))
+        else:
+            y = convolve(y, int(rng.integers(3, channels_max + 1)), 1, 1, "RELU")
+    if rng.random() < 0.5 and y.shape[1] >= 4:
+        y = builder.pool_2d("MAX_POOL_2D", y, (2, 2), stride=(2, 2))
+    y = builder.pool_2d("AVERAGE_POOL_2D", y, y.shape[1:3])
+    y = builder.reshape(y, (1, y.shape[3]))
+    weights = _weights(rng, (classes, y.shape[1]))
+    bias = np.rint(rng.normal(0, 1000, classes)).astype(np.int32)
+    y = builder.fully_connected(y, weights, bias, 0.01,
+                                y.scale * 0.01 * 64 * 64 * float(np.sqrt(y.shape[1])) / 60, 3)
+    # A gentle scale, so that the probabilities are not all 0 or 1.
+    y = builder.softmax(y, beta=min(1.0, 3 / (60 * y.scale)))
+    inputs = [rng.integers(-128, 128, x.shape).astype(np.int8)]
+    return Case("NETWORK", builder.finish([y]), inputs, builder, [x], y, {})
