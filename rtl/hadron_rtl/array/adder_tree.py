@@ -1,0 +1,54 @@
+"""A balanced tree of adders with a register after each level."""
+
+from amaranth.hdl import Module, Shape, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+__all__ = ["AdderTree"]
+
+
+class AdderTree(wiring.Component):
+    """Sum of `count` numbers; every node is one bit wider than its operands.
+
+    Parameters
+    ----------
+    shape : Shape
+        Shape of the numbers.
+    count : int
+        How many, a power of two of at least 2.
+
+    Members
+    -------
+    i : In(ArrayLayout(shape, count))
+        Numbers.
+    o : Out(Shape(shape.width + log2(count), shape.signed))
+        Their sum.
+
+    Latency: ``LATENCY`` = log2(count) cycles. Throughput: one sum a cycle.
+    """
+
+    def __init__(self, *, shape: Shape, count: int):
+        if count < 2 or count & (count - 1):
+            raise ValueError(f"count={count}, must be a power of two, at least 2")
+        self.shape = Shape.cast(shape)
+        self.count = count
+        self.LATENCY = exact_log2(count)
+        super().__init__({
+            "i": In(data.ArrayLayout(self.shape, count)),
+            "o": Out(Shape(self.shape.width + self.LATENCY, self.shape.signed)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        nodes = list(self.i)
+        for level in range(1, self.LATENCY + 1):
+            shape = Shape(self.shape.width + level, self.shape.signed)
+            sums = []
+            for i in range(0, len(nodes), 2):
+                node = Signal(shape, name=f"sum{level}_{i // 2}", reset_less=True)
+                m.d.sync += node.eq(nodes[i] + nodes[i + 1])
+                sums.append(node)
+            nodes = sums
+        m.d.comb += self.o.eq(nodes[0])
+        return m
