@@ -10,7 +10,7 @@ from hadron_spec.config import NpuConfig
 from ..stream.local import LocalWrite
 from .layouts import COLUMN_PARAMETERS
 from .lut_queue import LutQueue
-from .packed_columns import PackedColumns
+from .packed_columns import PackedColumns, columns_latency
 from .soft_columns import SoftColumns
 from .weight_memory import WeightMemory
 
@@ -87,13 +87,9 @@ class ColumnGroup(wiring.Component):
     def __init__(self, *, config: NpuConfig, group: int):
         self.config = config
         self.group = group
-        if 2 * group < config.dsp_columns:
-            self._columns = PackedColumns(lanes=config.lanes)
-        else:
-            self._columns = SoftColumns(lanes=config.lanes)
         # The clear of a step must meet the sums of the step before; `last` the result register.
-        self.clear_skew = self.X_SKEW + self._columns.LATENCY - 1
-        self.last_skew = self.X_SKEW + self._columns.LATENCY + 1
+        self.clear_skew = self.X_SKEW + columns_latency(config.lanes) - 1
+        self.last_skew = self.X_SKEW + columns_latency(config.lanes) + 1
         self.LATENCY = 1 + self.last_skew + LutQueue.LATENCY
         super().__init__({
             "i": In(ChainLayout(config)),
@@ -104,11 +100,15 @@ class ColumnGroup(wiring.Component):
             "parameters": Out(data.ArrayLayout(COLUMN_PARAMETERS, 2)),
         })
 
+    def _make_columns(self):
+        packed = 2 * self.group < self.config.dsp_columns
+        return (PackedColumns if packed else SoftColumns)(lanes=self.config.lanes)
+
     def elaborate(self, platform):
         m = Module()
         m.submodules.weights = weights = WeightMemory(
             config=self.config, group=self.group)
-        m.submodules.columns = columns = self._columns
+        m.submodules.columns = columns = self._make_columns()
         m.submodules.results = results = LutQueue(shape=data.ArrayLayout(signed(32), 2))
         m.submodules.parameters = parameters = LutQueue(
             shape=data.ArrayLayout(COLUMN_PARAMETERS, 2))

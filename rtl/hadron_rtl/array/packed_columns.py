@@ -8,7 +8,12 @@ from amaranth.utils import exact_log2
 from .adder_tree import AdderTree
 from .packed_multiplier import PackedMultiplier
 
-__all__ = ["ColumnsSignature", "PackedColumns"]
+__all__ = ["ColumnsSignature", "PackedColumns", "columns_latency"]
+
+
+def columns_latency(lanes: int) -> int:
+    """Return the cycles from activations and weights to the sums of two columns."""
+    return PackedMultiplier.HIGH_LATENCY + exact_log2(lanes) + 1
 
 
 class ColumnsSignature(wiring.Signature):
@@ -46,7 +51,7 @@ class PackedColumns(wiring.Component):
 
     def __init__(self, *, lanes: int):
         self.lanes = lanes
-        self.LATENCY = PackedMultiplier.HIGH_LATENCY + exact_log2(lanes) + 1
+        self.LATENCY = columns_latency(lanes)
         super().__init__(ColumnsSignature(lanes))
 
     def elaborate(self, platform):

@@ -4,8 +4,7 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, wiring
 
 from .adder_tree import AdderTree
-from .packed_columns import ColumnsSignature
-from .packed_multiplier import PackedMultiplier
+from .packed_columns import ColumnsSignature, columns_latency
 from .soft_multiplier import SoftMultiplier
 
 __all__ = ["SoftColumns"]
@@ -36,7 +35,7 @@ class SoftColumns(wiring.Component):
 
     def __init__(self, *, lanes: int):
         self.lanes = lanes
-        self.LATENCY = PackedMultiplier.HIGH_LATENCY + exact_log2(lanes) + 1
+        self.LATENCY = columns_latency(lanes)
         super().__init__(ColumnsSignature(lanes))
 
     def elaborate(self, platform):
@@ -69,7 +68,7 @@ class SoftColumns(wiring.Component):
         for column, tree in enumerate(trees):
             value = tree.o
             for stage in range(self.LATENCY - latency):
-                delayed = Signal(self.sums[column].shape(), name=f"sum{column}_{stage}", reset_less=True)
+                delayed = Signal.like(tree.o, name=f"sum{column}_{stage}", reset_less=True)
                 m.d.sync += delayed.eq(value)
                 value = delayed
             m.d.comb += self.sums[column].eq(value)
