@@ -1,0 +1,126 @@
+"""From a netlist to a placed, routed and timed ECP5 design, one seed at a time."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .tools import run_tool
+
+__all__ = ["RESOURCES", "RoutedDesign", "place_and_route"]
+
+RESOURCES = {
+    "lut4": "TRELLIS_COMB",
+    "ff": "TRELLIS_FF",
+    "ebr": "DP16KD",
+    "mult18": "MULT18X18D",
+    "pll": "EHXPLLL",
+    "io": "TRELLIS_IO",
+}
+"""Names in Hadron's reports and in nextpnr's."""
+
+# How far along a line of nextpnr's log is; routing reports what remains itself.
+_STAGES = (
+    (re.compile(r"Packing"), 0.03),
+    (re.compile(r"Creating initial analytic placement"), 0.06),
+    (re.compile(r"Running simulated annealing|HeAP Placer Time"), 0.35),
+    (re.compile(r"Routing \d+ arcs"), 0.40),
+)
+_ARCS = re.compile(r"Routing (\d+) arcs")
+_ROUTE = re.compile(r"Info:\s+\d+\s*\|.*\|\s*(\d+)\|")
+
+
+@dataclass(frozen=True)
+class RoutedDesign:
+    """What one run of place and route gave.
+
+    Attributes
+    ----------
+    seed : int
+        The placer's seed.
+    fmax_mhz : dict of str to float
+        Highest frequency of each clock, slow corner, the device's speed grade.
+    resources : dict of str to dict
+        `used` and `available` of each kind in :data:`RESOURCES`.
+    critical_path : list of str
+        The slowest path, a line a segment: delay in ns, kind, where from and to.
+    seconds : float
+        Time it took.
+    """
+
+    seed: int
+    fmax_mhz: dict[str, float]
+    resources: dict[str, dict[str, int]]
+    critical_path: list[str]
+    seconds: float
+
+
+def place_and_route(*, folder: Path, netlist: str, seed: int, device_options: list[str],
+                    lpf: str | None = None, config: str | None = None,
+                    on_progress: Callable[[float], None] = lambda fraction: None) -> RoutedDesign:
+    """Place and route `netlist` (a JSON file in `folder`).
+
+    Parameters
+    ----------
+    folder : Path
+        Working folder; the tool's log and report go there, named after the seed.
+    netlist, lpf, config : str
+        File names in `folder`: Yosys's JSON, pin constraints (None: pins where the tool likes),
+        and the textual configuration to write (None: none).
+    seed : int
+        The placer's seed.
+    device_options : list of str
+        nextpnr's options for device, package and speed grade.
+    on_progress : callable
+        Called with the fraction done, 0 to 1.
+
+    Raises
+    ------
+    ToolError
+        When the design does not fit or does not route. A missed frequency is not an error.
+    """
+    report = f"seed{seed}.report.json"
+    arguments = [*device_options, "--json", netlist, "--seed", str(seed), "--report", report,
+                 "--timing-allow-fail"]
+    arguments += ["--lpf", lpf] if lpf else ["--lpf-allow-unconstrained"]
+    if config:
+        arguments += ["--textcfg", config]
+
+    arcs = 1
+
+    def follow(line: str) -> None:
+        nonlocal arcs
+        if match := _ARCS.search(line):
+            arcs = max(1, int(match[1]))
+        for pattern, fraction in _STAGES:
+            if pattern.search(line):
+                on_progress(fraction)
+        if match := _ROUTE.match(line):
+            on_progress(0.40 + 0.55 * max(0.0, 1 - int(match[1]) / arcs))
+
+    begin = time.monotonic()
+    run_tool("nextpnr-ecp5", arguments, folder=folder, log=f"seed{seed}.nextpnr.log",
+             on_line=follow)
+    on_progress(1.0)
+    data = json.loads((folder / report).read_text(encoding="utf-8"))
+    return RoutedDesign(
+        seed=seed,
+        fmax_mhz={name: round(clock["achieved"], 2) for name, clock in data["fmax"].items()},
+        resources={name: {"used": data["utilization"][cell]["used"],
+                          "available": data["utilization"][cell]["available"]}
+                   for name, cell in RESOURCES.items() if cell in data["utilization"]},
+        critical_path=_critical_path(data),
+        seconds=round(time.monotonic() - begin, 1),
+    )
+
+
+def _critical_path(data: dict) -> list[str]:
+    """Describe the slowest path inside a clock domain."""
+    inside = [path for path in data.get("critical_paths", ()) if path["from"] == path["to"]]
+    if not inside:
+        return []
+    slowest = max(inside, key=lambda path: sum(step["delay"] for step in path["path"]))
+    return [f"{step['delay']:.2f} ns {step['type']}: {step['from']['cell']} -> "
+            f"{step['to']['cell']}" for step in slowest["path"]]
