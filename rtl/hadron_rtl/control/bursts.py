@@ -1,0 +1,232 @@
+"""A transfer command, checked and cut into bursts.
+
+Source: Arm IHI 0022, A3.4.1: at most 256 beats, and no burst crosses a 4 KB boundary.
+"""
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hadron_rtl.control.bus import Failure
+from hadron_rtl.control.layouts import TransferCommand
+from hadron_rtl.stream.axi import ADDRESS_BITS, BURST_BEATS
+from hadron_spec.commands import COMMAND_ALIGN
+from hadron_spec.config import NpuConfig
+from hadron_spec.errors import ErrorCode
+
+__all__ = ["BASE_BITS", "BurstGenerator", "transfer_burst"]
+
+BASE_BITS = ADDRESS_BITS - (COMMAND_ALIGN - 1).bit_length()
+"""Bits of a base address, the aligned low ones left out."""
+
+
+def transfer_burst(local_bytes: int, axi_bytes: int) -> data.StructLayout:
+    """Return the layout of one burst of a transfer.
+
+    `address` in bytes, `length` in beats less one, `local` in beats; `row_first` and `row_last`:
+    the burst begins or ends a row, where strobes apply; `last`: it ends the transfer.
+    """
+    return data.StructLayout({
+        "address": unsigned(ADDRESS_BITS),
+        "length": unsigned((BURST_BEATS - 1).bit_length()),
+        "local": unsigned((local_bytes // axi_bytes - 1).bit_length()),
+        "row_first": 1,
+        "row_last": 1,
+        "last": 1,
+    })
+
+
+class BurstGenerator(wiring.Component):
+    """Check each row of a transfer, then cut it into bursts.
+
+    A row is checked as it starts: a transfer that leaves its region stops there with ADDRESS,
+    before any burst of that row. The alignment is checked before the first. A failed transfer
+    stays until reset.
+
+    Parameters
+    ----------
+    config : NpuConfig
+        The instance's sizes.
+    spaces : sequence of int
+        Bytes of the on-chip memory that each value of the field `space` means; one entry if the
+        command's `space` has no meaning.
+
+    Members
+    -------
+    command : In(stream.Signature(TransferCommand))
+        Taken when idle.
+    memory_base : In(BASE_BITS)
+        MEMORY_BASE // 128; held from command to last burst.
+    memory_bytes : In(32)
+        MEMORY_BYTES; held likewise.
+    o : Out(stream.Signature(transfer_burst))
+        Bursts in order.
+    first_strobe, last_strobe : Out(axi_bytes)
+        Bytes that count in the first and in the last beat of every row; hold until the next
+        command's first burst.
+    failure : Out(Failure)
+        ALIGNMENT or ADDRESS; stays until reset.
+
+    Latency: 4 cycles from command to first burst. Throughput: a burst every second cycle, one more
+    cycle a row.
+    """
+
+    LATENCY = 4
+
+    def __init__(self, *, config: NpuConfig, spaces: Sequence[int]):
+        if len(spaces) not in (1, 2, 3):
+            raise ValueError(f"spaces has {len(spaces)} entries, must be 1 to 3")
+        self.config = config
+        self.spaces = tuple(spaces)
+        self.burst = transfer_burst(max(self.spaces), config.axi_bytes)
+        super().__init__({
+            "command": In(stream.Signature(TransferCommand)),
+            "memory_base": In(BASE_BITS),
+            "memory_bytes": In(32),
+            "o": Out(stream.Signature(self.burst)),
+            "first_strobe": Out(config.axi_bytes),
+            "last_strobe": Out(config.axi_bytes),
+            "failure": Out(Failure),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        beat_bits = (self.config.axi_bytes - 1).bit_length()
+        largest = max(self.spaces)
+        local_bits = (largest // self.config.axi_bytes - 1).bit_length()
+        index_bits = (BURST_BEATS - 1).bit_length()
+
+        # The command. `offset` and `local` become those of the row.
+        row_bytes = Signal(32, reset_less=True)
+        rows_left = Signal(16, reset_less=True)
+        memory_pitch = Signal(32, reset_less=True)
+        local_pitch = Signal(32, reset_less=True)
+        offset = Signal(32, reset_less=True)
+        row_local = Signal(32, reset_less=True)
+        limit = Signal(range(largest + 1), reset_less=True)
+        misaligned = Signal(reset_less=True)
+        # The row: it fits once checked, so counts of beats need only the bits of the space.
+        row_address = Signal(ADDRESS_BITS, reset_less=True)
+        memory_end = Signal(33, reset_less=True)
+        local_end = Signal(33, reset_less=True)
+        row_beats = Signal(range(largest // self.config.axi_bytes + 2), reset_less=True)
+        # The burst.
+        address = Signal(ADDRESS_BITS, reset_less=True)
+        local = Signal(local_bits, reset_less=True)
+        left = Signal.like(row_beats)
+        beats = Signal(range(BURST_BEATS + 1), reset_less=True)
+        row_first = Signal(reset_less=True)
+        row_last = Signal(reset_less=True)
+
+        m.d.comb += [
+            self.o.payload.address.eq(Cat(Const(0, beat_bits), address[beat_bits:])),
+            self.o.payload.length.eq((beats - 1)[:index_bits]),
+            self.o.payload.local.eq(local),
+            self.o.payload.row_first.eq(row_first),
+            self.o.payload.row_last.eq(row_last),
+            self.o.payload.last.eq(row_last & (rows_left == 1)),
+        ]
+
+        command = self.command.payload
+        limits = Array(Const(size, limit.shape()) for size in self.spaces)
+        low = offset[:beat_bits]
+        end_in_beat = Signal(beat_bits)
+        padded = Signal(33)
+        all_bytes = Const(-1, self.config.axi_bytes)
+        m.d.comb += [
+            end_in_beat.eq(low + row_bytes[:beat_bits]),
+            padded.eq(low + row_bytes + (self.config.axi_bytes - 1)),
+        ]
+        to_boundary = Signal(range(BURST_BEATS + 1))
+        m.d.comb += to_boundary.eq(BURST_BEATS - address[beat_bits : beat_bits + index_bits])
+        next_row = Signal(ADDRESS_BITS)
+        m.d.comb += next_row.eq(row_address + memory_pitch)
+
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.comb += self.command.ready.eq(1)
+                m.d.sync += [
+                    offset.eq(command.memory_offset),
+                    row_local.eq(command.local_address),
+                    row_bytes.eq(command.row_bytes),
+                    rows_left.eq(command.rows),
+                    memory_pitch.eq(command.memory_pitch),
+                    local_pitch.eq(command.local_pitch),
+                    limit.eq(limits[command.space] if len(self.spaces) > 1 else limits[0]),
+                    misaligned.eq(
+                        (command.memory_offset[:beat_bits] != command.local_address[:beat_bits])
+                        | ((command.rows != 1) & Cat(command.memory_pitch[:beat_bits],
+                                                     command.local_pitch[:beat_bits]).any())),
+                ]
+                with m.If(self.command.valid):
+                    m.next = "SETUP"
+
+            with m.State("SETUP"):
+                m.d.sync += [
+                    memory_end.eq(offset + row_bytes),
+                    local_end.eq(row_local + row_bytes),
+                    row_address.eq(Cat(Const(0, ADDRESS_BITS - BASE_BITS), self.memory_base)
+                                   + offset),
+                    row_beats.eq(padded[beat_bits:]),
+                    self.first_strobe.eq(all_bytes << low),
+                    self.last_strobe.eq(Mux(
+                        end_in_beat == 0, all_bytes,
+                        ~(all_bytes << end_in_beat)[:self.config.axi_bytes])),
+                ]
+                m.next = "CHECK"
+                with m.If(misaligned):
+                    m.d.sync += [
+                        self.failure.valid.eq(1),
+                        self.failure.code.eq(ErrorCode.ALIGNMENT),
+                    ]
+                    m.next = "FAILED"
+
+            with m.State("CHECK"):
+                m.d.sync += [
+                    address.eq(row_address),
+                    local.eq(row_local[beat_bits:]),
+                    left.eq(row_beats),
+                    row_first.eq(1),
+                ]
+                m.next = "SPLIT"
+                with m.If((memory_end > self.memory_bytes) | (local_end > limit)):
+                    m.d.sync += [
+                        self.failure.valid.eq(1),
+                        self.failure.code.eq(ErrorCode.ADDRESS),
+                    ]
+                    m.next = "FAILED"
+
+            with m.State("SPLIT"):
+                with m.If(left <= to_boundary):
+                    m.d.sync += [beats.eq(left), row_last.eq(1)]
+                with m.Else():
+                    m.d.sync += [beats.eq(to_boundary), row_last.eq(0)]
+                m.next = "ISSUE"
+
+            with m.State("ISSUE"):
+                m.d.comb += self.o.valid.eq(1)
+                with m.If(self.o.ready):
+                    m.d.sync += [
+                        address[beat_bits:].eq(address[beat_bits:] + beats),
+                        local.eq(local + beats),
+                        left.eq(left - beats),
+                        row_first.eq(0),
+                    ]
+                    m.next = "SPLIT"
+                    with m.If(row_last):
+                        m.d.sync += [
+                            row_address.eq(next_row),
+                            row_local.eq(row_local + local_pitch),
+                            memory_end.eq(memory_end + memory_pitch),
+                            local_end.eq(local_end + local_pitch),
+                            rows_left.eq(rows_left - 1),
+                        ]
+                        m.next = "CHECK"
+                        with m.If(rows_left == 1):
+                            m.next = "IDLE"
+
+            with m.State("FAILED"):
+                pass
+        return m

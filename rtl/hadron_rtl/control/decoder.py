@@ -1,0 +1,242 @@
+"""Check commands beat by beat and hand each to the queue of its unit."""
+
+from collections.abc import Callable
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hadron_rtl.control.bus import Failure, read_beat
+from hadron_rtl.control.queue import queue_write
+from hadron_spec.commands import (
+    CHECKSUM_SEED,
+    COMMAND_WORDS,
+    FIELDS,
+    LEVELS,
+    LocalSpace,
+    Opcode,
+    Unit,
+    unit_of,
+)
+from hadron_spec.config import NpuConfig
+from hadron_spec.errors import ErrorCode
+
+__all__ = ["CommandDecoder"]
+
+CHECKSUM_WORD = FIELDS[Opcode.END]["checksum"].word
+SOFTMAX_PASSES = 3
+BOUND_MAX = 32767
+
+
+class CommandDecoder(wiring.Component):
+    """Check each command and pass it on; stop at the first that is wrong, and at END.
+
+    In this order: bus error, checksum, opcode, fields. What needs more than one word is checked by
+    the unit (`BurstGenerator`). A weight step is checked where it begins; its further steps wrap
+    around in the weight memory.
+
+    Parameters
+    ----------
+    config : NpuConfig
+        The instance's sizes.
+
+    Members
+    -------
+    i : In(stream.Signature(read_beat))
+        Beats of commands.
+    enable : In(1)
+        A program runs.
+    command_count : In(32)
+        COMMAND_COUNT; held while `enable`.
+    queues : Out(queue_write), one a `Unit`
+        To the queues, of which at most one takes a command.
+    full : In(3)
+        By `Unit`: its queue has no room.
+    index : Out(32)
+        Index of the command that is being checked.
+    blocked : Out(1)
+        The next command waits for room in its queue.
+    finished : Out(1)
+        END has been found; stays until reset.
+    failure : Out(Failure)
+        BUS_READ, CHECKSUM, OPCODE, FIELD or END_OF_STREAM, of command `index`; stays until reset.
+
+    Throughput: a command every (128 / axi_bytes + 3) cycles.
+    """
+
+    def __init__(self, config: NpuConfig):
+        self.config = config
+        super().__init__({
+            "i": In(stream.Signature(read_beat(config))),
+            "enable": In(1),
+            "command_count": In(32),
+            "queues": Out(queue_write(config.axi_data_width)).array(len(Unit)),
+            "full": In(len(Unit)),
+            "index": Out(32),
+            "blocked": Out(1),
+            "finished": Out(1),
+            "failure": Out(Failure),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        beat = self.i.payload
+        width = self.config.axi_data_width
+        words_a_beat = width // 32
+        beats = COMMAND_WORDS // words_a_beat
+        position = Signal(range(beats))
+
+        # What the header says, registered before the first beat is taken.
+        opcode = beat.data[:8]
+        opcodes = Signal(len(Opcode))
+        units = Signal(len(Unit))
+        is_known = Signal()
+        is_end = Signal()
+        header_checked = [
+            opcodes.eq(Cat(opcode == known for known in Opcode)),
+            units.eq(Cat(
+                Cat(opcode == known for known in Opcode if unit_of(known) == unit).any()
+                for unit in Unit)),
+        ]
+        m.d.comb += [
+            is_known.eq(opcodes.any()),
+            is_end.eq(opcodes[list(Opcode).index(Opcode.END)]),
+        ]
+
+        # Beat by beat.
+        take = Signal()
+        first = Signal()
+        checksum = Signal(32, reset_less=True)
+        expected = Signal(32, reset_less=True)
+        bus_error = Signal()
+        field_error = Signal()
+        m.d.comb += [
+            take.eq(self.i.valid & self.i.ready),
+            first.eq(position == 0),
+        ]
+        words = [beat.data.word_select(i, 32) for i in range(words_a_beat)]
+        with m.If(take):
+            m.d.sync += [
+                position.eq(position + 1),
+                checksum.eq(self._fold(words, position, checksum)),
+                bus_error.eq(beat.error | (bus_error & ~first)),
+                field_error.eq(
+                    self._is_illegal(words, position, opcodes, units).any()
+                    | (field_error & ~first)),
+            ]
+            with m.If(position == CHECKSUM_WORD // words_a_beat):
+                m.d.sync += expected.eq(words[CHECKSUM_WORD % words_a_beat])
+
+        # To the queues, the checksum replaced by the index.
+        indexed = Signal(width)
+        m.d.comb += indexed.eq(beat.data)
+        with m.If(position == CHECKSUM_WORD // words_a_beat):
+            m.d.comb += indexed.word_select(CHECKSUM_WORD % words_a_beat, 32).eq(self.index)
+        commit = Signal()
+        for unit in Unit:
+            m.d.comb += [
+                self.queues[unit].valid.eq(take & units[unit]),
+                self.queues[unit].data.eq(indexed),
+                self.queues[unit].commit.eq(commit & units[unit]),
+            ]
+
+        exhausted = Signal()
+        m.d.sync += exhausted.eq(self.index == self.command_count)
+
+        def fail(code: ErrorCode) -> None:
+            m.d.sync += [self.failure.valid.eq(1), self.failure.code.eq(code)]
+            m.next = "STOPPED"
+
+        with m.FSM():
+            # One cycle for `exhausted` to follow `index`.
+            with m.State("START"), m.If(self.enable):
+                m.next = "HEADER"
+            with m.State("HEADER"):
+                m.d.sync += header_checked
+                with m.If(exhausted):
+                    fail(ErrorCode.END_OF_STREAM)
+                with m.Elif(self.i.valid):
+                    m.next = "ROUTE"
+            with m.State("ROUTE"):
+                m.d.comb += self.blocked.eq((units & self.full).any())
+                with m.If(~self.blocked):
+                    m.next = "BEATS"
+            with m.State("BEATS"):
+                m.d.comb += self.i.ready.eq(1)
+                with m.If(self.i.valid & (position == beats - 1)):
+                    m.next = "CHECK"
+            with m.State("CHECK"):
+                with m.If(bus_error):
+                    fail(ErrorCode.BUS_READ)
+                with m.Elif(checksum != expected):
+                    fail(ErrorCode.CHECKSUM)
+                with m.Elif(~is_known):
+                    fail(ErrorCode.OPCODE)
+                with m.Elif(field_error):
+                    fail(ErrorCode.FIELD)
+                with m.Elif(is_end):
+                    m.d.sync += self.finished.eq(1)
+                    m.next = "STOPPED"
+                with m.Else():
+                    m.d.comb += commit.eq(1)
+                    m.d.sync += self.index.eq(self.index + 1)
+                    m.next = "START"
+            with m.State("STOPPED"):
+                pass
+        return m
+
+    def _fold(self, words: list[Value], position: Signal, checksum: Signal) -> Value:
+        """Fold a beat's words: the checksum is linear, so it is one layer of exclusive or."""
+        def fold(value: Value, selected: list[Value]) -> Value:
+            for word in selected:
+                value = value.rotate_left(1) ^ word
+            return value
+
+        own_beat, own_word = divmod(CHECKSUM_WORD, len(words))
+        others = [word for i, word in enumerate(words) if i != own_word]
+        seed = Const(CHECKSUM_SEED, 32)
+        if own_beat == 0:
+            return Mux(position == 0, fold(seed, others), fold(checksum, words))
+        return Mux(position == 0, fold(seed, words),
+                   Mux(position == own_beat, fold(checksum, others), fold(checksum, words)))
+
+    def _is_illegal(self, words: list[Value], position: Signal, opcodes: Signal,
+                    units: Signal) -> Value:
+        """One bit a rule: this beat holds the field and the field is out of range.
+
+        In the first beat, `opcodes` and `units` already tell what `words` begin with.
+        """
+        config = self.config
+
+        def broken(field: str, opcode: Opcode, out_of_range: Callable[[Value], Value]) -> Value:
+            at = FIELDS[opcode][field]
+            own_beat, own_word = divmod(at.word, len(words))
+            value = words[own_word][at.lsb : at.lsb + at.width]
+            return (position == own_beat) & out_of_range(value)
+
+        def is_zero(value: Value) -> Value:
+            return value == 0
+
+        def no_result(value: Value) -> Value:
+            return (value == 0) | (value > config.columns)
+
+        load, execute, store = (units[unit] for unit in Unit)
+        softmax = opcodes[list(Opcode).index(Opcode.SOFTMAX)]
+        transfer = Cat(
+            broken("row_bytes", Opcode.LOAD, is_zero),
+            broken("rows", Opcode.LOAD, is_zero),
+        ).any()
+        compute = Cat(
+            *(broken(f"count_{level}", Opcode.MATRIX, is_zero) for level in LEVELS),
+            broken("outputs", Opcode.MATRIX, no_result),
+            broken("last_outputs", Opcode.MATRIX, no_result),
+            broken("height", Opcode.MATRIX, lambda value: value > BOUND_MAX),
+            broken("width_bytes", Opcode.MATRIX, lambda value: value > BOUND_MAX),
+            broken("weight_step", Opcode.MATRIX, lambda value: value >= config.weight_steps),
+        ).any()
+        return Cat(
+            (load | store) & transfer,
+            load & broken("space", Opcode.LOAD, lambda value: value > max(LocalSpace)),
+            execute & compute,
+            softmax & broken("count_oy", Opcode.SOFTMAX, lambda value: value != SOFTMAX_PASSES),
+        )

@@ -1,0 +1,100 @@
+"""Read a program's commands ahead of their use."""
+
+from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hadron_rtl.control.bursts import BASE_BITS
+from hadron_rtl.control.bus import AddressRequest, read_beat
+from hadron_rtl.stream.axi import ADDRESS_BITS
+from hadron_spec.commands import COMMAND_BYTES
+from hadron_spec.config import NpuConfig
+
+__all__ = ["CommandFetcher"]
+
+
+class CommandFetcher(wiring.Component):
+    """Read COMMAND_COUNT commands of 128 bytes each, up to `AHEAD` of them ahead.
+
+    One burst a command: aligned to its size, it crosses no 4 KB boundary. A burst is requested
+    only when there is room for all of it, so the data is always taken at once and never holds up
+    the memory port.
+
+    Parameters
+    ----------
+    config : NpuConfig
+        The instance's sizes.
+
+    Members
+    -------
+    start : In(1)
+        Begin at `command_base`, when idle.
+    command_base : In(BASE_BITS), command_count : In(32)
+        COMMAND_BASE // 128 and COMMAND_COUNT, sampled by `start`.
+    stop : In(1)
+        Request nothing further and drop what comes; held until `idle`, then reset.
+    idle : Out(1)
+        No burst is outstanding.
+    request : Out(stream.Signature(AddressRequest)), data : In(stream.Signature(read_beat))
+        To and from the memory port. `request` may be withdrawn by `stop`.
+    o : Out(stream.Signature(read_beat))
+        Beats of commands, in order.
+
+    Latency: 2 cycles from `data` to `o`.
+    """
+
+    AHEAD = 2
+
+    def __init__(self, config: NpuConfig):
+        self.config = config
+        beat = stream.Signature(read_beat(config))
+        super().__init__({
+            "start": In(1),
+            "command_base": In(BASE_BITS),
+            "command_count": In(32),
+            "stop": In(1),
+            "idle": Out(1),
+            "request": Out(stream.Signature(AddressRequest)),
+            "data": In(beat),
+            "o": Out(beat),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        beats = COMMAND_BYTES // self.config.axi_bytes
+        layout = read_beat(self.config)
+        m.submodules.beats = kept = fifo.SyncFIFOBuffered(
+            width=layout.size, depth=self.AHEAD * beats)
+
+        base = Signal(BASE_BITS, reset_less=True)
+        left = Signal(32)
+        outstanding = Signal(range(self.AHEAD + 1))
+        # Commands requested, of which the last beat has not left.
+        ahead = Signal(range(self.AHEAD + 1))
+        requested = Signal()
+        received = Signal()
+        delivered = Signal()
+        m.d.comb += [
+            self.request.valid.eq((left != 0) & (ahead != self.AHEAD) & ~self.stop),
+            self.request.payload.address.eq(Cat(Const(0, ADDRESS_BITS - BASE_BITS), base)),
+            self.request.payload.length.eq(beats - 1),
+            requested.eq(self.request.valid & self.request.ready),
+            self.data.ready.eq(1),
+            received.eq(self.data.valid & self.data.payload.last),
+            kept.w_data.eq(self.data.payload),
+            kept.w_en.eq(self.data.valid & ~self.stop),
+            self.o.valid.eq(kept.r_rdy),
+            self.o.payload.eq(data.View(layout, kept.r_data)),
+            kept.r_en.eq(self.o.ready),
+            delivered.eq(self.o.valid & self.o.ready & self.o.payload.last),
+            self.idle.eq(outstanding == 0),
+        ]
+        m.d.sync += [
+            outstanding.eq(outstanding + requested - received),
+            ahead.eq(ahead + requested - delivered),
+        ]
+        with m.If(self.start):
+            m.d.sync += [base.eq(self.command_base), left.eq(self.command_count)]
+        with m.Elif(requested):
+            m.d.sync += [base.eq(base + 1), left.eq(left - 1)]
+        return m

@@ -1,0 +1,153 @@
+"""LOAD: rows of bytes from memory to an on-chip memory."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hadron_rtl.control.bursts import BASE_BITS, BurstGenerator
+from hadron_rtl.control.bus import AddressRequest, Failure, read_beat
+from hadron_rtl.control.layouts import TransferCommand
+from hadron_rtl.stream.local import TABLE_BYTES, LocalWrite
+from hadron_spec.commands import LocalSpace
+from hadron_spec.config import NpuConfig
+from hadron_spec.errors import ErrorCode
+
+__all__ = ["LoadUnit"]
+
+
+class LoadUnit(wiring.Component):
+    """Run LOAD commands one after the other.
+
+    Up to `OUTSTANDING` bursts are on their way, so that the memory's latency is hidden when they
+    hold enough beats. Bytes outside a row are not written (strobes), in every space.
+
+    Parameters
+    ----------
+    config : NpuConfig
+        The instance's sizes.
+
+    Members
+    -------
+    command : In(stream.Signature(TransferCommand))
+        Taken when idle.
+    done : Out(1)
+        One cycle: the last beat of the command has been taken by its memory.
+    failure : Out(Failure)
+        ALIGNMENT, ADDRESS or BUS_READ.
+    halt : In(1)
+        Request no further bursts, drop the data of those requested. Held until `idle`, then reset.
+    idle : Out(1)
+        No burst is outstanding.
+    memory_base, memory_bytes : In
+        As `BurstGenerator` takes them.
+    request : Out(stream.Signature(AddressRequest)), data : In(stream.Signature(read_beat))
+        To and from the memory port. `request` may be withdrawn by `halt`.
+    write_activations, write_weights, write_table : Out(stream.Signature(LocalWrite))
+        The beats, by space.
+
+    Throughput: one beat a cycle, also from burst to burst and from row to row when rows have four
+    beats or more and `OUTSTANDING` bursts cover the memory's latency.
+    """
+
+    OUTSTANDING = 8
+
+    def __init__(self, config: NpuConfig):
+        self.config = config
+        local = stream.Signature(LocalWrite(config))
+        super().__init__({
+            "command": In(stream.Signature(TransferCommand)),
+            "done": Out(1),
+            "failure": Out(Failure),
+            "halt": In(1),
+            "idle": Out(1),
+            "memory_base": In(BASE_BITS),
+            "memory_bytes": In(32),
+            "request": Out(stream.Signature(AddressRequest)),
+            "data": In(stream.Signature(read_beat(config))),
+            "write_activations": Out(local),
+            "write_weights": Out(local),
+            "write_table": Out(local),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.config
+        m.submodules.bursts = bursts = BurstGenerator(
+            config=config, spaces=(config.act_bytes, config.weight_bytes, TABLE_BYTES))
+        m.submodules.outstanding = outstanding = fifo.SyncFIFOBuffered(
+            width=bursts.burst.size, depth=self.OUTSTANDING)
+
+        # Commands and bursts.
+        space = Signal(LocalSpace, reset_less=True)
+        running = Signal()
+        with m.If(self.command.valid & self.command.ready):
+            m.d.sync += [running.eq(1), space.eq(self.command.payload.space)]
+        with m.Elif(self.done):
+            m.d.sync += running.eq(0)
+        m.d.comb += [
+            bursts.command.payload.eq(self.command.payload),
+            bursts.command.valid.eq(self.command.valid & ~running & ~self.halt),
+            self.command.ready.eq(bursts.command.ready & ~running & ~self.halt),
+            bursts.memory_base.eq(self.memory_base),
+            bursts.memory_bytes.eq(self.memory_bytes),
+            self.request.payload.address.eq(bursts.o.payload.address),
+            self.request.payload.length.eq(bursts.o.payload.length),
+            self.request.valid.eq(bursts.o.valid & outstanding.w_rdy & ~self.halt),
+            bursts.o.ready.eq(self.request.ready & outstanding.w_rdy & ~self.halt),
+            outstanding.w_data.eq(bursts.o.payload),
+            outstanding.w_en.eq(bursts.o.valid & bursts.o.ready),
+        ]
+
+        # Beats, through one register.
+        burst = data.View(bursts.burst, outstanding.r_data)
+        position = Signal(len(burst.length))
+        beat = self.data.payload
+        write = Signal(LocalWrite(config), reset_less=True)
+        write_valid = Signal()
+        write_ready = Signal()
+        write_last = Signal(reset_less=True)
+        all_bytes = Const(-1, config.axi_bytes)
+        take = Signal()
+        m.d.comb += [
+            self.data.ready.eq(outstanding.r_rdy & (write_ready | ~write_valid | self.halt)),
+            take.eq(self.data.valid & self.data.ready),
+            outstanding.r_en.eq(take & beat.last),
+            self.idle.eq(outstanding.level == 0),
+        ]
+        with m.If(take):
+            m.d.sync += position.eq(position + 1)
+            with m.If(beat.last):
+                m.d.sync += position.eq(0)
+        with m.If(write_ready | ~write_valid):
+            beat_bits = (config.axi_bytes - 1).bit_length()
+            local = Signal(len(burst.local))
+            m.d.comb += local.eq(burst.local + position)
+            m.d.sync += [
+                write_valid.eq(take & ~self.halt),
+                write_last.eq(burst.last & beat.last),
+                write.address.eq(Cat(Const(0, beat_bits), local)),
+                write.data.eq(beat.data),
+                write.strobe.eq(
+                    Mux(burst.row_first & (position == 0), bursts.first_strobe, all_bytes)
+                    & Mux(burst.row_last & beat.last, bursts.last_strobe, all_bytes)),
+            ]
+        for name, target in (("activations", LocalSpace.ACTIVATIONS),
+                             ("weights", LocalSpace.WEIGHTS), ("table", LocalSpace.TABLE)):
+            port = getattr(self, "write_" + name)
+            m.d.comb += [
+                port.payload.eq(write),
+                port.valid.eq(write_valid & (space == target)),
+            ]
+            with m.If(space == target):
+                m.d.comb += write_ready.eq(port.ready)
+        m.d.sync += self.done.eq(write_valid & write_ready & write_last & ~self.halt)
+
+        # Errors.
+        with m.If(bursts.failure.valid):
+            m.d.comb += self.failure.eq(bursts.failure)
+        with m.Else():
+            m.d.comb += [
+                self.failure.valid.eq(take & beat.error),
+                self.failure.code.eq(ErrorCode.BUS_READ),
+            ]
+        return m

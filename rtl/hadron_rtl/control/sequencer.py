@@ -1,0 +1,212 @@
+"""What runs when: START, END, the first error, ABORT."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hadron_rtl.control.bus import Failure
+from hadron_spec.commands import Unit
+from hadron_spec.errors import ErrorCode
+
+__all__ = ["Sequencer", "UnitState"]
+
+UnitState = data.StructLayout({
+    "busy": 1,
+    "waiting": 1,
+    "empty": 1,
+    "index": 32,
+    "failure": Failure,
+    "overflow": 1,
+})
+"""What the sequencer must know of a unit.
+
+busy: it runs a command; waiting: its next command lacks tokens; empty: it has no command, nor one
+on the way from its queue; index: of the command it runs or that waits; failure: of that command;
+overflow: of that command's tokens.
+"""
+
+SETTLE_CYCLES = 4
+"""Cycles a halt lasts at least: a burst the memory port has just taken counts as outstanding."""
+
+
+class Sequencer(wiring.Component):
+    """Start, finish and stop programs.
+
+    The first error wins; of errors in the same cycle, in this order: LOAD, EXECUTE, STORE, the
+    decoder, deadlock, watchdog. Error and abort take the same way out: `halt` until nothing is
+    outstanding, then `clear`.
+
+    DEADLOCK is exact: no unit runs a command, at least one waits for tokens, and the decoder has
+    found END or waits for room in the queue of a unit that waits. Then nothing can change.
+
+    Members
+    -------
+    start, abort : In(1)
+        From CONTROL, one cycle each. `start` counts when idle, `abort` when not.
+    misaligned : In(1)
+        COMMAND_BASE or MEMORY_BASE is not a multiple of 128; sampled in the cycle after `start`.
+    watchdog : In(32)
+        Most cycles of a program; 0 is no limit.
+    units : In(UnitState), one a `Unit`
+        The units.
+    decoder_index : In(32), decoder_failure : In(Failure), decoder_blocked : In(1),
+    decoder_finished : In(1)
+        From the decoder.
+    bus_idle : In(1)
+        No burst is outstanding.
+    begin : Out(1)
+        One cycle: fetch.
+    run : Out(1)
+        A program runs: decode and dispatch.
+    halt : Out(1)
+        Stop and finish what is outstanding.
+    clear : Out(1)
+        One cycle at the end of a program: reset units, queues, tokens.
+    busy : Out(1)
+        STATUS.BUSY.
+    status_done, status_error, status_aborted : Out(1)
+        How the last program ended; cleared by START.
+    error_code : Out(8), error_command : Out(32)
+        Of the first error; cleared by START.
+    events : Out(3)
+        One cycle: DONE, ERROR, ABORTED.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({
+            "start": In(1),
+            "abort": In(1),
+            "misaligned": In(1),
+            "watchdog": In(32),
+            "units": In(UnitState).array(len(Unit)),
+            "decoder_index": In(32),
+            "decoder_failure": In(Failure),
+            "decoder_blocked": In(1),
+            "decoder_finished": In(1),
+            "bus_idle": In(1),
+            "begin": Out(1),
+            "run": Out(1),
+            "halt": Out(1),
+            "clear": Out(1),
+            "busy": Out(1),
+            "status_done": Out(1),
+            "status_error": Out(1),
+            "status_aborted": Out(1),
+            "error_code": Out(8),
+            "error_command": Out(32),
+            "events": Out(3),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        failed = Signal()
+        settle = Signal(range(SETTLE_CYCLES + 1))
+        aborting = Signal()
+        drained = Signal()
+        deadlock, deadlock_index = self._find_deadlock(m)
+        expired = self._watch(m)
+
+        def record(code: ErrorCode, index: object) -> list[object]:
+            return [failed.eq(1), self.error_code.eq(code), self.error_command.eq(index)]
+
+        with m.If(self.run & ~failed):
+            # Last assignment wins: the order of precedence is the reverse of this one.
+            with m.If(expired):
+                m.d.sync += record(ErrorCode.WATCHDOG, self.decoder_index)
+            with m.If(deadlock):
+                m.d.sync += record(ErrorCode.DEADLOCK, deadlock_index)
+            with m.If(self.decoder_failure.valid):
+                m.d.sync += record(self.decoder_failure.code, self.decoder_index)
+            for unit in reversed(self.units):
+                with m.If(unit.overflow):
+                    m.d.sync += record(ErrorCode.TOKEN_OVERFLOW, unit.index)
+                with m.If(unit.failure.valid):
+                    m.d.sync += record(unit.failure.code, unit.index)
+
+        finished = Signal()
+        m.d.comb += [
+            finished.eq(self.decoder_finished & self.bus_idle
+                        & Cat(unit.empty & ~unit.busy for unit in self.units).all()),
+            drained.eq(self.bus_idle & (settle == SETTLE_CYCLES)),
+        ]
+        with m.FSM():
+            with m.State("IDLE"), m.If(self.start):
+                m.d.sync += [
+                    self.busy.eq(1),
+                    self.status_done.eq(0),
+                    self.status_error.eq(0),
+                    self.status_aborted.eq(0),
+                    self.error_code.eq(ErrorCode.NONE),
+                    self.error_command.eq(0),
+                    failed.eq(0),
+                    aborting.eq(0),
+                ]
+                m.next = "BEGIN"
+
+            with m.State("BEGIN"):
+                m.d.sync += settle.eq(0)
+                with m.If(self.misaligned):
+                    m.d.sync += record(ErrorCode.ALIGNMENT, 0)
+                    m.next = "HALT"
+                with m.Else():
+                    m.d.comb += self.begin.eq(1)
+                    m.next = "RUN"
+                with m.If(self.abort):
+                    m.d.sync += aborting.eq(1)
+                    m.next = "HALT"
+
+            with m.State("RUN"):
+                m.d.comb += self.run.eq(1)
+                with m.If(failed):
+                    m.next = "HALT"
+                with m.Elif(finished):
+                    m.d.comb += self.clear.eq(1)
+                    m.d.comb += self.events[0].eq(1)
+                    m.d.sync += [self.status_done.eq(1), self.busy.eq(0)]
+                    m.next = "IDLE"
+                with m.Elif(self.abort):
+                    m.d.sync += aborting.eq(1)
+                    m.next = "HALT"
+
+            with m.State("HALT"):
+                m.d.comb += self.halt.eq(1)
+                with m.If(settle != SETTLE_CYCLES):
+                    m.d.sync += settle.eq(settle + 1)
+                with m.If(drained):
+                    m.d.comb += [
+                        self.clear.eq(1),
+                        self.events.eq(Mux(aborting, 0b100, 0b010)),
+                    ]
+                    m.d.sync += [
+                        self.busy.eq(0),
+                        self.status_error.eq(~aborting),
+                        self.status_aborted.eq(aborting),
+                    ]
+                    with m.If(aborting):
+                        m.d.sync += [self.error_code.eq(ErrorCode.NONE), self.error_command.eq(0)]
+                    m.next = "IDLE"
+        return m
+
+    def _find_deadlock(self, m: Module) -> tuple[Signal, Signal]:
+        """Return whether nothing can go on, and the first waiting unit's command."""
+        deadlock = Signal()
+        index = Signal(32)
+        m.d.comb += deadlock.eq(
+            (self.decoder_finished | self.decoder_blocked)
+            & Cat(unit.waiting for unit in self.units).any()
+            & Cat(~unit.busy & (unit.waiting | unit.empty) for unit in self.units).all())
+        for unit in reversed(self.units):
+            with m.If(unit.waiting):
+                m.d.comb += index.eq(unit.index)
+        return deadlock, index
+
+    def _watch(self, m: Module) -> Signal:
+        """Return whether the program has taken all the cycles it may."""
+        cycles = Signal(32)
+        expired = Signal()
+        with m.If(self.busy):
+            m.d.sync += cycles.eq(cycles + 1)
+        with m.Else():
+            m.d.sync += cycles.eq(1)
+        m.d.sync += expired.eq((cycles == self.watchdog) & (self.watchdog != 0))
+        return expired

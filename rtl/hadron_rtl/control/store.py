@@ -1,0 +1,183 @@
+"""STORE: rows of bytes from the scratchpad to memory."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hadron_rtl.control.bursts import BASE_BITS, BurstGenerator
+from hadron_rtl.control.bus import AddressRequest, Failure, WriteResponse, write_beat
+from hadron_rtl.control.layouts import TransferCommand
+from hadron_spec.config import NpuConfig
+from hadron_spec.errors import ErrorCode
+
+__all__ = ["StoreUnit"]
+
+
+class StoreUnit(wiring.Component):
+    """Run STORE commands one after the other.
+
+    Bursts are requested ahead of their data. A halt lets them run out with no byte strobed: the
+    bus sees every beat that was announced, the memory keeps its bytes.
+
+    Parameters
+    ----------
+    config : NpuConfig
+        The instance's sizes.
+
+    Members
+    -------
+    command : In(stream.Signature(TransferCommand))
+        Taken when idle.
+    done : Out(1)
+        One cycle: the memory has answered the last burst of the command.
+    failure : Out(Failure)
+        ALIGNMENT, ADDRESS or BUS_WRITE.
+    halt : In(1)
+        Request no further bursts, finish those requested with strobes 0. Held until `idle`, then
+        reset.
+    idle : Out(1)
+        No burst is outstanding.
+    memory_base, memory_bytes : In
+        As `BurstGenerator` takes them.
+    read_request : Out(stream.Signature(unsigned))
+        Scratchpad byte address of a beat, a multiple of the bus width.
+    read_data : In(StructLayout{valid, data})
+        The beats in order; there is always room.
+    request : Out(stream.Signature(AddressRequest)), data : Out(stream.Signature(write_beat))
+        To the memory port. Both may be changed by `halt` while not taken.
+    response : In(WriteResponse)
+        From the memory port.
+
+    Throughput: one beat a cycle, also from burst to burst and from row to row when rows have four
+    beats or more, if the scratchpad answers within `READ_AHEAD` - 4 cycles.
+    """
+
+    ANNOUNCED = 4
+    """Bursts requested whose data has not all been sent."""
+    UNANSWERED = 8
+    """Bursts requested that the memory has not answered."""
+    READ_AHEAD = 16
+    """Beats between scratchpad and memory port."""
+
+    def __init__(self, config: NpuConfig):
+        self.config = config
+        super().__init__({
+            "command": In(stream.Signature(TransferCommand)),
+            "done": Out(1),
+            "failure": Out(Failure),
+            "halt": In(1),
+            "idle": Out(1),
+            "memory_base": In(BASE_BITS),
+            "memory_bytes": In(32),
+            "read_request": Out(stream.Signature(unsigned((config.act_bytes - 1).bit_length()))),
+            "read_data": In(data.StructLayout({"valid": 1, "data": config.axi_data_width})),
+            "request": Out(stream.Signature(AddressRequest)),
+            "data": Out(stream.Signature(write_beat(config))),
+            "response": In(WriteResponse),
+        })
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.config
+        m.submodules.bursts = bursts = BurstGenerator(config=config, spaces=(config.act_bytes,))
+        m.submodules.to_read = to_read = fifo.SyncFIFOBuffered(
+            width=bursts.burst.size, depth=self.ANNOUNCED)
+        m.submodules.to_write = to_write = fifo.SyncFIFOBuffered(
+            width=bursts.burst.size, depth=self.ANNOUNCED)
+        m.submodules.beats = beats = fifo.SyncFIFOBuffered(
+            width=config.axi_data_width, depth=self.READ_AHEAD)
+
+        # Commands and bursts.
+        unanswered = Signal(range(self.UNANSWERED + 1))
+        running = Signal()
+        room = Signal()
+        announce = Signal()
+        m.d.comb += [
+            bursts.command.payload.eq(self.command.payload),
+            bursts.command.valid.eq(self.command.valid & ~running & ~self.halt),
+            self.command.ready.eq(bursts.command.ready & ~running & ~self.halt),
+            bursts.memory_base.eq(self.memory_base),
+            bursts.memory_bytes.eq(self.memory_bytes),
+            room.eq(to_read.w_rdy & to_write.w_rdy & (unanswered != self.UNANSWERED)
+                    & ~self.halt),
+            self.request.payload.address.eq(bursts.o.payload.address),
+            self.request.payload.length.eq(bursts.o.payload.length),
+            self.request.valid.eq(bursts.o.valid & room),
+            bursts.o.ready.eq(self.request.ready & room),
+            announce.eq(bursts.o.valid & bursts.o.ready),
+            to_read.w_data.eq(bursts.o.payload),
+            to_read.w_en.eq(announce),
+            to_write.w_data.eq(bursts.o.payload),
+            to_write.w_en.eq(announce),
+        ]
+        m.d.sync += unanswered.eq(unanswered + announce - self.response.valid)
+        m.d.comb += [
+            self.idle.eq(unanswered == 0),
+            self.done.eq(running & bursts.command.ready & (unanswered == 0)),
+        ]
+        with m.If(self.command.valid & self.command.ready):
+            m.d.sync += running.eq(1)
+        with m.Elif(self.done):
+            m.d.sync += running.eq(0)
+
+        self._read_scratchpad(m, bursts.burst, to_read, beats)
+        self._write_memory(m, bursts, to_write, beats)
+
+        # Errors.
+        with m.If(bursts.failure.valid):
+            m.d.comb += self.failure.eq(bursts.failure)
+        with m.Else():
+            m.d.comb += [
+                self.failure.valid.eq(self.response.valid & self.response.error),
+                self.failure.code.eq(ErrorCode.BUS_WRITE),
+            ]
+        return m
+
+    def _read_scratchpad(self, m: Module, layout: data.StructLayout,
+                         to_read: fifo.SyncFIFOBuffered, beats: fifo.SyncFIFOBuffered) -> None:
+        burst = data.View(layout, to_read.r_data)
+        position = Signal(len(burst.length))
+        # Places taken by beats requested and not yet sent.
+        taken = Signal(range(self.READ_AHEAD + 1))
+        valid = Signal()
+        address = Signal(len(burst.local), reset_less=True)
+        ask = Signal()
+        last = Signal()
+        beat_bits = (self.config.axi_bytes - 1).bit_length()
+        m.d.comb += [
+            ask.eq(to_read.r_rdy & (taken != self.READ_AHEAD)
+                   & (self.read_request.ready | ~valid)),
+            last.eq(position == burst.length),
+            to_read.r_en.eq(ask & last),
+            self.read_request.valid.eq(valid),
+            self.read_request.payload.eq(Cat(Const(0, beat_bits), address)),
+            beats.w_en.eq(self.read_data.valid),
+            beats.w_data.eq(self.read_data.data),
+        ]
+        m.d.sync += taken.eq(taken + ask - (beats.r_rdy & beats.r_en))
+        with m.If(self.read_request.ready | ~valid):
+            m.d.sync += [valid.eq(ask), address.eq(burst.local + position)]
+        with m.If(ask):
+            m.d.sync += position.eq(Mux(last, 0, position + 1))
+
+    def _write_memory(self, m: Module, bursts: BurstGenerator,
+                      to_write: fifo.SyncFIFOBuffered, beats: fifo.SyncFIFOBuffered) -> None:
+        burst = data.View(bursts.burst, to_write.r_data)
+        position = Signal(len(burst.length))
+        all_bytes = Const(-1, self.config.axi_bytes)
+        out = self.data.payload
+        take = Signal()
+        m.d.comb += [
+            self.data.valid.eq(to_write.r_rdy & (beats.r_rdy | self.halt)),
+            out.data.eq(beats.r_data),
+            out.last.eq(position == burst.length),
+            take.eq(self.data.valid & self.data.ready),
+            to_write.r_en.eq(take & out.last),
+            beats.r_en.eq(take),
+        ]
+        with m.If(~self.halt):
+            m.d.comb += out.strobe.eq(
+                Mux(burst.row_first & (position == 0), bursts.first_strobe, all_bytes)
+                & Mux(burst.row_last & out.last, bursts.last_strobe, all_bytes))
+        with m.If(take):
+            m.d.sync += position.eq(Mux(out.last, 0, position + 1))
