@@ -1,1 +1,1 @@
-"""After the array: element-wise operators, requantization, softmax, and the write-back."""
+"""What happens to results on their way to the scratchpad: requantizer and softmax."""

@@ -3,6 +3,7 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from hadron_rtl.stream.result_fifo import ResultFifo
 from hadron_spec.commands import Opcode
@@ -83,7 +84,7 @@ class VectorUnit(wiring.Component):
         m = Module()
         step = self.step
         m.submodules.fifo = fifo = ResultFifo(
-            shape=self.results.payload.shape(), depth=self.result_depth)
+            shape=self.results.payload.shape(), depth=1 << ceil_log2(self.result_depth))
         wiring.connect(m, wiring.flipped(self.results), fifo.o)
 
         adds = Signal(reset_less=True)
