@@ -25,6 +25,7 @@ __all__ = [
     "float32",
     "float64_scale",
     "fully_connected_multiplier",
+    "mean_multiplier",
     "padding_before",
     "window_output",
 ]
@@ -117,6 +118,20 @@ def add_parameters(a_scale: float, b_scale: float, output_scale: float) -> AddPa
                                 f"{a_scale} and {b_scale}")
     return AddParameters(*quantize_multiplier(a / twice_max), *quantize_multiplier(b / twice_max),
                          *quantize_multiplier(real))
+
+
+def mean_multiplier(input_scale: float, output_scale: float, count: int) -> tuple[int, int]:
+    """Return multiplier and shift of MEAN over `count` elements: the division is part of them.
+
+    The sum they apply to has the input's zero point removed `count` times. Such a multiplier is
+    not normalised: it may be as small as 2**29.
+
+    Source: tensorflow/lite/kernels/internal/reference/reduce.h, QuantizedMeanOrSum;
+    tflite-micro kernels/reduce_common.cc, PrepareMeanOrSumHelper.
+    """
+    multiplier, shift = quantize_multiplier(float32(input_scale) / float32(output_scale))
+    folded = min(count.bit_length() - 1, 32, 31 + shift)
+    return (multiplier << folded) // count, shift - folded
 
 
 def activation_range(activation: str, scale: float, zero_point: int) -> tuple[int, int]:
