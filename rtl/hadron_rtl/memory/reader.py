@@ -87,8 +87,8 @@ class ScratchpadReader(wiring.Component):
     Latency: ``LATENCY`` cycles. Throughput: one step a cycle.
     """
 
-    _ADDRESS_LATENCY = 2
-    LATENCY = _ADDRESS_LATENCY + ByteRam.LATENCY + Rotator.LATENCY + 1
+    ADDRESS_LATENCY = 2
+    LATENCY = ADDRESS_LATENCY + ByteRam.LATENCY + Rotator.LATENCY + 1
     _INSIDE_LATENCY = 3
 
     def __init__(self, config: NpuConfig):
@@ -153,7 +153,7 @@ class ScratchpadReader(wiring.Component):
         m.d.comb += [
             rotator.i.eq(self.bank_data),
             rotator.amount.eq(
-                _delay(m, offset, self._ADDRESS_LATENCY + ByteRam.LATENCY, "offset")),
+                _delay(m, offset, self.ADDRESS_LATENCY + ByteRam.LATENCY, "offset")),
         ]
 
         inside = _delay(m, self._inside(m), self.LATENCY - 1 - self._INSIDE_LATENCY, "inside")

@@ -12,9 +12,12 @@ from hadron_spec.numerics import (
     average_divide,
     multiply_by_quantized_multiplier,
     rescale_addend,
+    softmax_output,
+    softmax_reciprocal,
+    softmax_sum_term,
 )
 
-__all__ = ["ReferenceStep", "run_command", "walk"]
+__all__ = ["ReferenceStep", "destinations", "pack_weights", "read_lanes", "run_command", "walk"]
 
 
 @dataclass(frozen=True)
@@ -129,16 +132,43 @@ def _result(config: NpuConfig, fields: dict[str, int], steps: list[tuple[list[in
     return [min(max(value, low), high) for value in values]
 
 
-def run_command(config: NpuConfig, fields: dict[str, int], scratchpad: bytearray,
-                weights: bytes) -> list[tuple[int, bytes]]:
-    """Return what MATRIX, MAX or ADD writes, as (address, bytes) in order.
+def pack_weights(columns: list[list[int]]) -> bytes:
+    """Lay out the weights of a step, [column][lane], as the weight memory holds them."""
+    stored = []
+    for column, row in enumerate(columns):
+        if column % 2:
+            row = [w1 - (w0 < 0) for w1, w0 in zip(row, columns[column - 1], strict=True)]
+        stored += row
+    return bytes(byte & 0xFF for byte in stored)
+
+
+def _softmax(config: NpuConfig, fields: dict[str, int], scratchpad: bytes | bytearray,
+             table: list[int]) -> list[list[int]]:
+    elements = [read_lanes(config, fields, scratchpad, step)[0] for step in walk(fields)]
+    count = fields["count_ox"]
+    outputs = []
+    for row in range(fields["count_kg"]):
+        first, second, third = (elements[(3 * row + i) * count:][:count] for i in range(3))
+        maximum = max(first)
+        total = sum(softmax_sum_term(table[(x - maximum + 255) & 255]) for x in second)
+        scale, bits = softmax_reciprocal(total)
+        outputs += [[softmax_output(table[(x - maximum + 255) & 255], scale, bits)]
+                    for x in third]
+    return outputs
+
+
+def run_command(config: NpuConfig, fields: dict[str, int], scratchpad: bytes | bytearray,
+                weights: bytes, table: list[int] | None = None) -> list[tuple[int, bytes]]:
+    """Return what a command writes, as (address, bytes) in order.
 
     The scratchpad is read as it is before the command.
     """
     results = []
     steps: list[tuple[list[int], int]] = []
     parameters: list[tuple[int, int, int]] = []
-    for step in walk(fields):
+    if fields["opcode"] == Opcode.SOFTMAX:
+        results = _softmax(config, fields, scratchpad, table or [])
+    for step in walk(fields) if not results else ():
         if step.parameters:
             parameters = _parameters(config, weights, step.weight_step)
             continue

@@ -1,0 +1,514 @@
+"""ExecuteUnit against a direct reading of the command set, with LOAD and STORE traffic beside it.
+
+Fixed overhead of a command, from its transfer to `done`, beside one cycle a step: see
+`OVERHEAD_CYCLES`, which a test measures.
+"""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from amaranth.hdl import ResetInserter, Signal
+from amaranth.sim import Simulator
+
+from hadron_rtl.execute import ExecuteUnit
+from hadron_spec.commands import FIELDS, LEVELS, Opcode, pack_parameters
+from hadron_spec.config import NpuConfig
+from hadron_spec.numerics import average_multiplier, quantize_multiplier, softmax_table
+from hadron_testing.execute_reference import pack_weights, run_command
+
+CONFIG = NpuConfig(name="test", lanes=16, columns=4, dsp_columns=2, act_bytes=32 << 10,
+                   weight_steps=64, requant_lanes=2, axi_data_width=64)
+WIDE = replace(CONFIG, name="wide", columns=16, dsp_columns=0, requant_lanes=4,
+               axi_data_width=128)
+SOURCE, SOURCE_B, DESTINATION, TRAFFIC = 0x0103, 0x2805, 0x4007, 0x7000
+"""Scratchpad regions, at odd addresses; commands here stay within 10 KiB of each."""
+OVERHEAD_CYCLES = 70
+
+
+def command(opcode, **values):
+    fields = dict.fromkeys(FIELDS[opcode], 0) | {f"count_{level}": 1 for level in LEVELS}
+    fields |= {"opcode": int(opcode), "minimum": -128, "maximum": 127,
+               "source": SOURCE, "destination": DESTINATION}
+    assert set(values) <= set(fields)
+    return fields | values
+
+
+def differences(counts, strides):
+    """Turn the stride of each loop into the difference that also undoes the loops inside it."""
+    result, undo = {}, 0
+    for level in reversed(LEVELS):
+        result[level] = strides.get(level, 0) - undo
+        undo += (counts[level] - 1) * strides.get(level, 0)
+    return result
+
+
+def with_loops(fields, *, address, y=None, x=None, destination):
+    """Fill in the loop fields from strides; `counts` are in `fields` already."""
+    counts = {level: fields[f"count_{level}"] for level in LEVELS}
+    for name, strides in (("address", address), ("y", y or {}), ("x", x or {})):
+        for level, value in differences(counts, strides).items():
+            fields[f"{level}_{name}"] = value
+    inner = dict.fromkeys(LEVELS[3:], 1)
+    if fields["opcode"] == Opcode.SOFTMAX:
+        inner["oy"] = 1
+    for level, value in differences(counts | inner, destination).items():
+        if level in LEVELS[:3]:
+            fields[f"destination_{level}"] = value
+    return fields
+
+
+def groups_of(config, channels):
+    """Return kg, outputs and last_outputs for a number of output channels."""
+    groups = math.ceil(channels / config.columns)
+    return {"count_kg": groups, "outputs": min(channels, config.columns),
+            "last_outputs": channels - (groups - 1) * config.columns}
+
+
+def random_parameters(rng, config, *, scale=1 / 600, bias=2000):
+    """One parameter step."""
+    data = b""
+    for _ in range(config.columns):
+        multiplier, shift = quantize_multiplier(float(scale * rng.uniform(0.5, 2)))
+        parameters = pack_parameters(int(rng.integers(-bias, bias)), multiplier, shift)
+        data += parameters.ljust(config.lanes, b"\0")
+    return data
+
+
+def random_weights(rng, config):
+    """One weight step."""
+    return pack_weights(rng.integers(-127, 128, (config.columns, config.lanes)).tolist())
+
+
+def random_clamp(rng):
+    return {"minimum": int(rng.integers(-128, -60)), "maximum": int(rng.integers(60, 128)),
+            "zero_point": int(rng.integers(-20, 20))}
+
+
+# Operators as the compiler lays them out: (fields, weights, table).
+
+def convolution(rng, config, *, size=(6, 7), channels=5, outputs=7, kernel=(3, 3), stride=1, pad=1,
+                seed_weight_step=0):
+    """NHWC convolution: a kernel row is one run of bytes, read in segments of `lanes`."""
+    (height, width), (kh, kw) = size, kernel
+    out_h = (height + 2 * pad - kh) // stride + 1
+    out_w = (width + 2 * pad - kw) // stride + 1
+    segments = math.ceil(kw * channels / config.lanes)
+    row = width * channels
+    fields = command(
+        Opcode.MATRIX, **groups_of(config, outputs), count_oy=out_h, count_ox=out_w, count_ky=kh,
+        count_seg=segments, bounded=1, pad=int(rng.integers(-128, 128)), height=height,
+        width_bytes=row, start_y=-pad, start_x=-pad * channels,
+        source=SOURCE - pad * row - pad * channels, weight_step=seed_weight_step,
+        **random_clamp(rng))
+    with_loops(
+        fields,
+        address={"oy": stride * row, "ox": stride * channels, "ky": row, "seg": config.lanes},
+        y={"oy": stride, "ky": 1}, x={"ox": stride * channels, "seg": config.lanes},
+        destination={"kg": config.columns, "oy": out_w * outputs, "ox": outputs})
+    weights = b"\0" * config.step_bytes * seed_weight_step
+    for _ in range(fields["count_kg"]):
+        weights += random_parameters(rng, config)
+        weights += b"".join(random_weights(rng, config) for _ in range(kh * segments))
+    return fields, weights, None
+
+
+def depthwise(rng, config, *, size=(5, 6), blocks=3):
+    """Blocks of `columns` channels, diagonal weights, the source steps with kg."""
+    height, width = size
+    channels = blocks * config.columns - 1
+    row = width * channels
+    fields = command(
+        Opcode.MATRIX, **groups_of(config, channels), count_oy=height, count_ox=width, count_ky=3,
+        count_kx=3, bounded=1, pad=7, height=height, width_bytes=row, start_y=-1,
+        start_x=-channels, source=SOURCE - row - channels, **random_clamp(rng))
+    with_loops(
+        fields,
+        address={"kg": config.columns, "oy": row, "ox": channels, "ky": row, "kx": channels},
+        y={"oy": 1, "ky": 1},
+        x={"kg": config.columns, "ox": channels, "kx": channels},
+        destination={"kg": config.columns, "oy": row, "ox": channels})
+    weights = b""
+    for _ in range(blocks):
+        weights += random_parameters(rng, config, scale=1 / 300)
+        for _ in range(9):
+            diagonal = np.zeros((config.columns, config.lanes), int)
+            np.fill_diagonal(diagonal, rng.integers(-127, 128, config.columns))
+            weights += pack_weights(diagonal.tolist())
+    return fields, weights, None
+
+
+def fully_connected(rng, config, *, inputs=70, outputs=11):
+    segments = math.ceil(inputs / config.lanes)
+    fields = command(
+        Opcode.MATRIX, **groups_of(config, outputs), count_seg=segments, bounded=1, pad=0,
+        height=1, width_bytes=inputs, **random_clamp(rng))
+    with_loops(fields, address={"seg": config.lanes}, x={"seg": config.lanes},
+               destination={"kg": config.columns})
+    weights = b""
+    for _ in range(fields["count_kg"]):
+        weights += random_parameters(rng, config, scale=1 / 900)
+        weights += b"".join(random_weights(rng, config) for _ in range(segments))
+    return fields, weights, None
+
+
+def average_pool(rng, config, *, size=(6, 4), pool=(3, 2), blocks=2):
+    (height, width), (kh, kw) = size, pool
+    channels = blocks * config.columns
+    fields = command(
+        Opcode.MATRIX, average=1, **groups_of(config, channels), count_oy=height // kh,
+        count_ox=width // kw, count_ky=kh, count_kx=kw)
+    row = width * channels
+    with_loops(
+        fields,
+        address={"kg": config.columns, "oy": kh * row, "ox": kw * channels, "ky": row,
+                 "kx": channels},
+        destination={"kg": config.columns, "oy": width // kw * channels, "ox": channels})
+    ones = np.eye(config.columns, config.lanes, dtype=int).tolist()
+    reciprocal = pack_parameters(kh * kw // 2, average_multiplier(kh * kw), 0)
+    step = reciprocal.ljust(config.lanes, b"\0") * config.columns
+    return fields, (step + pack_weights(ones) * (kh * kw)) * blocks, None
+
+
+def max_pool(rng, config, *, size=(6, 5), blocks=2, pool=3):
+    height, width = size
+    channels = blocks * config.columns
+    row = width * channels
+    fields = command(
+        Opcode.MAX, **groups_of(config, channels), count_oy=height, count_ox=width, count_ky=pool,
+        count_kx=pool, bounded=1, pad=-128, height=height, width_bytes=row, start_y=-1,
+        start_x=-channels, source=SOURCE - row - channels, **random_clamp(rng))
+    with_loops(
+        fields,
+        address={"kg": config.columns, "oy": row, "ox": channels, "ky": row, "kx": channels},
+        y={"oy": 1, "ky": 1}, x={"kg": config.columns, "ox": channels, "kx": channels},
+        destination={"kg": config.columns, "oy": row, "ox": channels})
+    return fields, b"", None
+
+
+def add(rng, config, *, groups=2, pixels=9):
+    """A in one region, B in another: the innermost loop goes from one to the other."""
+    multiplier_b, shift_b = quantize_multiplier(float(rng.uniform(0.05, 0.5)))
+    fields = command(
+        Opcode.ADD, **groups_of(config, groups * config.columns), count_ox=pixels, count_seg=2,
+        zero_point_a=int(rng.integers(-9, 9)), zero_point_b=int(rng.integers(-9, 9)),
+        multiplier_b=multiplier_b, shift_b=shift_b, **random_clamp(rng))
+    channels = groups * config.columns
+    with_loops(fields,
+               address={"kg": config.columns, "ox": channels, "seg": SOURCE_B - SOURCE},
+               destination={"kg": config.columns, "ox": channels})
+    # Weight steps that ADD passes over and does not use.
+    unused = b"\x55" * 2 * config.step_bytes
+    weights = b"".join(
+        random_parameters(rng, config, scale=2.0**-19) + unused for _ in range(groups))
+    return fields, weights, None
+
+
+def softmax(rng, config, *, rows=3, elements=11):
+    fields = command(Opcode.SOFTMAX, count_kg=rows, count_oy=3, count_ox=elements, outputs=1,
+                     last_outputs=1, zero_point=-128)
+    with_loops(fields, address={"kg": elements, "ox": 1},
+               destination={"kg": elements + 2, "ox": 1})
+    return fields, b"", softmax_table(0.1)
+
+
+class Bench:
+    """The unit, a copy of its scratchpad, and traffic on the LOAD and STORE side."""
+
+    def __init__(self, config, rng):
+        self.config = config
+        self.rng = rng
+        self.dut = ExecuteUnit(config)
+        self.image = bytearray(config.act_bytes)
+        self.beats = []
+        self.expected_beats = []
+        self.traffic_wanted = False
+        self.traffic_runs = False
+        self.mac_active = 0
+
+    async def send(self, ctx, port, payload):
+        ctx.set(port.payload, payload)
+        ctx.set(port.valid, 1)
+        await ctx.tick().until(port.ready)
+        ctx.set(port.valid, 0)
+
+    async def load(self, ctx, port, address, contents):
+        """Write bytes, beat by beat, through one of the LOAD ports."""
+        beat = self.config.axi_bytes
+        assert address % beat == 0
+        assert len(contents) % beat == 0
+        for i in range(0, len(contents), beat):
+            await self.send(ctx, port, {
+                "address": address + i, "data": int.from_bytes(contents[i : i + beat], "little"),
+                "strobe": (1 << beat) - 1})
+
+    async def fill(self, ctx):
+        """Fill the operand regions with random bytes."""
+        for region in (SOURCE, SOURCE_B):
+            base = region & ~63
+            contents = self.rng.integers(0, 256, 1280, dtype=np.uint8).tobytes()
+            await self.load(ctx, self.dut.write_activations, base, contents)
+            self.image[base : base + len(contents)] = contents
+
+    async def clear(self, ctx, writes):
+        """Write what the copy says to all beats that `writes` touch."""
+        beat = self.config.axi_bytes
+        touched = {(address + j) % self.config.act_bytes // beat * beat
+                   for address, contents in writes for j in range(-2 * beat, len(contents) + 3 * beat)}
+        for address in sorted(touched):
+            await self.load(ctx, self.dut.write_activations, address,
+                            self.image[address : address + beat])
+
+    async def start(self, ctx, fields):
+        """Hand over a command."""
+        port = self.dut.command
+        ctx.set(port.payload, {k: v for k, v in fields.items() if k != "checksum"})
+        ctx.set(port.valid, 1)
+        await ctx.tick().until(port.ready)
+        ctx.set(port.valid, 0)
+
+    async def execute(self, ctx, fields):
+        """Run a command; return the cycles from its transfer to `done`."""
+        await self.start(ctx, fields)
+        cycles = 1
+        while not ctx.get(self.dut.done):
+            self.mac_active += ctx.get(self.dut.mac_active)
+            await ctx.tick()
+            cycles += 1
+            assert cycles < 20000, "the command does not end"
+        return cycles
+
+    async def collect(self, ctx):
+        """Gather what STORE reads."""
+        port = self.dut.read_data
+        async for _, _, valid, data in ctx.tick().sample(port.valid, port.data):
+            if valid:
+                self.beats.append(data)
+
+    async def request(self, ctx, address):
+        """Ask for a beat as STORE does."""
+        await self.send(ctx, self.dut.read_request, address)
+        beat = self.image[address : address + self.config.axi_bytes]
+        self.expected_beats.append((address, int.from_bytes(beat, "little")))
+
+    async def compare(self, ctx):
+        """Compare the beats read so far with what the scratchpad should hold."""
+        while len(self.beats) < len(self.expected_beats):
+            await ctx.tick()
+        for got, (address, want) in zip(self.beats, self.expected_beats, strict=True):
+            assert got == want, f"at {address:#x}: {got:x}, must be {want:x}"
+        self.beats.clear()
+        self.expected_beats.clear()
+
+    async def traffic(self, ctx):
+        """Write and read elsewhere, at random, while it is wanted."""
+        beat = self.config.axi_bytes
+        while True:
+            self.traffic_runs = self.traffic_wanted
+            if self.traffic_runs:
+                address = TRAFFIC + int(self.rng.integers(0, 64)) * beat
+                if self.rng.random() < 0.5:
+                    data = self.rng.integers(0, 256, beat, dtype=np.uint8).tobytes()
+                    await self.load(ctx, self.dut.write_activations, address, data)
+                    self.image[address : address + beat] = data
+                else:
+                    await self.request(ctx, address)
+            for _ in range(int(self.rng.integers(1, 4))):
+                await ctx.tick()
+
+    async def check(self, ctx, fields, weights, table, *, traffic=False):
+        """Load the operands, run the command, compare every byte around the destination.
+
+        Returns the cycles the command took and how many values the outputs have.
+        """
+        await self.load(ctx, self.dut.write_weights, 0, weights)
+        if table:
+            words = b"".join(word.to_bytes(4, "little") for word in table)
+            await self.load(ctx, self.dut.write_table, 0, words)
+        writes = run_command(self.config, fields, self.image, weights, table)
+        self.traffic_wanted = traffic
+        cycles = await self.execute(ctx, fields)
+        self.traffic_wanted = False
+        while self.traffic_runs:
+            await ctx.tick()
+        for address, contents in writes:
+            for j, byte in enumerate(contents):
+                self.image[(address + j) % self.config.act_bytes] = byte
+        beat = self.config.axi_bytes
+        first = min(address for address, _ in writes) // beat * beat - beat
+        last = max(address for address, _ in writes) + self.config.columns + 2 * beat
+        for address in range(first, last, beat):
+            await self.request(ctx, address % self.config.act_bytes)
+        await self.compare(ctx)
+        return cycles, len({byte for _, contents in writes for byte in contents})
+
+
+def simulate(bench, scenario, *background, unit=None):
+    async def main(ctx):
+        await bench.fill(ctx)
+        await scenario(ctx)
+
+    simulator = Simulator(unit or bench.dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench.collect, background=True)
+    for testbench in (bench.traffic, *background):
+        simulator.add_testbench(testbench, background=True)
+    simulator.add_testbench(main)
+    simulator.run()
+
+
+OPERATORS = [convolution, depthwise, fully_connected, average_pool, max_pool, add, softmax]
+
+
+def named(value):
+    return value.__name__ if callable(value) else value.name
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=named)
+def test_operator_is_bit_exact(rng, operator):
+    bench = Bench(CONFIG, rng)
+
+    async def scenario(ctx):
+        _, distinct = await bench.check(ctx, *operator(rng, CONFIG))
+        assert distinct > 5, "the outputs say nothing"
+
+    simulate(bench, scenario)
+
+
+def test_sixteen_columns_on_a_full_width_port(rng):
+    """Beats as wide as the lanes, results as wide as the lanes."""
+    bench = Bench(WIDE, rng)
+
+    async def scenario(ctx):
+        await bench.check(ctx, *convolution(rng, WIDE, size=(3, 4), outputs=20))
+        await bench.check(ctx, *add(rng, WIDE, pixels=3))
+
+    simulate(bench, scenario)
+
+
+def test_commands_of_all_kinds_in_turn_beside_traffic(rng):
+    bench = Bench(CONFIG, rng)
+
+    async def scenario(ctx):
+        for index in rng.permutation(len(OPERATORS)):
+            await bench.check(ctx, *OPERATORS[index](rng, CONFIG), traffic=True)
+
+    simulate(bench, scenario)
+
+
+def test_results_wrap_around_the_end_of_the_scratchpad(rng):
+    bench = Bench(CONFIG, rng)
+
+    async def scenario(ctx):
+        fields, weights, table = max_pool(rng, CONFIG)
+        fields["destination"] = CONFIG.act_bytes - 77
+        await bench.check(ctx, fields, weights, table)
+
+    simulate(bench, scenario)
+
+
+def test_a_step_a_cycle_beside_a_fixed_overhead(rng):
+    """Many steps a result: the array works in every cycle but those of the overhead."""
+    bench = Bench(CONFIG, rng)
+
+    async def scenario(ctx):
+        fields, weights, table = convolution(rng, CONFIG, size=(6, 5), channels=16, outputs=8)
+        cycles, _ = await bench.check(ctx, fields, weights, table)
+        steps = list(walk(fields))
+        assert bench.mac_active == sum(not step.parameters for step in steps)
+        assert 0 < cycles - len(steps) <= OVERHEAD_CYCLES
+
+    simulate(bench, scenario)
+
+
+def test_requantizer_limits_results_of_one_step(rng):
+    """One step a result: results leave every columns / requant_lanes cycles, and stalls show."""
+    bench = Bench(CONFIG, rng)
+    stalls = 0
+
+    async def count(ctx):
+        nonlocal stalls
+        async for _, _, stall in ctx.tick().sample(bench.dut.stall_requantizer):
+            stalls += stall
+
+    async def scenario(ctx):
+        fields, weights, table = convolution(rng, CONFIG, size=(8, 8), channels=16, outputs=4,
+                                             kernel=(1, 1), pad=0)
+        cycles, _ = await bench.check(ctx, fields, weights, table)
+        results = 64
+        interval = CONFIG.columns // CONFIG.requant_lanes
+        assert cycles <= results * interval + OVERHEAD_CYCLES
+        assert stalls > results * (interval - 1) // 2
+
+    simulate(bench, scenario, count)
+
+
+def test_small_commands_in_a_row_take_the_overhead_each(rng):
+    """Measure the fixed overhead: one result of one step, of each kind."""
+    bench = Bench(CONFIG, rng)
+    overheads = {}
+
+    async def scenario(ctx):
+        for operator, size in ((fully_connected, {"inputs": 16, "outputs": 4}),
+                               (add, {"groups": 1, "pixels": 1}),
+                               (max_pool, {"size": (1, 1), "blocks": 1, "pool": 1})):
+            fields, weights, table = operator(rng, CONFIG, **size)
+            cycles, _ = await bench.check(ctx, fields, weights, table)
+            overheads[operator.__name__] = cycles - len(list(walk(fields)))
+        print(overheads)
+        assert max(overheads.values()) <= OVERHEAD_CYCLES
+
+    simulate(bench, scenario)
+
+
+def test_reset_at_any_cycle_leaves_a_working_unit(rng):
+    """Reset in the middle of commands of each kind; the next one is exact."""
+    bench = Bench(CONFIG, rng)
+    reset = Signal()
+    held = ResetInserter(reset)(bench.dut)
+
+    async def scenario(ctx):
+        for operator in OPERATORS:
+            fields, weights, table = operator(rng, CONFIG)
+            await bench.start(ctx, fields)
+            for _ in range(int(rng.integers(1, 150))):
+                await ctx.tick()
+            ctx.set(reset, 1)
+            await ctx.tick()
+            ctx.set(reset, 0)
+            # What was on its way to the scratchpad may still have arrived.
+            await bench.fill(ctx)
+            fields, weights, table = OPERATORS[int(rng.integers(len(OPERATORS)))](rng, CONFIG)
+            writes = run_command(CONFIG, fields, bench.image, weights, table)
+            await bench.clear(ctx, writes)
+            await bench.check(ctx, fields, weights, table)
+
+    simulate(bench, scenario, unit=held)
+
+
+def random_command(rng, config):
+    """Any fields the decoder lets pass, with counts that keep it short."""
+    opcode = Opcode(int(rng.choice([Opcode.MATRIX, Opcode.MAX, Opcode.ADD, Opcode.SOFTMAX])))
+    fields = {}
+    for name, field in FIELDS[opcode].items():
+        fields[name] = int(rng.integers(field.minimum, field.maximum + 1))
+    for level in LEVELS:
+        fields[f"count_{level}"] = int(rng.integers(1, 4))
+    if opcode == Opcode.SOFTMAX:
+        fields["count_oy"] = 3
+    for name in ("outputs", "last_outputs"):
+        fields[name] = int(rng.integers(1, config.columns + 1))
+    for name in ("height", "width_bytes"):
+        fields[name] = int(rng.integers(0, 32768))
+    return fields | {"opcode": int(opcode)}
+
+
+def test_any_command_in_range_ends(rng):
+    bench = Bench(CONFIG, rng)
+
+    async def scenario(ctx):
+        for _ in range(12):
+            await bench.execute(ctx, random_command(rng, CONFIG))
+
+    simulate(bench, scenario)
