@@ -1,6 +1,6 @@
 """Where the results of a command go in the scratchpad."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -55,6 +55,11 @@ class Writer(wiring.Component):
             "finished": Out(1),
         })
 
+    def _first_bytes(self, count):
+        """Mark the first `count` bytes; a table, since comparisons would take a carry chain each."""
+        columns = self.config.columns
+        return Array(Const((1 << n) - 1, columns) for n in range(columns + 1))[count]
+
     def elaborate(self, platform):
         m = Module()
         command, results = self.command, self.results
@@ -71,10 +76,8 @@ class Writer(wiring.Component):
         strobe = Signal(columns, reset_less=True)
         last_strobe = Signal(columns, reset_less=True)
         m.d.sync += [
-            strobe.eq(Cat((command.outputs > j) & (~softmax if j else 1)
-                          for j in range(columns))),
-            last_strobe.eq(Cat((command.last_outputs > j) & (~softmax if j else 1)
-                               for j in range(columns))),
+            strobe.eq(Mux(softmax, 1, self._first_bytes(command.outputs))),
+            last_strobe.eq(Mux(softmax, 1, self._first_bytes(command.last_outputs))),
         ]
 
         active = Signal()
