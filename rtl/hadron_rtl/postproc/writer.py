@@ -56,7 +56,7 @@ class Writer(wiring.Component):
         })
 
     def _first_bytes(self, count):
-        """Mark the first `count` bytes; a table, since comparisons would take a carry chain each."""
+        """Mark the first `count` bytes. A table: comparisons would take a carry chain each."""
         columns = self.config.columns
         return Array(Const((1 << n) - 1, columns) for n in range(columns + 1))[count]
 
