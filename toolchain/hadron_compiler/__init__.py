@@ -1,1 +1,13 @@
-"""Compile a TFLite network to a Hadron program."""
+"""The compiler: from a quantized TFLite model to a program for the NPU."""
+
+from hadron_compiler.compiler import compile_model
+from hadron_compiler.errors import (
+    CapacityError,
+    CompileError,
+    ModelFormatError,
+    UnsupportedError,
+)
+from hadron_compiler.program import LayerReport, Program, TensorBinding
+
+__all__ = ["CapacityError", "CompileError", "LayerReport", "ModelFormatError", "Program",
+           "TensorBinding", "UnsupportedError", "compile_model"]

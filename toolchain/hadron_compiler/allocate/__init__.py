@@ -1,0 +1,1 @@
+"""Where bytes live: scratchpad, weight memory and the memory region."""

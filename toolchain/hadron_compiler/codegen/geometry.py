@@ -1,0 +1,114 @@
+"""Where tensors and pieces of them lie: images, regions of their output, views of their bytes."""
+
+from dataclasses import dataclass, replace
+
+from hadron_compiler.codegen.command import Range, Space
+from hadron_compiler.ir.graph import Window
+
+__all__ = ["Geometry", "Region", "View"]
+
+
+@dataclass(frozen=True)
+class Region:
+    """Rows and columns of an output image: `y` and `x` are half-open ranges."""
+
+    y: tuple[int, int]
+    x: tuple[int, int]
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self.y[1] - self.y[0]
+
+    @property
+    def columns(self) -> int:
+        """Number of columns."""
+        return self.x[1] - self.x[0]
+
+    def intersect(self, other: "Region") -> "Region | None":
+        """Return what both have, None when that is nothing."""
+        y = (max(self.y[0], other.y[0]), min(self.y[1], other.y[1]))
+        x = (max(self.x[0], other.x[0]), min(self.x[1], other.x[1]))
+        return Region(y, x) if y[0] < y[1] and x[0] < x[1] else None
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Shape of an operator: `images` times (height, width, channels) in and out, and the window."""
+
+    images: int
+    source: tuple[int, int, int]
+    destination: tuple[int, int, int]
+    window: Window = Window()
+
+    @property
+    def whole(self) -> Region:
+        """All of the output image."""
+        return Region((0, self.destination[0]), (0, self.destination[1]))
+
+    def needed(self, region: Region) -> Region:
+        """Return the input rows and columns that a region of the output reads, inside the image.
+
+        A region that reads nothing but padding gets one row or column of the image.
+        """
+        w = self.window
+        y = _needed(region.y, w.stride_y, w.pad_top, w.span_y, self.source[0])
+        x = _needed(region.x, w.stride_x, w.pad_left, w.span_x, self.source[1])
+        return Region(y, x)
+
+    def touches_padding(self, region: Region) -> bool:
+        """Tell whether a region of the output reads outside of the input image."""
+        w = self.window
+        return (region.y[0] * w.stride_y < w.pad_top
+                or region.x[0] * w.stride_x < w.pad_left
+                or (region.y[1] - 1) * w.stride_y - w.pad_top + w.span_y > self.source[0]
+                or (region.x[1] - 1) * w.stride_x - w.pad_left + w.span_x > self.source[1])
+
+
+def _needed(out: tuple[int, int], stride: int, pad: int, span: int, size: int) -> tuple[int, int]:
+    first = out[0] * stride - pad
+    end = (out[1] - 1) * stride - pad + span
+    first = min(max(first, 0), size - 1)
+    return first, max(min(end, size), first + 1)
+
+
+@dataclass(frozen=True)
+class View:
+    """Bytes of an image in the scratchpad: where row `y`, column `x`, channel `channel` begins.
+
+    `y`, `x` and `channel` are half-open ranges of the image that the view holds; its first byte is
+    at `address`. Rows are `row_pitch`, pixels `pixel_pitch` bytes apart.
+    """
+
+    address: int
+    y: tuple[int, int]
+    x: tuple[int, int]
+    channel: tuple[int, int]
+    row_pitch: int
+    pixel_pitch: int
+
+    @property
+    def rows(self) -> int:
+        """Rows the view holds."""
+        return self.y[1] - self.y[0]
+
+    @property
+    def width_bytes(self) -> int:
+        """Bytes of a row of the view, the gap after its last pixel included."""
+        return (self.x[1] - self.x[0]) * self.pixel_pitch
+
+    def locate(self, y: int, x: int, channel: int) -> int:
+        """Return the address of a byte; it may lie outside of the view (padding)."""
+        return (self.address + (y - self.y[0]) * self.row_pitch
+                + (x - self.x[0]) * self.pixel_pitch + channel - self.channel[0])
+
+    def narrow(self, region: Region) -> "View":
+        """Return the view of some of its rows and columns."""
+        return replace(self, address=self.locate(region.y[0], region.x[0], self.channel[0]),
+                       y=region.y, x=region.x)
+
+    def bytes_of(self, region: Region, channel: tuple[int, int]) -> Range:
+        """Return the smallest range that holds these rows, columns and channels."""
+        start = self.locate(region.y[0], region.x[0], channel[0])
+        end = self.locate(region.y[1] - 1, region.x[1] - 1, channel[1] - 1) + 1
+        return Range(Space.SCRATCHPAD, start, end)

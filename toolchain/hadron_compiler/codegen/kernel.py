@@ -1,0 +1,70 @@
+"""What the scheduler knows of an operator: its geometry and the parts it may run in.
+
+A *kernel* is one operator in terms of the hardware. It is cut into *parts*: a range of output
+channels with the weights (or the table) that must be on chip while the part runs. A part issues
+commands for any region of its output, given views of the bytes.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hadron_compiler.codegen.command import Command, Space
+from hadron_compiler.codegen.geometry import Geometry, Region, View
+
+__all__ = ["Constants", "Kernel", "Part", "Piece"]
+
+
+@dataclass(eq=False, frozen=True)
+class Constants:
+    """Bytes that a LOAD brings on chip before a part runs: weight steps, or a table."""
+
+    space: Space
+    image: bytes
+    steps: int
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What a part is asked to compute now, and where everything lies."""
+
+    layer: int
+    region: Region
+    sources: tuple[View, ...]
+    destination: View
+    weight_step: int
+
+
+class Part(ABC):
+    """Some output channels of a kernel, with what must be on chip for them."""
+
+    channels: tuple[int, int]
+    """Output channels, half-open."""
+    source_channels: tuple[int, int]
+    """Input channels read for them, half-open."""
+    constants: Constants | None
+
+    @abstractmethod
+    def commands(self, piece: Piece) -> list[Command]:
+        """Return the EXECUTE commands that compute the piece; none when it has no share in it."""
+
+
+class Kernel(ABC):
+    """One operator, ready to be cut, tiled and turned into commands."""
+
+    geometry: Geometry
+    macs: int
+
+    overrun: int = 0
+    """Bytes that may be written past the end of a region."""
+
+    @abstractmethod
+    def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
+        """Cut the kernel into parts of at most `max_steps` weight steps and, where given, at most
+        `max_channels` output channels.
+
+        Raises
+        ------
+        CapacityError
+            When a single group of channels needs more steps or channels than that.
+        """

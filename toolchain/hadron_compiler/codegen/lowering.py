@@ -1,0 +1,256 @@
+"""From an operation of the graph to its kernel: shapes, integers and the proof they stay in range."""
+
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from hadron_compiler.codegen.elementwise import AddKernel, AddStage
+from hadron_compiler.codegen.geometry import Geometry
+from hadron_compiler.codegen.kernel import Kernel
+from hadron_compiler.codegen.matrix import ConvolutionKernel, DepthwiseKernel, OutputStage
+from hadron_compiler.codegen.pool import AveragePoolKernel, MaxPoolKernel, MeanKernel
+from hadron_compiler.codegen.softmax import SoftmaxKernel
+from hadron_compiler.errors import CompileError, UnsupportedError
+from hadron_compiler.ir.graph import (
+    Activation,
+    AddAttributes,
+    ConvolutionAttributes,
+    FullyConnectedAttributes,
+    Graph,
+    Operation,
+    OpKind,
+    PoolAttributes,
+    SoftmaxAttributes,
+    Tensor,
+    Window,
+)
+from hadron_spec.config import NpuConfig
+from hadron_spec.numerics import ACC_BITS, SHIFT_MAX, quantize_multiplier, softmax_table
+from hadron_spec.tflite_quantization import (
+    QuantizationError,
+    activation_range,
+    add_parameters,
+    convolution_multiplier,
+    float32,
+    fully_connected_multiplier,
+    mean_multiplier,
+)
+
+__all__ = ["lower"]
+
+_ACC_LIMIT = 1 << (ACC_BITS - 1)
+_Multiplier = Callable[[float, float, float], tuple[int, int]]
+
+
+class _RefusedError(CompileError):
+    """Why one operator cannot be lowered; collected with those of the others."""
+
+
+def lower(graph: Graph, config: NpuConfig) -> list[Kernel]:
+    """Return the kernel of every operation.
+
+    Raises
+    ------
+    UnsupportedError
+        With all operators whose numbers are out of the hardware's range.
+    """
+    kernels = []
+    problems = []
+    for operation in graph.operations:
+        try:
+            kernels.append(_LOWERINGS[operation.kind](operation, config))
+        except (_RefusedError, QuantizationError, ValueError) as error:
+            if isinstance(error, CompileError) and not isinstance(error, _RefusedError):
+                raise
+            problems.append(f"{operation.label}: {error}")
+    if problems:
+        raise UnsupportedError(graph.name, problems)
+    return kernels
+
+
+def _image(tensor: Tensor) -> tuple[int, int, int]:
+    _, height, width, channels = tensor.shape
+    return height, width, channels
+
+
+def _window_geometry(operation: Operation, window: Window) -> Geometry:
+    source, output = operation.required(0), operation.outputs[0]
+    return Geometry(source.shape[0], _image(source), _image(output), window)
+
+
+def _bounds(activation: Activation, output: Tensor) -> tuple[int, int]:
+    return activation_range(activation.value, output.scale, output.zero_point)
+
+
+def _output_stage(operation: Operation, weights: npt.NDArray[np.int64], activation: Activation,
+                  multiplier: _Multiplier) -> OutputStage:
+    """Fold the input's zero point into the bias and prove that no accumulator overflows.
+
+    `weights` is (channels, taps). With d = x - zero point for all d the input can take, neither
+    bias + sum(w * d) nor the same shifted left by the multiplier's exponent may leave 32 bits.
+    """
+    source, output = operation.required(0), operation.outputs[0]
+    weight_tensor = operation.required(1)
+    channels = weights.shape[0]
+    bias = np.zeros(channels, np.int64)
+    bias_tensor = operation.inputs[2] if len(operation.inputs) > 2 else None
+    if bias_tensor is not None and bias_tensor.data is not None:
+        bias = bias_tensor.data.astype(np.int64).reshape(channels)
+    scales = weight_tensor.scales
+    pairs = [multiplier(source.scale, scale, output.scale) for scale in scales]
+    if len(pairs) == 1:
+        pairs *= channels
+    multipliers = np.array([pair[0] for pair in pairs], np.int64)
+    shifts = np.array([pair[1] for pair in pairs], np.int64)
+    _check_shift(shifts)
+    zero = source.zero_point
+    positive = np.where(weights > 0, weights, 0).sum(axis=1)
+    negative = np.where(weights < 0, weights, 0).sum(axis=1)
+    highest = bias + positive * (127 - zero) + negative * (-128 - zero)
+    lowest = bias + positive * (-128 - zero) + negative * (127 - zero)
+    bound = np.maximum(np.abs(highest), np.abs(lowest)) << np.maximum(shifts, 0)
+    _check_bound(bound, "the accumulator of channel")
+    folded = bias - zero * weights.sum(axis=1)
+    # The hardware adds the sum of the raw inputs to the folded bias: modulo 2**32 that is the same.
+    folded = (folded + _ACC_LIMIT) % (1 << ACC_BITS) - _ACC_LIMIT
+    return OutputStage(folded, multipliers, shifts, output.zero_point, *_bounds(activation, output))
+
+
+def _check_shift(shifts: npt.NDArray[np.int64]) -> None:
+    wrong = np.flatnonzero(shifts > SHIFT_MAX)
+    if wrong.size:
+        channel = int(wrong[0])
+        raise _RefusedError(f"the effective scale of channel {channel} is 2**"
+                            f"{int(shifts[channel]) - 1} or more, must be less than "
+                            f"{1 << SHIFT_MAX}")
+
+
+def _check_bound(bound: npt.NDArray[np.int64], what: str) -> None:
+    wrong = np.flatnonzero(bound >= _ACC_LIMIT)
+    if wrong.size:
+        channel = int(wrong[0])
+        raise _RefusedError(f"{what} {channel} may reach {int(bound[channel])}, must be less than "
+                            f"2**{ACC_BITS - 1}")
+
+
+def _weights(operation: Operation) -> npt.NDArray[np.int8]:
+    data = operation.required(1).data
+    assert data is not None
+    return data.astype(np.int8)
+
+
+def _conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
+    attributes = operation.attributes
+    assert isinstance(attributes, ConvolutionAttributes)
+    weights = _weights(operation)
+    channels, rows, taps, depth = weights.shape
+    geometry = _window_geometry(operation, attributes.window)
+    stage = _output_stage(operation, weights.reshape(channels, -1).astype(np.int64),
+                          attributes.activation, convolution_multiplier)
+    macs = prod(operation.outputs[0].shape) * rows * taps * depth
+    groups = geometry.source[2] // depth
+    if groups > 1:
+        dense = np.zeros((channels, rows, taps, geometry.source[2]), np.int8)
+        size = channels // groups
+        for group in range(groups):
+            dense[group * size:(group + 1) * size, :, :, group * depth:(group + 1) * depth] = (
+                weights[group * size:(group + 1) * size])
+        weights = dense
+    return ConvolutionKernel(config, operation.label, geometry, stage,
+                             operation.required(0).zero_point, weights, macs)
+
+
+def _depthwise_conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
+    attributes = operation.attributes
+    assert isinstance(attributes, ConvolutionAttributes)
+    weights = _weights(operation)
+    _, rows, taps, channels = weights.shape
+    stage = _output_stage(operation, weights.reshape(-1, channels).T.astype(np.int64),
+                          attributes.activation, convolution_multiplier)
+    geometry = _window_geometry(operation, attributes.window)
+    depth = geometry.source[2]
+    return DepthwiseKernel(config, operation.label, geometry, stage,
+                           operation.required(0).zero_point,
+                           weights.reshape(rows, taps, depth, channels // depth))
+
+
+def _fully_connected(operation: Operation, config: NpuConfig) -> Kernel:
+    attributes = operation.attributes
+    assert isinstance(attributes, FullyConnectedAttributes)
+    weights = _weights(operation)
+    channels, depth = weights.shape
+    per_channel = len(operation.required(1).scales) > 1
+    stage = _output_stage(operation, weights.astype(np.int64), attributes.activation,
+                          convolution_multiplier if per_channel else fully_connected_multiplier)
+    rows = operation.required(0).elements // depth
+    geometry = Geometry(1, (rows, 1, depth), (rows, 1, channels))
+    return ConvolutionKernel(config, operation.label, geometry, stage,
+                             operation.required(0).zero_point,
+                             weights.reshape(channels, 1, 1, depth), rows * channels * depth)
+
+
+def _pool(operation: Operation) -> tuple[Geometry, int, int]:
+    attributes = operation.attributes
+    assert isinstance(attributes, PoolAttributes)
+    geometry = _window_geometry(operation, attributes.window)
+    return (geometry, *_bounds(attributes.activation, operation.outputs[0]))
+
+
+def _average_pool_2d(operation: Operation, config: NpuConfig) -> Kernel:
+    return AveragePoolKernel(config, operation.label, *_pool(operation))
+
+
+def _max_pool_2d(operation: Operation, config: NpuConfig) -> Kernel:
+    return MaxPoolKernel(config, operation.label, *_pool(operation))
+
+
+def _mean(operation: Operation, config: NpuConfig) -> Kernel:
+    source, output = operation.required(0), operation.outputs[0]
+    images, height, width, channels = source.shape
+    count = height * width
+    multiplier, shift = mean_multiplier(source.scale, output.scale, count)
+    zero = source.zero_point
+    _check_shift(np.array([shift]))
+    largest = count * max(127 - zero, 128 + zero)
+    _check_bound(np.array([largest << max(shift, 0)]), "the sum of channel")
+    stage = OutputStage(np.array([-zero * count]), np.array([multiplier]), np.array([shift]),
+                        output.zero_point, -128, 127)
+    geometry = Geometry(images, (height, width, channels), (1, 1, channels), Window(height, width))
+    return MeanKernel(config, operation.label, geometry, stage)
+
+
+def _add(operation: Operation, config: NpuConfig) -> Kernel:
+    attributes = operation.attributes
+    assert isinstance(attributes, AddAttributes)
+    inputs = [operation.required(0), operation.required(1)]
+    output = operation.outputs[0]
+    larger = 0 if inputs[0].scale >= inputs[1].scale else 1
+    a, b = inputs[larger], inputs[1 - larger]
+    parameters = add_parameters(a.scale, b.scale, output.scale)
+    stage = AddStage(larger, a.zero_point, b.zero_point, parameters.multiplier_b,
+                     parameters.shift_b, parameters.multiplier, parameters.shift,
+                     output.zero_point, *_bounds(attributes.activation, output))
+    return AddKernel(config, operation.label, output.elements, stage)
+
+
+def _softmax(operation: Operation, config: NpuConfig) -> Kernel:
+    attributes = operation.attributes
+    assert isinstance(attributes, SoftmaxAttributes)
+    source = operation.required(0)
+    elements = source.shape[-1]
+    table = softmax_table(float32(attributes.beta) * float32(source.scale))
+    return SoftmaxKernel(source.elements // elements, elements, table)
+
+
+_LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
+    OpKind.CONV_2D: _conv_2d,
+    OpKind.DEPTHWISE_CONV_2D: _depthwise_conv_2d,
+    OpKind.FULLY_CONNECTED: _fully_connected,
+    OpKind.AVERAGE_POOL_2D: _average_pool_2d,
+    OpKind.MAX_POOL_2D: _max_pool_2d,
+    OpKind.ADD: _add,
+    OpKind.MEAN: _mean,
+    OpKind.SOFTMAX: _softmax,
+}

@@ -1,0 +1,212 @@
+"""CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED on the array."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hadron_compiler.codegen.command import Command, Space
+from hadron_compiler.codegen.geometry import Geometry
+from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece
+from hadron_compiler.codegen.packing import pack_groups
+from hadron_compiler.codegen.windowed import ChannelBlocks, WindowedCommand, windowed_commands
+from hadron_compiler.errors import CapacityError
+from hadron_spec.commands import FIELDS, Opcode
+from hadron_spec.config import NpuConfig
+
+__all__ = ["ConvolutionKernel", "DepthwiseKernel", "OutputStage"]
+
+MAX_COUNT = FIELDS[Opcode.MATRIX]["count_kg"].maximum
+
+
+@dataclass(frozen=True)
+class OutputStage:
+    """What follows the sums: one bias, multiplier and shift an output channel, then the bounds."""
+
+    bias: npt.NDArray[np.int64]
+    multiplier: npt.NDArray[np.int64]
+    shift: npt.NDArray[np.int64]
+    zero_point: int
+    minimum: int
+    maximum: int
+
+    @property
+    def fields(self) -> dict[str, int]:
+        """Command fields."""
+        return {"zero_point": self.zero_point, "minimum": self.minimum, "maximum": self.maximum}
+
+
+class _MatrixPart(Part):
+    def __init__(self, config: NpuConfig, command: WindowedCommand, image: bytes) -> None:
+        self.channels = command.blocks.channels
+        self.source_channels = command.reads
+        self.constants = Constants(Space.WEIGHTS, image, len(image) // config.step_bytes)
+        self.command = command
+
+    def commands(self, piece: Piece) -> list[Command]:
+        return windowed_commands(self.command, piece)
+
+
+class _MatrixKernel(Kernel):
+    """Groups of output channels with weights of their own, walked by loop kg."""
+
+    def __init__(self, config: NpuConfig, name: str, geometry: Geometry, stage: OutputStage,
+                 input_zero_point: int) -> None:
+        self.config = config
+        self.name = name
+        self.geometry = geometry
+        self.stage = stage
+        self.fields = {**stage.fields, "pad": input_zero_point}
+
+    def _cut(self, blocks: ChannelBlocks, weights: npt.NDArray[np.int8], folded: bool,
+             reads: tuple[int, int] | None, macs_per_output: int, max_steps: int,
+             max_channels: int | None) -> list[Part]:
+        """Cut a run of groups; `weights` is (groups, columns, kernel rows, taps, bytes)."""
+        config = self.config
+        groups, columns, rows, taps, span = weights.shape
+        segments = -(-span // config.lanes)
+        padded = np.zeros((groups, columns, rows, taps, segments * config.lanes), np.int8)
+        padded[..., :span] = weights
+        steps = padded.reshape(groups, columns, rows * taps * segments, config.lanes)
+        group_steps = 1 + steps.shape[2]
+        if group_steps > max_steps:
+            raise CapacityError(
+                f"{self.name}: {config.columns} output channels need {group_steps} steps of weight "
+                f"memory, configuration {config.name!r} has weight_steps={max_steps}")
+        size = min(max_steps // group_steps, MAX_COUNT)
+        if max_channels is not None:
+            if max_channels < blocks.outputs:
+                raise CapacityError(f"{self.name}: {blocks.outputs} output channels at once, more "
+                                    f"than {max_channels}")
+            size = min(size, 1 + (max_channels - blocks.outputs) // max(1, blocks.destination_step))
+        # Parts of about equal size load under one another better than full ones and a small rest.
+        size = -(-groups // -(-groups // size))
+        parts: list[Part] = []
+        for first in range(0, groups, size):
+            part = blocks.part(first, min(first + size, groups))
+            used = slice(first, first + part.count)
+            # Columns beyond the last output channel have no parameters: they are not written.
+            index = (part.destination + np.arange(part.count)[:, None] * part.destination_step
+                     + np.arange(columns)[None, :])
+            absent = np.arange(columns)[None, :] >= np.where(
+                np.arange(part.count) == part.count - 1, part.last_outputs, part.outputs)[:, None]
+            index = np.where(absent, 0, index)
+            values = [np.where(absent, 0, parameter[index]) for parameter in
+                      (self.stage.bias, self.stage.multiplier, self.stage.shift)]
+            image = pack_groups(config, steps[used], *values)
+            if reads is None:
+                end = part.source + (part.count - 1) * part.source_step
+                group_reads = (part.source, min(end + self._group_inputs, self.geometry.source[2]))
+            else:
+                group_reads = reads
+            command = WindowedCommand(
+                Opcode.MATRIX, self.name, self.geometry, part, group_reads, folded, segments,
+                config.lanes, part.count * group_steps, self.fields, macs_per_output)
+            parts.append(_MatrixPart(config, command, image))
+        return parts
+
+    _group_inputs = 0
+
+
+class ConvolutionKernel(_MatrixKernel):
+    """CONV_2D; FULLY_CONNECTED is one of a 1x1 kernel.
+
+    Parameters
+    ----------
+    weights : int8, (channels, kernel rows, kernel columns, input channels)
+        Groups expanded with zeros.
+    """
+
+    def __init__(self, config: NpuConfig, name: str, geometry: Geometry, stage: OutputStage,
+                 input_zero_point: int, weights: npt.NDArray[np.int8], macs: int) -> None:
+        super().__init__(config, name, geometry, stage, input_zero_point)
+        self.weights = weights
+        self.macs = macs
+
+    def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
+        """See `Kernel.parts`."""
+        columns, lanes = self.config.columns, self.config.lanes
+        channels, rows, taps, depth = self.weights.shape
+        groups = -(-channels // columns)
+        weights = np.zeros((groups * columns, rows, taps, depth), np.int8)
+        weights[:channels] = self.weights
+        folded = (taps > 1 and self.geometry.window.dilation_x == 1
+                  and -(-taps * depth // lanes) < taps * -(-depth // lanes))
+        shape = (1, taps * depth) if folded else (taps, depth)
+        blocks = ChannelBlocks(groups, 0, 0, 0, columns, min(columns, channels),
+                               channels - (groups - 1) * columns)
+        pixels = self.geometry.images * self.geometry.destination[0] * self.geometry.destination[1]
+        return self._cut(blocks, weights.reshape(groups, columns, rows, *shape), folded, (0, depth),
+                         self.macs // (pixels * channels), max_steps, max_channels)
+
+
+class DepthwiseKernel(_MatrixKernel):
+    """DEPTHWISE_CONV_2D: blocks of neighbouring channels with diagonal weights.
+
+    Parameters
+    ----------
+    weights : int8, (kernel rows, kernel columns, input channels, multiplier)
+        Output channel c * multiplier + m takes input channel c.
+    """
+
+    def __init__(self, config: NpuConfig, name: str, geometry: Geometry, stage: OutputStage,
+                 input_zero_point: int, weights: npt.NDArray[np.int8]) -> None:
+        super().__init__(config, name, geometry, stage, input_zero_point)
+        self.weights = weights
+        rows, columns, _, _ = weights.shape
+        height, width, channels = geometry.destination
+        self.macs = geometry.images * height * width * channels * rows * columns
+
+    def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
+        """See `Kernel.parts`."""
+        rows, taps, depth, multiplier = self.weights.shape
+        if multiplier > self.config.columns:
+            return [part for channel in range(depth)
+                    for part in self._channel(channel, max_steps, max_channels)]
+        inputs = self.config.columns // multiplier
+        groups = -(-depth // inputs)
+        weights = np.zeros((rows, taps, groups * inputs, multiplier), np.int8)
+        weights[:, :, :depth] = self.weights
+        weights = weights.reshape(rows, taps, groups, inputs * multiplier)
+        source = np.arange(inputs * multiplier) // multiplier
+        blocks = ChannelBlocks(groups, 0, inputs, 0, inputs * multiplier,
+                               min(inputs, depth) * multiplier,
+                               (depth - (groups - 1) * inputs) * multiplier)
+        self._group_inputs = inputs
+        return self._blocks(blocks, weights, source, inputs, max_steps, max_channels)
+
+    def _channel(self, channel: int, max_steps: int, max_channels: int | None) -> list[Part]:
+        """Cut one input channel whose output channels are more than the array's columns."""
+        columns = self.config.columns
+        rows, taps, _, multiplier = self.weights.shape
+        groups = -(-multiplier // columns)
+        weights = np.zeros((rows, taps, groups * columns), np.int8)
+        weights[:, :, :multiplier] = self.weights[:, :, channel]
+        blocks = ChannelBlocks(groups, channel, 0, channel * multiplier, columns, columns,
+                               multiplier - (groups - 1) * columns)
+        self._group_inputs = 1
+        return self._blocks(blocks, weights.reshape(rows, taps, groups, columns),
+                            np.zeros(columns, np.int64), 1, max_steps, max_channels)
+
+    def _blocks(self, blocks: ChannelBlocks, weights: npt.NDArray[np.int8],
+                source: npt.NDArray[np.int64], inputs: int, max_steps: int,
+                max_channels: int | None) -> list[Part]:
+        """Cut groups whose output column i takes byte `source[i]` of the group's input bytes."""
+        rows, taps, groups, used = weights.shape
+        depth = self.geometry.source[2]
+        lanes = self.config.lanes
+        folded_span = (taps - 1) * depth + inputs
+        # A view of some of the channels only has gaps between pixels: taps are then read one by one.
+        folded = (taps > 1 and self.geometry.window.dilation_x == 1 and max_channels is None
+                  and -(-folded_span // lanes) < taps)
+        shape = (1, folded_span) if folded else (taps, inputs)
+        matrix = np.zeros((groups, self.config.columns, rows, *shape), np.int8)
+        for column in range(used):
+            for tap in range(taps):
+                values = weights[:, tap, :, column].T
+                if folded:
+                    matrix[:, column, :, 0, tap * depth + source[column]] = values
+                else:
+                    matrix[:, column, :, tap, source[column]] = values
+        return self._cut(blocks, matrix, folded, None, rows * taps, max_steps, max_channels)

@@ -1,0 +1,44 @@
+"""Weight images: parameter steps and packed weight steps, as the array's memory holds them.
+
+Source: hadron_spec.commands.PARAMETERS.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from hadron_spec.commands import HEADER_BYTES
+from hadron_spec.config import NpuConfig
+
+__all__ = ["pack_groups"]
+
+
+def pack_groups(
+    config: NpuConfig,
+    weights: npt.NDArray[np.int8],
+    bias: npt.NDArray[np.int64],
+    multiplier: npt.NDArray[np.int64],
+    shift: npt.NDArray[np.int64],
+) -> bytes:
+    """Lay out groups of output channels, each a parameter step and its weight steps.
+
+    Parameters
+    ----------
+    config : NpuConfig
+        Gives lanes and columns.
+    weights : int8, (groups, columns, steps, lanes)
+        -127 to 127; zero where a column or lane is not used.
+    bias, multiplier, shift : int64, (groups, columns)
+        Within 32, 32 and 8 bits, signed.
+    """
+    groups, columns, steps, lanes = weights.shape
+    image = np.zeros((groups, 1 + steps, columns, lanes), np.uint8)
+    header = np.zeros((groups, columns, HEADER_BYTES), np.uint8)
+    header[..., 0:4] = bias.astype("<i4")[..., None].view(np.uint8)
+    header[..., 4:8] = multiplier.astype("<i4")[..., None].view(np.uint8)
+    header[..., 8] = shift.astype(np.int8).view(np.uint8)
+    image[:, 0, :, :HEADER_BYTES] = header
+    packed = weights.transpose(0, 2, 1, 3).astype(np.int16)
+    packed[:, :, 1::2] -= packed[:, :, 0::2] < 0
+    image[:, 1:] = packed.astype(np.int8).view(np.uint8)
+    assert image[0, 0].size == config.step_bytes
+    return image.tobytes()

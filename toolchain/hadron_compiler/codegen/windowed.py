@@ -1,0 +1,143 @@
+"""EXECUTE commands of windowed operators: MATRIX and MAX over a sliding window."""
+
+from dataclasses import dataclass, replace
+
+from hadron_compiler.codegen.command import Command, Range, Space
+from hadron_compiler.codegen.geometry import Geometry, Region, View
+from hadron_compiler.codegen.kernel import Piece
+from hadron_compiler.codegen.loops import Loop, fits, loop_fields
+from hadron_compiler.errors import CapacityError
+from hadron_spec.commands import Opcode
+
+__all__ = ["ChannelBlocks", "WindowedCommand", "windowed_commands"]
+
+
+@dataclass(frozen=True)
+class ChannelBlocks:
+    """A run of channel groups: where each begins and how many bytes it makes."""
+
+    count: int
+    source: int
+    source_step: int
+    destination: int
+    destination_step: int
+    outputs: int
+    last_outputs: int
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """Output channels of all groups, half-open."""
+        end = self.destination + (self.count - 1) * self.destination_step + self.last_outputs
+        return self.destination, end
+
+    def part(self, first: int, end: int) -> "ChannelBlocks":
+        """Return the groups `first` to `end` - 1."""
+        return replace(
+            self, count=end - first,
+            source=self.source + first * self.source_step,
+            destination=self.destination + first * self.destination_step,
+            last_outputs=self.last_outputs if end == self.count else self.outputs)
+
+
+@dataclass(frozen=True)
+class WindowedCommand:
+    """What the commands of one region have in common.
+
+    `folded`: a kernel row is contiguous bytes, read in `segments` steps of `lanes` bytes;
+    otherwise every tap is read on its own, in `segments` steps. `reads` are the input channels.
+    `blocks_in` names the loop that walks the channel groups: kg, with weights of their own, or
+    oy or ox (the region then has one row or column) with shared weights.
+    """
+
+    opcode: Opcode
+    name: str
+    geometry: Geometry
+    blocks: ChannelBlocks
+    reads: tuple[int, int]
+    folded: bool
+    segments: int
+    lanes: int
+    weight_steps: int
+    fields: dict[str, int]
+    macs_per_output: int
+    blocks_in: str = "kg"
+
+
+def windowed_commands(command: WindowedCommand, piece: Piece) -> list[Command]:
+    """Return the commands that compute the region of `piece`: one, or more where counts or
+    coordinates are out of the fields' range."""
+    region = piece.region
+    fields = _fields(command, piece)
+    if fits(command.opcode, fields):
+        return [_command(command, piece, fields)]
+    if region.columns > 1:
+        middle = (region.x[0] + region.x[1]) // 2
+        halves = (Region(region.y, (region.x[0], middle)), Region(region.y, (middle, region.x[1])))
+    elif region.rows > 1:
+        middle = (region.y[0] + region.y[1]) // 2
+        halves = (Region((region.y[0], middle), region.x), Region((middle, region.y[1]), region.x))
+    else:
+        wrong = next(name for name, value in fields.items()
+                     if not fits(command.opcode, {name: value}))
+        raise CapacityError(f"{command.name}: one output needs {wrong}={fields[wrong]}, more than "
+                            "a command holds")
+    return [made for half in halves
+            for made in windowed_commands(command, replace(piece, region=half))]
+
+
+def _fields(command: WindowedCommand, piece: Piece) -> dict[str, int]:
+    geometry, blocks, region = command.geometry, command.blocks, piece.region
+    window = geometry.window
+    needed = geometry.needed(region)
+    source = piece.sources[0].narrow(needed)
+    destination = piece.destination
+    row = region.y[0] * window.stride_y - window.pad_top
+    column = region.x[0] * window.stride_x - window.pad_left
+    bounded = geometry.touches_padding(region)
+    pixel, pitch = source.pixel_pitch, source.row_pitch
+    walk = Loop(blocks.count, blocks.source_step, 0, blocks.source_step, blocks.destination_step)
+    loops = {
+        "oy": Loop(region.rows, window.stride_y * pitch, window.stride_y, 0,
+                   destination.row_pitch),
+        "ox": Loop(region.columns, window.stride_x * pixel, 0, window.stride_x * pixel,
+                   destination.pixel_pitch),
+        "ky": Loop(window.kernel_y, window.dilation_y * pitch, window.dilation_y, 0),
+        "kx": Loop(1 if command.folded else window.kernel_x, window.dilation_x * pixel, 0,
+                   window.dilation_x * pixel),
+        "seg": Loop(command.segments, command.lanes, 0, command.lanes),
+    }
+    loops[command.blocks_in] = walk
+    channel = blocks.source - source.channel[0]
+    fields = {
+        **command.fields,
+        **loop_fields(loops, bounded=bounded),
+        "source": source.locate(row, column, blocks.source),
+        "destination": destination.locate(region.y[0], region.x[0], blocks.destination),
+        "outputs": blocks.outputs,
+        "last_outputs": blocks.last_outputs,
+    }
+    if command.weight_steps:
+        fields["weight_step"] = piece.weight_step
+    if bounded:
+        fields |= {
+            "bounded": 1,
+            "start_y": row - needed.y[0],
+            "start_x": (column - needed.x[0]) * pixel + channel,
+            "height": source.rows,
+            "width_bytes": source.width_bytes,
+        }
+    else:
+        fields.pop("pad", None)
+    return fields
+
+
+def _command(command: WindowedCommand, piece: Piece, fields: dict[str, int]) -> Command:
+    region = piece.region
+    reads = [piece.sources[0].bytes_of(command.geometry.needed(region), command.reads)]
+    if command.weight_steps:
+        reads.append(Range(Space.WEIGHTS, piece.weight_step,
+                           piece.weight_step + command.weight_steps))
+    channels = command.blocks.channels
+    writes = [piece.destination.bytes_of(region, channels)]
+    macs = region.rows * region.columns * (channels[1] - channels[0]) * command.macs_per_output
+    return Command(command.opcode, piece.layer, fields, reads, writes, macs)

@@ -1,0 +1,134 @@
+"""From a model to a program: the pipeline, top to bottom."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hadron_compiler.allocate.intervals import Block, align_up
+from hadron_compiler.allocate.memory import MemoryImage, place_tensors
+from hadron_compiler.allocate.placement import Layout, place_activations
+from hadron_compiler.codegen.command import Command
+from hadron_compiler.codegen.kernel import Constants, Kernel
+from hadron_compiler.codegen.lowering import lower
+from hadron_compiler.errors import CapacityError, CompileError, ModelFormatError
+from hadron_compiler.frontend.tflite import import_tflite
+from hadron_compiler.ir.graph import Graph, Tensor
+from hadron_compiler.passes import run_passes
+from hadron_compiler.program import LayerReport, Program, TensorBinding
+from hadron_compiler.schedule.build import MemoryOffsets, build_commands
+from hadron_compiler.schedule.cycles import Timing, predict
+from hadron_compiler.schedule.dependencies import derive_dependencies
+from hadron_compiler.schedule.order import order_commands
+from hadron_compiler.schedule.tokens import assign_tokens
+from hadron_spec.commands import COMMAND_ALIGN, COMMAND_BYTES, CommandError, Opcode, Unit
+from hadron_spec.config import NpuConfig
+
+__all__ = ["compile_model"]
+
+
+def compile_model(model: str | Path | bytes, config: NpuConfig, *,
+                  name: str | None = None) -> Program:
+    """Compile a quantized TFLite model.
+
+    Parameters
+    ----------
+    model : str, Path or bytes
+        The file, or its bytes.
+    config : NpuConfig
+        What to compile for.
+    name : str, optional
+        What messages and reports call the model; the file's name unless given.
+
+    Raises
+    ------
+    CompileError
+        With what is wrong, in words made for the user.
+    """
+    if isinstance(model, bytes):
+        source, data = name or "model", model
+    else:
+        source = name or Path(model).name
+        try:
+            data = Path(model).read_bytes()
+        except OSError as error:
+            raise ModelFormatError(f"{model}: {error.strerror}") from None
+    graph = run_passes(import_tflite(source, data))
+    kernels = lower(graph, config)
+    try:
+        return _generate(graph, kernels, config)
+    except CapacityError as error:
+        raise CapacityError(f"{source}: {error}") from None
+    except CommandError as error:
+        raise CompileError(f"{source}: {error}") from None
+
+
+def _generate(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig) -> Program:
+    layout = place_activations(graph, list(kernels), config)
+    image, offsets, end = _place_memory(graph, layout)
+    commands = build_commands(graph, kernels, layout, offsets, config)
+    derive_dependencies(commands)
+    commands = order_commands(commands)
+    assign_tokens(commands)
+    commands.append(Command(Opcode.END, max(0, len(kernels) - 1), {}, [], []))
+    timing = predict(commands, len(kernels), config)
+    base = align_up(len(commands) * COMMAND_BYTES, COMMAND_ALIGN)
+    for command in commands:
+        if "memory_offset" in command.fields:
+            command.fields["memory_offset"] += base
+    stream = b"".join(command.encode() for command in commands)
+
+    def bind(tensor: Tensor) -> TensorBinding:
+        return TensorBinding(tensor.name, base + offsets.tensors[tensor.storage], tensor.shape,
+                             tensor.dtype.value, tensor.scale, tensor.zero_point)
+
+    return Program(
+        config=config,
+        model=graph.name,
+        memory=stream + bytes(base - len(stream)) + image.data,
+        region_bytes=base + end,
+        command_offset=0,
+        command_count=len(commands),
+        inputs=tuple(bind(tensor) for tensor in graph.inputs),
+        outputs=tuple(bind(tensor) for tensor in graph.outputs),
+        layers=_reports(graph, kernels, commands, timing),
+        cycles=timing.total,
+        scratchpad_peak=layout.peak,
+    )
+
+
+def _place_memory(graph: Graph, layout: Layout) -> tuple[MemoryImage, MemoryOffsets, int]:
+    """Place constants, then inputs and outputs, then streamed tensors, from offset 0 on."""
+    image = MemoryImage()
+    constants: dict[Constants, int] = {}
+    for plan in layout.plans:
+        for part in plan.parts:
+            if part.constants is not None and part.constants not in constants:
+                constants[part.constants] = image.add(part.constants.image)
+    tensors: dict[Tensor, int] = {}
+    for tensor in [*layout.lifetimes, *(tensor.storage for tensor in graph.outputs)]:
+        if tensor.data is not None:
+            tensors[tensor] = image.add(tensor.data.tobytes())
+    fixed = [tensor for tensor in
+             dict.fromkeys([*graph.inputs, *(tensor.storage for tensor in graph.outputs)])
+             if tensor not in tensors]
+    shared = [tensor for tensor in layout.lifetimes
+              if tensor not in layout.addresses and tensor not in fixed and tensor not in tensors]
+    blocks = [Block(tensor.size, *layout.lifetimes[tensor]) for tensor in shared]
+    fixed_offsets, shared_offsets, end = place_tensors(
+        len(image.data), [tensor.size for tensor in fixed], blocks)
+    tensors |= dict(zip(fixed, fixed_offsets, strict=True))
+    tensors |= dict(zip(shared, shared_offsets, strict=True))
+    return image, MemoryOffsets(tensors, constants), max(end, len(image.data))
+
+
+def _reports(graph: Graph, kernels: Sequence[Kernel], commands: Sequence[Command],
+             timing: Timing) -> tuple[LayerReport, ...]:
+    moved = {unit: [0] * len(kernels) for unit in Unit}
+    for command in commands:
+        if command.unit in (Unit.LOAD, Unit.STORE):
+            moved[command.unit][command.layer] += (
+                command.fields["row_bytes"] * command.fields["rows"])
+    return tuple(
+        LayerReport(index, operation.outputs[0].name, operation.kind.value, kernel.macs, cycles,
+                    moved[Unit.LOAD][index], moved[Unit.STORE][index])
+        for index, (operation, kernel, cycles) in enumerate(
+            zip(graph.operations, kernels, timing.layers, strict=True)))

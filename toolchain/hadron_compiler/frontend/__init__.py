@@ -1,0 +1,1 @@
+"""Importers: from a model file to the compiler's graph."""

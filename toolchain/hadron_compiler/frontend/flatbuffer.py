@@ -1,0 +1,195 @@
+"""Read a TFLite flatbuffer into plain values; nothing of the library leaves this module.
+
+The accessors of the `tflite` package check no bounds of their own: whatever a damaged file makes
+them raise becomes one `ModelFormatError`.
+
+Source: tensorflow/lite/schema/schema.fbs.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hadron_compiler.errors import ModelFormatError
+
+__all__ = ["RawModel", "RawOperator", "RawTensor", "read_model"]
+
+# Untyped, and without stubs: everything it returns is converted before it leaves this module.
+_tflite: Any = import_module("tflite")
+
+_DAMAGE = (struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError,
+           OverflowError, MemoryError, UnicodeDecodeError)
+
+_DTYPES = {
+    "FLOAT32": "<f4", "FLOAT16": "<f2", "FLOAT64": "<f8", "INT8": "i1", "UINT8": "u1",
+    "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "BOOL": "i1",
+}
+
+
+def _names(enumeration: Any) -> dict[int, str]:
+    return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
+
+
+_OPERATORS = _names(_tflite.BuiltinOperator)
+_TYPES = _names(_tflite.TensorType)
+
+_OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "CONV_2D": ("Conv2DOptions", (
+        "Padding", "StrideH", "StrideW", "DilationHFactor", "DilationWFactor",
+        "FusedActivationFunction")),
+    "DEPTHWISE_CONV_2D": ("DepthwiseConv2DOptions", (
+        "Padding", "StrideH", "StrideW", "DilationHFactor", "DilationWFactor",
+        "DepthMultiplier", "FusedActivationFunction")),
+    "FULLY_CONNECTED": ("FullyConnectedOptions", (
+        "FusedActivationFunction", "WeightsFormat")),
+    "AVERAGE_POOL_2D": ("Pool2DOptions", (
+        "Padding", "StrideH", "StrideW", "FilterHeight", "FilterWidth",
+        "FusedActivationFunction")),
+    "MAX_POOL_2D": ("Pool2DOptions", (
+        "Padding", "StrideH", "StrideW", "FilterHeight", "FilterWidth",
+        "FusedActivationFunction")),
+    "ADD": ("AddOptions", ("FusedActivationFunction",)),
+    "MEAN": ("ReducerOptions", ("KeepDims",)),
+    "SOFTMAX": ("SoftmaxOptions", ("Beta",)),
+}
+
+
+@dataclass(frozen=True)
+class RawTensor:
+    """A tensor as the file has it."""
+
+    name: str
+    shape: tuple[int, ...]
+    shape_signature: tuple[int, ...]
+    dtype: str
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    quantized_dimension: int
+    data: npt.NDArray[np.generic] | None
+
+
+@dataclass(frozen=True)
+class RawOperator:
+    """An operator as the file has it; `options` is None where the file has none of the right type."""
+
+    kind: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: dict[str, float] | None
+
+
+@dataclass(frozen=True)
+class RawModel:
+    """The first subgraph of a model."""
+
+    tensors: tuple[RawTensor, ...]
+    operators: tuple[RawOperator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    subgraphs: int
+
+
+def read_model(source: str, data: bytes) -> RawModel:
+    """Parse a flatbuffer.
+
+    Raises
+    ------
+    ModelFormatError
+        When `data` is not a TFLite flatbuffer, or ends or points where it must not.
+    """
+    if len(data) < 8:
+        raise ModelFormatError(f"{source}: not a TFLite model: {len(data)} bytes")
+    if data[4:8] != b"TFL3":
+        raise ModelFormatError(f"{source}: not a TFLite model: bytes 4 to 7 are not 'TFL3'")
+    try:
+        return _parse(data)
+    except _DAMAGE as error:
+        raise ModelFormatError(f"{source}: truncated or corrupt TFLite model "
+                               f"({type(error).__name__}: {_first_line(error)})") from None
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return lines[0] if lines else "no detail"
+
+
+def _indices(length: int, item: Callable[[int], Any]) -> tuple[int, ...]:
+    return tuple(int(item(i)) for i in range(length))
+
+
+def _parse(data: bytes) -> RawModel:
+    model = _tflite.Model.GetRootAsModel(data, 0)
+    if model.SubgraphsLength() < 1:
+        raise ValueError("no subgraph")
+    graph = model.Subgraphs(0)
+    tensors = tuple(_tensor(model, graph.Tensors(i)) for i in range(graph.TensorsLength()))
+    operators = tuple(_operator(model, graph.Operators(i)) for i in range(graph.OperatorsLength()))
+    inputs = _indices(graph.InputsLength(), graph.Inputs)
+    outputs = _indices(graph.OutputsLength(), graph.Outputs)
+    for operator in operators:
+        used = [i for i in operator.inputs if i != -1] + list(operator.outputs)
+        if any(not 0 <= i < len(tensors) for i in used):
+            raise ValueError(f"{operator.kind} names a tensor that does not exist")
+    if any(not 0 <= i < len(tensors) for i in inputs + outputs):
+        raise ValueError("an input or output names a tensor that does not exist")
+    return RawModel(tensors, operators, inputs, outputs, model.SubgraphsLength())
+
+
+def _tensor(model: Any, tensor: Any) -> RawTensor:
+    name = tensor.Name()
+    dtype = _TYPES[tensor.Type()]
+    shape = _indices(tensor.ShapeLength(), tensor.Shape)
+    signature = _indices(tensor.ShapeSignatureLength(), tensor.ShapeSignature)
+    scales: tuple[float, ...] = ()
+    zero_points: tuple[int, ...] = ()
+    dimension = 0
+    quantization = tensor.Quantization()
+    if quantization is not None:
+        scales = tuple(float(quantization.Scale(i)) for i in range(quantization.ScaleLength()))
+        zero_points = _indices(quantization.ZeroPointLength(), quantization.ZeroPoint)
+        dimension = int(quantization.QuantizedDimension())
+    buffer = model.Buffers(tensor.Buffer())
+    values: npt.NDArray[np.generic] | None = None
+    if buffer is not None and buffer.DataLength():
+        raw = bytes(buffer.DataAsNumpy())
+        if len(raw) != buffer.DataLength():
+            raise ValueError("a buffer ends early")
+        if dtype in _DTYPES:
+            flat = np.frombuffer(raw, dtype=_DTYPES[dtype])
+            if any(size < 0 for size in shape) or flat.size != int(np.prod(shape, dtype=object)):
+                raise ValueError(f"the buffer of tensor {_text(name)} has {flat.size} elements, "
+                                 f"its shape is {shape}")
+            values = flat.reshape(shape)
+    return RawTensor(_text(name), shape, signature, dtype, scales, zero_points, dimension, values)
+
+
+def _text(name: bytes | None) -> str:
+    return "" if name is None else name.decode("utf-8")
+
+
+def _operator(model: Any, operator: Any) -> RawOperator:
+    code = model.OperatorCodes(operator.OpcodeIndex())
+    builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    kind = _OPERATORS.get(builtin, f"operator code {builtin}")
+    if kind == "CUSTOM":
+        kind = f"CUSTOM ({_text(code.CustomCode())})"
+    options: dict[str, float] | None = None
+    if kind in _OPTIONS:
+        table = operator.BuiltinOptions()
+        name, fields = _OPTIONS[kind]
+        if table is not None and operator.BuiltinOptionsType() == getattr(
+                _tflite.BuiltinOptions, name):
+            accessor = getattr(_tflite, name)()
+            accessor.Init(table.Bytes, table.Pos)
+            options = {field: getattr(accessor, field)() for field in fields}
+    return RawOperator(
+        kind,
+        _indices(operator.InputsLength(), operator.Inputs),
+        _indices(operator.OutputsLength(), operator.Outputs),
+        options,
+    )

@@ -1,0 +1,170 @@
+"""Import a quantized TFLite model; say everything that stands in the way, at once.
+
+What Hadron supports is what the checks of this module and of `operators` let pass.
+"""
+
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from hadron_compiler.errors import ModelFormatError, UnsupportedError
+from hadron_compiler.frontend.flatbuffer import RawModel, RawOperator, RawTensor, read_model
+from hadron_compiler.frontend.operators import CONSTANT_INPUTS, import_operator
+from hadron_compiler.frontend.problems import Problems
+from hadron_compiler.ir.graph import DType, Graph, Operation, OpKind, Tensor
+
+__all__ = ["MAX_TENSOR_BYTES", "import_tflite"]
+
+MAX_TENSOR_BYTES = 1 << 30
+"""Largest activation, bytes: memory offsets are 32 bits wide."""
+
+
+def import_tflite(source: str, data: bytes) -> Graph:
+    """Build the graph of a TFLite model.
+
+    Parameters
+    ----------
+    source : str
+        What messages call the model: the name of its file.
+    data : bytes
+        The file.
+
+    Raises
+    ------
+    ModelFormatError
+        When the file is not a TFLite model or is damaged.
+    UnsupportedError
+        With all the reasons why Hadron cannot run it.
+    """
+    return _Importer(source, read_model(source, data)).build()
+
+
+class _Importer:
+    def __init__(self, source: str, model: RawModel) -> None:
+        self.source = source
+        self.model = model
+        self.problems = Problems()
+        self.tensors: dict[int, Tensor] = {}
+        self.reported: set[int] = set()
+
+    def build(self) -> Graph:
+        model = self.model
+        if model.subgraphs != 1:
+            self.problems.add(f"the model has {model.subgraphs} subgraphs; Hadron runs one")
+        if not model.operators:
+            raise ModelFormatError(f"{self.source}: the model has no operators")
+        if not model.inputs or not model.outputs:
+            raise ModelFormatError(f"{self.source}: the model has no input or no output")
+        for i in model.inputs:
+            self.activation("network input", i)
+        operations = []
+        written = set(model.inputs)
+        for index, raw in enumerate(model.operators):
+            label = f"{raw.kind} #{index}"
+            for i in raw.inputs:
+                if i != -1 and i not in written and model.tensors[i].data is None:
+                    raise ModelFormatError(f"{self.source}: {label} reads tensor "
+                                           f"{self.name(i)} before it is written")
+            for i in raw.outputs:
+                if i in written:
+                    raise ModelFormatError(f"{self.source}: {label} writes tensor "
+                                           f"{self.name(i)}, which is an input or written before")
+                written.add(i)
+            operation = self.operation(label, index, raw)
+            if operation is not None:
+                operations.append(operation)
+        for i in model.outputs:
+            if i not in written:
+                raise ModelFormatError(
+                    f"{self.source}: output {self.name(i)} is never written")
+        self.problems.raise_if_any(self.source)
+        inputs = [self.tensors[i] for i in model.inputs]
+        outputs = [self.tensors[i] for i in model.outputs]
+        return Graph(self.source, operations, inputs, outputs)
+
+    def operation(self, label: str, index: int, raw: RawOperator) -> Operation | None:
+        if raw.kind not in OpKind.__members__:
+            self.problems.add(f"{label}: operator not supported")
+            return None
+        kind = OpKind[raw.kind]
+        minimum, maximum, constant = CONSTANT_INPUTS[kind]
+        if not minimum <= len(raw.inputs) <= maximum or len(raw.outputs) != 1:
+            self.problems.add(f"{label}: {len(raw.inputs)} inputs and {len(raw.outputs)} outputs, "
+                              f"must be {minimum} to {maximum} and 1")
+            return None
+        inputs: list[Tensor | None] = []
+        sound = True
+        for position, i in enumerate(raw.inputs):
+            if i == -1:
+                if position < minimum:
+                    self.problems.add(f"{label}: input {position} is absent")
+                    sound = False
+                inputs.append(None)
+            elif position in constant:
+                value = self.constant(label, i)
+                sound &= value is not None
+                inputs.append(value)
+            else:
+                sound &= self.activation(label, i)
+                inputs.append(self.tensors.get(i))
+        sound &= self.activation(label, raw.outputs[0])
+        if not sound:
+            return None
+        operation = Operation(kind, index, inputs, [self.tensors[raw.outputs[0]]], None)
+        return import_operator(operation, raw.options, self.problems)
+
+    def name(self, i: int) -> str:
+        return self.model.tensors[i].name or f"#{i}"
+
+    def activation(self, user: str, i: int) -> bool:
+        """Make tensor `i` an activation; report what it has against that once."""
+        if i in self.tensors or i in self.reported:
+            return i in self.tensors
+        raw = self.model.tensors[i]
+        reason = _activation_problem(raw)
+        if reason:
+            self.reported.add(i)
+            self.problems.add(f"{user}: tensor {self.name(i)} {reason}")
+            return False
+        self.tensors[i] = Tensor(self.name(i), raw.shape, DType.INT8, raw.scales, raw.zero_points,
+                                 0, raw.data)
+        return True
+
+    def constant(self, user: str, i: int) -> Tensor | None:
+        """Return tensor `i` as a constant of INT8 or INT32, or report why it is none."""
+        raw = self.model.tensors[i]
+        if raw.dtype not in ("INT8", "INT32"):
+            if i not in self.reported:
+                self.reported.add(i)
+                self.problems.add(f"{user}: tensor {self.name(i)} is {raw.dtype}; Hadron runs "
+                                  "INT8: quantize the model first")
+            return None
+        if raw.data is None:
+            self.problems.add(f"{user}: tensor {self.name(i)} is not a constant")
+            return None
+        data: npt.NDArray[np.generic] = raw.data
+        return Tensor(self.name(i), raw.shape, DType[raw.dtype], raw.scales,
+                      raw.zero_points or (0,) * len(raw.scales), raw.quantized_dimension, data)
+
+
+def _activation_problem(raw: RawTensor) -> str:
+    if any(size < 0 for size in raw.shape_signature[1:]):
+        return f"has the dynamic shape {list(raw.shape_signature)}; Hadron needs fixed shapes"
+    if any(size <= 0 for size in raw.shape):
+        return f"has the shape {list(raw.shape)}; every size must be 1 or more"
+    if raw.dtype != "INT8":
+        return f"is {raw.dtype}; Hadron runs INT8: quantize the model first"
+    if len(raw.shape) > 4:
+        return f"has {len(raw.shape)} dimensions, at most 4 are supported"
+    if prod(raw.shape) > MAX_TENSOR_BYTES:
+        return f"has {prod(raw.shape)} bytes, at most {MAX_TENSOR_BYTES} are supported"
+    if not raw.scales or not raw.zero_points:
+        return "has no quantization: scale and zero point are missing"
+    if len(raw.scales) != 1 or len(raw.zero_points) != 1:
+        return f"has {len(raw.scales)} scales; activations must be quantized per tensor"
+    if not (np.isfinite(raw.scales[0]) and raw.scales[0] > 0):
+        return f"has scale {raw.scales[0]}, must be positive"
+    if not -128 <= raw.zero_points[0] <= 127:
+        return f"has zero point {raw.zero_points[0]}, must be -128 to 127"
+    return ""

@@ -1,0 +1,1 @@
+"""The compiler's graph: tensors, operations and the rules a sound graph keeps."""

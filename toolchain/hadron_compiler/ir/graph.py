@@ -1,0 +1,226 @@
+"""Tensors, operations and the graph they make.
+
+Identity matters, not value: two tensors with equal fields are two tensors.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from math import prod
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "Activation",
+    "AddAttributes",
+    "Attributes",
+    "ConvolutionAttributes",
+    "DType",
+    "FullyConnectedAttributes",
+    "Graph",
+    "MeanAttributes",
+    "OpKind",
+    "Operation",
+    "Padding",
+    "PoolAttributes",
+    "SoftmaxAttributes",
+    "Tensor",
+    "Window",
+]
+
+
+class DType(Enum):
+    """Element types the compiler works with."""
+
+    INT8 = "int8"
+    INT32 = "int32"
+
+
+class OpKind(Enum):
+    """Operators, by their TFLite names."""
+
+    CONV_2D = "CONV_2D"
+    DEPTHWISE_CONV_2D = "DEPTHWISE_CONV_2D"
+    FULLY_CONNECTED = "FULLY_CONNECTED"
+    AVERAGE_POOL_2D = "AVERAGE_POOL_2D"
+    MAX_POOL_2D = "MAX_POOL_2D"
+    ADD = "ADD"
+    MEAN = "MEAN"
+    RESHAPE = "RESHAPE"
+    SOFTMAX = "SOFTMAX"
+
+
+class Activation(Enum):
+    """Activation fused into the operator before it."""
+
+    NONE = "NONE"
+    RELU = "RELU"
+    RELU_N1_TO_1 = "RELU_N1_TO_1"
+    RELU6 = "RELU6"
+
+
+class Padding(Enum):
+    """How a window treats the border."""
+
+    SAME = "SAME"
+    VALID = "VALID"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A sliding window: sizes, steps and the padding before the first row and column."""
+
+    kernel_y: int = 1
+    kernel_x: int = 1
+    stride_y: int = 1
+    stride_x: int = 1
+    dilation_y: int = 1
+    dilation_x: int = 1
+    pad_top: int = 0
+    pad_left: int = 0
+
+    @property
+    def span_y(self) -> int:
+        """Rows from the first to the last tap."""
+        return (self.kernel_y - 1) * self.dilation_y + 1
+
+    @property
+    def span_x(self) -> int:
+        """Columns from the first to the last tap."""
+        return (self.kernel_x - 1) * self.dilation_x + 1
+
+
+@dataclass(frozen=True)
+class ConvolutionAttributes:
+    """CONV_2D and DEPTHWISE_CONV_2D."""
+
+    window: Window
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class FullyConnectedAttributes:
+    """FULLY_CONNECTED."""
+
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class PoolAttributes:
+    """AVERAGE_POOL_2D and MAX_POOL_2D."""
+
+    window: Window
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class AddAttributes:
+    """ADD."""
+
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class MeanAttributes:
+    """MEAN over rows and columns."""
+
+
+@dataclass(frozen=True)
+class SoftmaxAttributes:
+    """SOFTMAX over the last axis."""
+
+    beta: float
+
+
+Attributes: TypeAlias = (
+    ConvolutionAttributes
+    | FullyConnectedAttributes
+    | PoolAttributes
+    | AddAttributes
+    | MeanAttributes
+    | SoftmaxAttributes
+    | None
+)
+
+
+@dataclass(eq=False)
+class Tensor:
+    """A tensor of the network.
+
+    `root` is the tensor whose bytes this one shows under another shape, or None when it has bytes
+    of its own. `data` holds the values of a constant.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: DType
+    scales: tuple[float, ...] = ()
+    zero_points: tuple[int, ...] = ()
+    quantized_dimension: int = 0
+    data: npt.NDArray[np.generic] | None = None
+    root: "Tensor | None" = None
+
+    @property
+    def elements(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Bytes of an activation."""
+        return self.elements * (4 if self.dtype is DType.INT32 else 1)
+
+    @property
+    def storage(self) -> "Tensor":
+        """The tensor that owns the bytes."""
+        return self if self.root is None else self.root.storage
+
+    @property
+    def scale(self) -> float:
+        """Scale of an activation."""
+        return self.scales[0]
+
+    @property
+    def zero_point(self) -> int:
+        """Zero point of an activation."""
+        return self.zero_points[0]
+
+
+@dataclass(eq=False)
+class Operation:
+    """One operator: `inputs` in TFLite's order, None where an optional one is absent."""
+
+    kind: OpKind
+    index: int
+    inputs: list[Tensor | None]
+    outputs: list[Tensor]
+    attributes: Attributes
+
+    @property
+    def label(self) -> str:
+        """What messages call it: type and position in the model."""
+        return f"{self.kind.value} #{self.index}"
+
+    @property
+    def activations(self) -> list[Tensor]:
+        """The inputs that are read as activations: both of ADD's, the first of the others."""
+        count = 2 if self.kind is OpKind.ADD else 1
+        return [tensor for tensor in self.inputs[:count] if tensor is not None]
+
+    def required(self, position: int) -> Tensor:
+        """Return an input that the frontend has made sure of."""
+        tensor = self.inputs[position]
+        if tensor is None:
+            raise LookupError(f"{self.label} has no input {position}")
+        return tensor
+
+
+@dataclass(eq=False)
+class Graph:
+    """A network: operations in an order in which they can run."""
+
+    name: str
+    operations: list[Operation]
+    inputs: list[Tensor]
+    outputs: list[Tensor] = field(default_factory=list)

@@ -1,0 +1,17 @@
+"""Rewrites of the graph: each a module with ``run(graph) -> graph``, verified after each."""
+
+from hadron_compiler.ir.graph import Graph
+from hadron_compiler.ir.verify import verify
+from hadron_compiler.passes import alias_reshapes, remove_dead_operations
+
+__all__ = ["PASSES", "run_passes"]
+
+PASSES = (alias_reshapes.run, remove_dead_operations.run)
+
+
+def run_passes(graph: Graph) -> Graph:
+    """Apply all passes in order, with the verifier between them."""
+    verify(graph)
+    for run in PASSES:
+        graph = verify(run(graph))
+    return graph

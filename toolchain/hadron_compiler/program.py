@@ -1,0 +1,207 @@
+"""A compiled network: what the NPU reads, and what a host must know to feed it."""
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hadron_compiler.errors import CompileError
+from hadron_spec.config import NpuConfig
+
+__all__ = ["FORMAT", "LayerReport", "Program", "TensorBinding"]
+
+FORMAT = 1
+"""Version of program.json."""
+
+
+@dataclass(frozen=True)
+class TensorBinding:
+    """Where an input or output lies in the memory region: `offset` bytes from its start, dense."""
+
+    name: str
+    offset: int
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float
+    zero_point: int
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        size = 1
+        for extent in self.shape:
+            size *= extent
+        return size
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """What the compiler knows of a layer; `index` is the `layer` of its commands."""
+
+    index: int
+    name: str
+    op: str
+    macs: int
+    cycles: int
+    bytes_loaded: int
+    bytes_stored: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """A network compiled for one configuration.
+
+    Parameters
+    ----------
+    config : NpuConfig
+        What it was compiled for; it runs on no other.
+    model : str
+        Name of the model's file.
+    memory : bytes
+        Image of the start of the memory region: commands and constants.
+    region_bytes : int
+        Size of the memory region, tensors included; what follows the image may hold anything.
+    command_offset, command_count : int
+        Where the commands begin in the region, a multiple of 128, and how many there are.
+    inputs, outputs : tuple of TensorBinding
+        In the model's order.
+    layers : tuple of LayerReport
+        In execution order.
+    cycles : int
+        Predicted cycles from START to the interrupt.
+    scratchpad_peak : int
+        Most bytes of scratchpad in use at once.
+    """
+
+    config: NpuConfig
+    model: str
+    memory: bytes
+    region_bytes: int
+    command_offset: int
+    command_count: int
+    inputs: tuple[TensorBinding, ...]
+    outputs: tuple[TensorBinding, ...]
+    layers: tuple[LayerReport, ...]
+    cycles: int
+    scratchpad_peak: int
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(layer.macs for layer in self.layers)
+
+    def description(self) -> dict[str, Any]:
+        """Return everything but the memory image, as program.json holds it."""
+        return {
+            "format": FORMAT,
+            "model": self.model,
+            "config": asdict(self.config),
+            "region_bytes": self.region_bytes,
+            "image_bytes": len(self.memory),
+            "command_offset": self.command_offset,
+            "command_count": self.command_count,
+            "cycles": self.cycles,
+            "macs": self.macs,
+            "scratchpad_peak": self.scratchpad_peak,
+            "inputs": [asdict(binding) for binding in self.inputs],
+            "outputs": [asdict(binding) for binding in self.outputs],
+            "layers": [asdict(layer) for layer in self.layers],
+        }
+
+    def header(self) -> str:
+        """Return a C header with the offsets a host needs."""
+        lines = [
+            "/* Offsets of a compiled network, in bytes from the start of its memory region. */",
+            "#ifndef HADRON_PROGRAM_H",
+            "#define HADRON_PROGRAM_H",
+            "",
+            f"#define HADRON_PROGRAM_REGION_BYTES {self.region_bytes}u",
+            f"#define HADRON_PROGRAM_IMAGE_BYTES {len(self.memory)}u",
+            f"#define HADRON_PROGRAM_COMMAND_OFFSET {self.command_offset}u",
+            f"#define HADRON_PROGRAM_COMMAND_COUNT {self.command_count}u",
+        ]
+        for role, bindings in (("INPUT", self.inputs), ("OUTPUT", self.outputs)):
+            for number, binding in enumerate(bindings):
+                name = f"HADRON_PROGRAM_{role}{number}"
+                lines += [
+                    "",
+                    f"/* {_comment(binding.name)}: {list(binding.shape)}, scale "
+                    f"{binding.scale!r} */",
+                    f"#define {name}_OFFSET {binding.offset}u",
+                    f"#define {name}_BYTES {binding.size}u",
+                    f"#define {name}_ZERO_POINT ({binding.zero_point})",
+                ]
+        return "\n".join([*lines, "", "#endif", ""])
+
+    def save(self, directory: str | Path) -> None:
+        """Write program.json, memory.bin and program.h; the directory is made when absent.
+
+        Each file appears whole or not at all, program.json last.
+        """
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(folder / "memory.bin", self.memory)
+        _write(folder / "program.h", self.header().encode())
+        text = json.dumps(self.description(), indent=2, ensure_ascii=False) + "\n"
+        _write(folder / "program.json", text.encode())
+
+    @classmethod
+    def load(cls, directory: str | Path) -> "Program":
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        CompileError
+            When the files are not a program of this version.
+        """
+        folder = Path(directory)
+        try:
+            values = json.loads((folder / "program.json").read_text(encoding="utf-8"))
+            memory = (folder / "memory.bin").read_bytes()
+            if values["format"] != FORMAT:
+                raise CompileError(f"{folder}: program format {values['format']}, must be {FORMAT}")
+            if len(memory) != values["image_bytes"]:
+                raise CompileError(f"{folder}: memory.bin has {len(memory)} bytes, program.json "
+                                   f"says {values['image_bytes']}")
+            return cls(
+                config=NpuConfig(**values["config"]),
+                model=values["model"],
+                memory=memory,
+                region_bytes=values["region_bytes"],
+                command_offset=values["command_offset"],
+                command_count=values["command_count"],
+                inputs=_bindings(values["inputs"]),
+                outputs=_bindings(values["outputs"]),
+                layers=tuple(LayerReport(**layer) for layer in values["layers"]),
+                cycles=values["cycles"],
+                scratchpad_peak=values["scratchpad_peak"],
+            )
+        except FileNotFoundError as error:
+            raise CompileError(f"{folder}: {Path(error.filename).name} is missing") from None
+        except CompileError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            raise CompileError(f"{folder}: not a compiled program ({error})") from None
+
+
+def _bindings(values: list[dict[str, Any]]) -> tuple[TensorBinding, ...]:
+    return tuple(TensorBinding(**{**value, "shape": tuple(value["shape"])}) for value in values)
+
+
+def _comment(text: str) -> str:
+    return text.replace("*/", "* /").replace("\n", " ")
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file under another name, then rename it: nobody ever sees half of it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

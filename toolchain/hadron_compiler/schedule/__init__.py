@@ -1,0 +1,1 @@
+"""In which pieces and in which order: tiles, commands, dependencies, tokens, cycles."""

@@ -1,0 +1,50 @@
+"""Bring loads forward, so that they run under the work before the one that needs them.
+
+The fetcher hands out commands in order and stops at the first whose unit has no room in its queue.
+EXECUTE has room for one, LOAD and STORE for `QUEUE` each. While EXECUTE runs command k, command
+k + 1 waits in its queue and the fetcher stands before k + 2: a load that waits for k is best put
+right after k + 1, and never so many of them before k + 1 that the fetcher gets stuck on the way.
+"""
+
+from collections.abc import Sequence
+
+from hadron_compiler.codegen.command import Command
+from hadron_spec.commands import Unit
+
+__all__ = ["QUEUE", "order_commands"]
+
+QUEUE = 4
+"""Commands that wait in the queue of LOAD, and of STORE."""
+
+
+def order_commands(commands: Sequence[Command]) -> list[Command]:
+    """Return the commands in fetch order; the order within each unit stays, dependencies hold."""
+    loads = [command for command in commands if command.unit is Unit.LOAD]
+    others = [command for command in commands if command.unit is not Unit.LOAD]
+    # Loads that a command needs, itself or through the order of its unit.
+    ordered: list[Command] = []
+    done = {Unit.LOAD: 0, Unit.EXECUTE: 0, Unit.STORE: 0}
+
+    def ready(load: Command, slack: int) -> bool:
+        """Tell whether all that `load` waits for has been fetched, EXECUTE `slack` commands ago."""
+        return (load.depends[Unit.EXECUTE] < done[Unit.EXECUTE] - slack
+                and load.depends[Unit.STORE] < done[Unit.STORE])
+
+    def fetch_load() -> None:
+        ordered.append(loads[done[Unit.LOAD]])
+        done[Unit.LOAD] += 1
+
+    for command in others:
+        needed = command.depends[Unit.LOAD] + 1
+        while done[Unit.LOAD] < needed:
+            fetch_load()
+        if command.unit is Unit.EXECUTE:
+            while (done[Unit.LOAD] < len(loads) and done[Unit.LOAD] < needed + QUEUE
+                   and done[Unit.EXECUTE] > 0 and ready(loads[done[Unit.LOAD]], 1)):
+                fetch_load()
+        ordered.append(command)
+        if command.unit is not None:
+            done[command.unit] += 1
+    while done[Unit.LOAD] < len(loads):
+        fetch_load()
+    return ordered

@@ -1,0 +1,168 @@
+"""Cut a layer whose tensors do not all fit the scratchpad into tiles that do."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from hadron_compiler.allocate.intervals import align_up
+from hadron_compiler.codegen.geometry import Region
+from hadron_compiler.codegen.kernel import Kernel, Part
+from hadron_compiler.errors import CapacityError
+from hadron_compiler.schedule.transfers import LocalLayout, local_layout
+from hadron_spec.config import NpuConfig
+
+__all__ = ["TilePlan", "Tiler"]
+
+OVERLAPPED_TILES = 4
+"""Tiles a streamed layer is cut into at least, so that transfers run under the work of others."""
+
+
+@dataclass(frozen=True)
+class TilePlan:
+    """How a layer is cut.
+
+    `parts` are its channels; with `channel_tiles`, each part makes tiles of its own. A tile has at
+    most `rows` x `columns` outputs. `depth` buffers take turns for every operand in memory.
+    """
+
+    parts: tuple[Part, ...]
+    rows: int
+    columns: int
+    channel_tiles: bool
+    depth: int
+    source: LocalLayout
+    destination: LocalLayout
+    workspace: int
+
+    def regions(self, whole: Region) -> list[Region]:
+        """Return the tiles of an image in the order in which they run."""
+        return [Region((y, min(y + self.rows, whole.y[1])), (x, min(x + self.columns, whole.x[1])))
+                for y in range(0, whole.y[1], self.rows)
+                for x in range(0, whole.x[1], self.columns)]
+
+
+class Tiler:
+    """Chooses tiles of one layer.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        The layer.
+    name : str
+        What messages call it.
+    sources : int
+        How many of its inputs are streamed from memory.
+    destination : bool
+        Whether its output is streamed to memory.
+    """
+
+    def __init__(self, config: NpuConfig, kernel: Kernel, name: str, sources: int,
+                 destination: bool) -> None:
+        self.config = config
+        self.kernel = kernel
+        self.name = name
+        self.sources = sources
+        self.destination = destination
+        self.whole = kernel.geometry.whole
+        self._parts: dict[int | None, tuple[Part, ...]] = {}
+
+    def parts(self, max_channels: int | None = None) -> tuple[Part, ...]:
+        """Return the parts of the layer, as small as lets weights load under the work of others."""
+        if max_channels not in self._parts:
+            steps = self.config.weight_steps
+            self._parts[max_channels] = tuple(
+                _first_that_fits(self.kernel, (steps // 4, steps // 2, steps), max_channels))
+        return self._parts[max_channels]
+
+    def _plan(self, rows: int, columns: int, max_channels: int | None, depth: int) -> TilePlan:
+        geometry, bus = self.kernel.geometry, self.config.axi_bytes
+        window = geometry.window
+        height, width, channels = geometry.source
+        parts = self.parts(max_channels)
+        tiles = max_channels is not None
+        out_channels = (max(part.channels[1] - part.channels[0] for part in parts)
+                        if tiles else geometry.destination[2])
+        in_channels = (max(part.source_channels[1] - part.source_channels[0] for part in parts)
+                       if tiles else channels)
+        in_rows = min(height, (rows - 1) * window.stride_y + window.span_y)
+        in_columns = (width if columns == geometry.destination[1] else
+                      min(width, (columns - 1) * window.stride_x + window.span_x))
+        source = local_layout(geometry.source, in_rows, in_columns, in_channels, bus)
+        destination = local_layout(geometry.destination, rows, columns, out_channels, bus)
+        workspace = depth * (self.sources * align_up(source.size)
+                             + self.destination * align_up(destination.size
+                                                           + self.kernel.overrun))
+        return TilePlan(parts, rows, columns, tiles, depth, source, destination, workspace)
+
+    def _rows(self, depth: int, rows: int) -> TilePlan:
+        return self._plan(rows, self.whole.columns, None, depth)
+
+    def _columns(self, max_channels: int | None, depth: int, columns: int) -> TilePlan:
+        return self._plan(1, columns, max_channels, depth)
+
+    def resident(self, rows: int | None = None) -> TilePlan:
+        """Return the plan of a layer with all its tensors in the scratchpad."""
+        return self._plan(rows or self.whole.rows, self.whole.columns, None, 1)
+
+    def minimum(self, capacity: int) -> int:
+        """Return the workspace to ask for: that of one row, double buffered where it fits."""
+        for depth in (2, 1):
+            plan = self._plan(1, self.whole.columns, None, depth)
+            if plan.workspace <= capacity:
+                return plan.workspace
+        return self.choose(capacity).workspace
+
+    def choose(self, capacity: int) -> TilePlan:
+        """Return the best plan whose workspace is at most `capacity` bytes.
+
+        Raises
+        ------
+        CapacityError
+            When not even one output of one group of channels fits.
+        """
+        rows, columns = self.whole.rows, self.whole.columns
+        preferred = max(1, -(-rows // OVERLAPPED_TILES))
+        for depth in (2, 1):
+            best = self._largest(preferred, partial(self._rows, depth), capacity)
+            if best is not None:
+                return best
+        for depth in (2, 1):
+            best = self._largest(columns, partial(self._columns, None, depth), capacity)
+            if best is not None:
+                return best
+        channels = self.kernel.geometry.destination[2] // 2
+        smallest = self._plan(1, 1, None, 1)
+        while channels:
+            try:
+                plan = self._plan(1, 1, channels, 1)
+            except CapacityError:
+                break
+            if plan.workspace <= capacity:
+                wider = self._largest(columns, partial(self._columns, channels, 1), capacity)
+                return wider or plan
+            smallest = plan
+            channels //= 2
+        raise CapacityError(
+            f"{self.name}: one output needs {smallest.workspace} bytes of scratchpad, {capacity} "
+            f"are free (configuration {self.config.name!r} has act_bytes={self.config.act_bytes})")
+
+    @staticmethod
+    def _largest(most: int, plan: Callable[[int], TilePlan], capacity: int) -> TilePlan | None:
+        low, high = 0, most
+        while low < high:
+            middle = (low + high + 1) // 2
+            if plan(middle).workspace <= capacity:
+                low = middle
+            else:
+                high = middle - 1
+        return plan(low) if low else None
+
+
+def _first_that_fits(kernel: Kernel, limits: Sequence[int],
+                     max_channels: int | None) -> Sequence[Part]:
+    for limit in limits[:-1]:
+        try:
+            return kernel.parts(limit, max_channels)
+        except CapacityError:
+            continue
+    return kernel.parts(limits[-1], max_channels)

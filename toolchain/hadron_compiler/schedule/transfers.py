@@ -1,0 +1,98 @@
+"""LOAD and STORE of pieces of a tensor: local layouts and the fewest commands that move them."""
+
+from dataclasses import dataclass
+
+from hadron_compiler.codegen.command import Command, Range, Space
+from hadron_compiler.codegen.geometry import Region, View
+from hadron_spec.commands import FIELDS, LocalSpace, Opcode
+
+__all__ = ["LocalLayout", "load_bytes", "load_view", "local_layout", "store_view"]
+
+_MAX_ROWS = FIELDS[Opcode.LOAD]["rows"].maximum
+
+
+def _congruent(minimum: int, value: int, modulus: int) -> int:
+    """Return the smallest number from `minimum` on that equals `value` modulo `modulus`."""
+    return minimum + (value - minimum) % modulus
+
+
+@dataclass(frozen=True)
+class LocalLayout:
+    """Pitches of a piece of an image in the scratchpad, and the bytes it takes with its offset."""
+
+    row_pitch: int
+    pixel_pitch: int
+    size: int
+
+
+def local_layout(image: tuple[int, int, int], rows: int, columns: int, channels: int,
+                 bus: int) -> LocalLayout:
+    """Lay out `rows` x `columns` x `channels` of an image (height, width, channels).
+
+    A transfer's addresses on both sides are equal modulo the bus width: the pitches are congruent
+    to those in memory, and the size has room for any first byte.
+    """
+    _, width, depth = image
+    pixel = depth if channels == depth else _congruent(channels, depth, bus)
+    row = (width * depth if (columns, channels) == (width, depth)
+           else _congruent(columns * pixel, width * depth, bus))
+    size = (rows - 1) * row + (columns - 1) * pixel + channels
+    return LocalLayout(row, pixel, size + bus)
+
+
+def load_bytes(layer: int, space: Space, memory: int, local: int, size: int,
+               step_bytes: int = 1) -> Command:
+    """Return the LOAD of contiguous bytes; `local` is a step in WEIGHTS, a byte elsewhere."""
+    spaces = {Space.SCRATCHPAD: LocalSpace.ACTIVATIONS, Space.WEIGHTS: LocalSpace.WEIGHTS,
+              Space.TABLE: LocalSpace.TABLE}
+    fields = {"memory_offset": memory, "local_address": local * step_bytes, "row_bytes": size,
+              "rows": 1, "space": int(spaces[space])}
+    return Command(Opcode.LOAD, layer, fields, [Range(Space.MEMORY, memory, memory + size)],
+                   [Range(space, local, local + size // step_bytes)])
+
+
+def load_view(layer: int, memory: int, image: tuple[int, int, int], view: View,
+              bus: int) -> list[Command]:
+    """Return the LOADs that fill a view from the image at offset `memory`."""
+    return _transfers(Opcode.LOAD, layer, memory, image, view, bus)
+
+
+def store_view(layer: int, memory: int, image: tuple[int, int, int], view: View,
+               bus: int) -> list[Command]:
+    """Return the STOREs that copy a view to the image at offset `memory`."""
+    return _transfers(Opcode.STORE, layer, memory, image, view, bus)
+
+
+def _transfers(opcode: Opcode, layer: int, memory: int, image: tuple[int, int, int], view: View,
+               bus: int) -> list[Command]:
+    _, width, depth = image
+    rows, columns = view.rows, view.x[1] - view.x[0]
+    channels = view.channel[1] - view.channel[0]
+    pitch = width * depth
+    offset = memory + (view.y[0] * width + view.x[0]) * depth + view.channel[0]
+
+    def make(y: int, x: int, size: int, count: int, memory_pitch: int,
+             local_pitch: int) -> Command:
+        start = offset + y * pitch + x * depth
+        local = view.address + y * view.row_pitch + x * view.pixel_pitch
+        fields = {"memory_offset": start, "local_address": local, "row_bytes": size, "rows": count}
+        if count > 1:
+            fields |= {"memory_pitch": memory_pitch, "local_pitch": local_pitch}
+        far = Range(Space.MEMORY, start, start + (count - 1) * memory_pitch + size)
+        near = Range(Space.SCRATCHPAD, local, local + (count - 1) * local_pitch + size)
+        reads, writes = (far, near) if opcode is Opcode.LOAD else (near, far)
+        if opcode is Opcode.LOAD:
+            fields["space"] = int(LocalSpace.ACTIVATIONS)
+        return Command(opcode, layer, fields, [reads], [writes])
+
+    if channels == depth and columns == width and (rows == 1 or view.row_pitch == pitch):
+        return [make(0, 0, rows * pitch, 1, 0, 0)]
+    if channels == depth:
+        if pitch % bus == 0 and view.row_pitch % bus == 0:
+            return [make(y, 0, columns * depth, min(_MAX_ROWS, rows - y), pitch, view.row_pitch)
+                    for y in range(0, rows, _MAX_ROWS)]
+        return [make(y, 0, columns * depth, 1, 0, 0) for y in range(rows)]
+    if depth % bus == 0 and view.pixel_pitch % bus == 0:
+        return [make(y, x, channels, min(_MAX_ROWS, columns - x), depth, view.pixel_pitch)
+                for y in range(rows) for x in range(0, columns, _MAX_ROWS)]
+    return [make(y, x, channels, 1, 0, 0) for y in range(rows) for x in range(columns)]
