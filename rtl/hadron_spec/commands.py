@@ -25,6 +25,7 @@ __all__ = [
     "LEVELS",
     "OTHER_UNITS",
     "PARAMETERS",
+    "QUEUE_COMMANDS",
     "CommandError",
     "Field",
     "LocalSpace",
@@ -60,6 +61,12 @@ class Unit(IntEnum):
     EXECUTE = 1
     STORE = 2
 
+
+QUEUE_COMMANDS = {Unit.LOAD: 5, Unit.EXECUTE: 3, Unit.STORE: 5}
+"""Commands of a unit, none of them started, that the fetcher passes before it waits for the unit.
+
+A program that needs more of them to reach the command that sends a token deadlocks.
+"""
 
 OTHER_UNITS = {
     unit: tuple(other for other in Unit if other != unit) for unit in Unit

@@ -1,0 +1,94 @@
+"""Which bytes an EXECUTE command depends on, and which it writes: input of the hazard check.
+
+Hardware reads all lanes of a step, but a lane that every used column multiplies by zero changes
+nothing: only lanes that can change a written byte count.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hadron_model.hazards import Access
+from hadron_model.memories import TABLE_BYTES, LocalMemories
+from hadron_model.program import Command
+from hadron_model.steps import StepGrid
+from hadron_spec.commands import HEADER_BYTES, LocalSpace, Opcode
+
+__all__ = ["execute_accesses"]
+
+_CHUNK_STEPS = 1 << 16
+
+
+def execute_accesses(memories: LocalMemories, command: Command, grid: StepGrid
+                     ) -> tuple[list[Access], int | None]:
+    """Return the accesses of a command, and a byte that it reads after having written it.
+
+    Must be called before the command is executed: which weights are zero matters.
+    """
+    size = memories.config.act_bytes
+    # When (in steps) each byte is read last and written first.
+    last_read = np.full(size, -1, np.int64)
+    first_written = np.full(size, np.iinfo(np.int64).max, np.int64)
+    group_steps = grid.results * grid.inner
+    for group in range(grid.groups):
+        used = _used_lanes(memories, command, grid, group)
+        chunk = max(1, _CHUNK_STEPS // grid.inner)
+        for start in range(0, grid.results, chunk):
+            results = slice(start, min(grid.results, start + chunk))
+            steps = grid.steps(group, results)
+            mask = grid.lanes_inside(steps) & used
+            times = (group * group_steps + start * grid.inner
+                     + np.arange(steps.address.size)).reshape(steps.address.shape)
+            bytes_read = grid.lane_addresses(steps)[mask]
+            last_read[bytes_read] = np.broadcast_to(times[..., None], mask.shape)[mask]
+    for group in reversed(range(grid.groups)):
+        written = grid.written(group)
+        ends = group * group_steps + _result_ends(command, grid, len(written))
+        # Backwards, so that of several results the first remains.
+        first_written[written[::-1]] = ends[::-1, None]
+    overlap = np.flatnonzero(last_read > first_written)
+    accesses = [
+        Access(LocalSpace.ACTIVATIONS, False, np.flatnonzero(last_read >= 0)),
+        Access(LocalSpace.ACTIVATIONS, True,
+               np.flatnonzero(first_written != np.iinfo(np.int64).max)),
+        *_weight_accesses(memories, command, grid),
+    ]
+    if command.opcode == Opcode.SOFTMAX:
+        accesses.append(Access(LocalSpace.TABLE, False, slice(0, TABLE_BYTES)))
+    return accesses, int(overlap[0]) if overlap.size else None
+
+
+def _used_lanes(memories: LocalMemories, command: Command, grid: StepGrid, group: int
+                ) -> NDArray[np.bool_]:
+    """Return which lanes of which steps of a result matter: [step, lane]."""
+    outputs = grid.outputs(group)
+    if command.opcode == Opcode.MATRIX:
+        weights = memories.weights(grid.weight_steps(group))[:, :outputs]
+        used: NDArray[np.bool_] = (weights != 0).any(1)
+        return used
+    return np.broadcast_to(np.arange(grid.config.lanes) < outputs,
+                           (grid.inner, grid.config.lanes))
+
+
+def _result_ends(command: Command, grid: StepGrid, count: int) -> NDArray[np.int64]:
+    """Return the step with which each result of a kg ends, counted from the kg's first."""
+    if command.opcode == Opcode.SOFTMAX:
+        return grid.results - count + np.arange(count)
+    return np.arange(1, count + 1) * grid.inner - 1
+
+
+def _weight_accesses(memories: LocalMemories, command: Command, grid: StepGrid) -> list[Access]:
+    """Return the bytes of the weight memory that are used: parameters, and weights of MATRIX."""
+    if command.opcode not in (Opcode.MATRIX, Opcode.ADD):
+        return []
+    config = memories.config
+    columns = config.lanes * np.arange(config.columns)
+    parts = []
+    for group in range(grid.groups):
+        used = columns[:grid.outputs(group), None]
+        step = grid.parameter_steps()[group] % config.weight_steps
+        parts.append(step * config.step_bytes + (used + np.arange(HEADER_BYTES)).reshape(-1))
+        if command.opcode == Opcode.MATRIX:
+            steps = grid.weight_steps(group) % config.weight_steps * config.step_bytes
+            lanes = (used + np.arange(config.lanes)).reshape(-1)
+            parts.append((steps[:, None] + lanes).reshape(-1))
+    return [Access(LocalSpace.WEIGHTS, False, np.concatenate(parts))]

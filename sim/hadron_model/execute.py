@@ -1,0 +1,176 @@
+"""EXECUTE commands: MATRIX, MAX, ADD and SOFTMAX on the bytes of the scratchpad.
+
+A command reads the scratchpad as it was when the command started. Programs for which that differs
+from what pipelined hardware reads are found by `hadron_model.hazards`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hadron_model.memories import LocalMemories
+from hadron_model.operators.requantize import clamp
+from hadron_model.program import Command
+from hadron_model.steps import StepGrid
+from hadron_spec.commands import Opcode
+from hadron_spec.numerics import (
+    ACC_BITS,
+    ADD_LEFT_SHIFT,
+    average_divide,
+    multiply_by_quantized_multiplier,
+    rescale_addend,
+    softmax_output,
+    softmax_reciprocal,
+    softmax_sum_term,
+)
+
+__all__ = ["ExecuteOutcome", "execute"]
+
+Values = NDArray[np.int64]
+
+_CHUNK_BYTES = 1 << 21
+"""Lane bytes gathered at a time: bounds the model's memory."""
+
+
+@dataclass
+class ExecuteOutcome:
+    """What an EXECUTE command did, besides writing the scratchpad."""
+
+    mac_steps: int = 0
+    """Steps in which the array multiplied."""
+    overflows: int = 0
+    """Results whose accumulator, or accumulator shifted left, does not fit 32 bits.
+
+    Accumulators wrap, as the hardware's do; the compiler proves that none does.
+    """
+
+
+def execute(memories: LocalMemories, command: Command, grid: StepGrid) -> ExecuteOutcome:
+    """Run one command.
+
+    Raises
+    ------
+    ValueError
+        When the command is one whose result the architecture does not define: ADD of other than
+        two steps a result, SOFTMAX of other than one.
+    """
+    outcome = ExecuteOutcome()
+    match command.opcode:
+        case Opcode.MATRIX:
+            results = list(_matrix(memories, grid, outcome))
+        case Opcode.MAX:
+            results = [_maximum(memories, grid, group) for group in range(grid.groups)]
+        case Opcode.ADD:
+            results = list(_add(memories, grid, outcome))
+        case Opcode.SOFTMAX:
+            results = [_softmax(memories, grid, group) for group in range(grid.groups)]
+        case _:
+            raise ValueError(f"{command.opcode.name} is not an EXECUTE command")
+    for group, values in enumerate(results):
+        # Of a byte that two results share, NumPy keeps the later one, as the writer does.
+        memories.scratchpad[grid.written(group)] = (
+            values[:, :grid.outputs(group)].view(np.uint8))
+    return outcome
+
+
+def _chunks(grid: StepGrid) -> Iterator[slice]:
+    size = max(1, _CHUNK_BYTES // (grid.inner * grid.config.lanes))
+    for start in range(0, grid.results, size):
+        yield slice(start, min(grid.results, start + size))
+
+
+def _matrix(memories: LocalMemories, grid: StepGrid, outcome: ExecuteOutcome
+            ) -> Iterator[NDArray[np.int8]]:
+    lanes, columns = grid.config.lanes, grid.config.columns
+    taps = grid.inner * lanes
+    outcome.mac_steps = grid.groups * grid.results * grid.inner
+    matrices = [
+        memories.weights(grid.weight_steps(group)).transpose(0, 2, 1).reshape(taps, columns)
+        for group in range(grid.groups)
+    ]
+    totals = np.empty((grid.groups, grid.results, columns), np.int64)
+    for chunk in _chunks(grid):
+        if grid.shares_reads:
+            x = grid.read(memories.scratchpad, grid.steps(0, chunk)).reshape(-1, taps)
+            products = x.astype(np.int64) @ np.concatenate(matrices, 1)
+            totals[:, chunk] = products.reshape(-1, grid.groups, columns).swapaxes(0, 1)
+            continue
+        for group, matrix in enumerate(matrices):
+            x = grid.read(memories.scratchpad, grid.steps(group, chunk)).reshape(-1, taps)
+            totals[group, chunk] = x.astype(np.int64) @ matrix
+    parameters = memories.parameters(grid.parameter_steps())
+    for group in range(grid.groups):
+        bias, multiplier, shift = (values[group] for values in parameters)
+        used = grid.outputs(group)
+        if grid.fields["average"]:
+            accumulators = _wrap(totals[group], used, outcome)
+            yield _clamp(grid, average_divide(accumulators, bias, multiplier))
+        else:
+            accumulators = _wrap(totals[group] + bias, used, outcome)
+            yield _requantize(grid, accumulators, multiplier, shift, used, outcome)
+
+
+def _maximum(memories: LocalMemories, grid: StepGrid, group: int) -> NDArray[np.int8]:
+    parts = [
+        grid.read(memories.scratchpad, grid.steps(group, chunk))[..., :grid.config.columns].max(1)
+        for chunk in _chunks(grid)
+    ]
+    return _clamp(grid, np.concatenate(parts).astype(np.int64))
+
+
+def _add(memories: LocalMemories, grid: StepGrid, outcome: ExecuteOutcome
+         ) -> Iterator[NDArray[np.int8]]:
+    if grid.inner != 2:
+        raise ValueError(f"ADD reads {grid.inner} steps a result, must be 2")
+    fields = grid.fields
+    parameters = memories.parameters(grid.parameter_steps())
+    for group in range(grid.groups):
+        _, multiplier, shift = (values[group] for values in parameters)
+        x = np.concatenate([grid.read(memories.scratchpad, grid.steps(group, chunk))
+                            for chunk in _chunks(grid)]).astype(np.int64)
+        a, b = (x[:, i, :grid.config.columns] for i in range(2))
+        # Half of A: its multiplier is 2**30, see numerics.rescale_addend.
+        total = (((a - fields["zero_point_a"]) << (ADD_LEFT_SHIFT - 1))
+                 + rescale_addend(b - fields["zero_point_b"], fields["multiplier_b"],
+                                  fields["shift_b"]))
+        yield _requantize(grid, total, multiplier, shift, grid.outputs(group), outcome)
+
+
+def _softmax(memories: LocalMemories, grid: StepGrid, group: int) -> NDArray[np.int8]:
+    if grid.inner != 1:
+        raise ValueError(f"SOFTMAX reads {grid.inner} steps an element, must be 1")
+    steps = grid.steps(group, slice(None))
+    passes = grid.read(memories.scratchpad, steps)[:, 0, 0].astype(np.int64).reshape(3, -1)
+    table = memories.table
+    largest = passes[0].max()
+    total = softmax_sum_term(table[passes[1] - largest + 255]).sum()
+    scale, bits = softmax_reciprocal(int(total))
+    outputs = softmax_output(table[passes[2] - largest + 255], scale, bits)
+    return np.asarray(outputs).astype(np.int8)[:, None]
+
+
+def _wrap(accumulators: Values, used: int, outcome: ExecuteOutcome) -> Values:
+    """Keep `ACC_BITS` bits; count those of the first `used` columns that do not fit."""
+    half = 1 << (ACC_BITS - 1)
+    wrapped: Values = ((accumulators + half) & ((1 << ACC_BITS) - 1)) - half
+    outcome.overflows += int(np.count_nonzero((wrapped != accumulators)[:, :used]))
+    return wrapped
+
+
+def _requantize(grid: StepGrid, accumulators: Values, multiplier: Values, shift: Values,
+                used: int, outcome: ExecuteOutcome) -> NDArray[np.int8]:
+    """Scale to INT8. What a left shift takes beyond 32 bits saturates, and is counted."""
+    left = np.maximum(shift, 0)
+    highest = ((1 << 31) - 1) >> left
+    held = np.clip(accumulators, -highest, highest)
+    outcome.overflows += int(np.count_nonzero((held != accumulators)[:, :used]
+                                              & (left[:used] > 0)))
+    scaled = multiply_by_quantized_multiplier(
+        np.where(left > 0, held, accumulators), multiplier, shift)
+    return _clamp(grid, scaled + grid.fields["zero_point"])
+
+
+def _clamp(grid: StepGrid, values: Values) -> NDArray[np.int8]:
+    return clamp(values, grid.fields["minimum"], grid.fields["maximum"])

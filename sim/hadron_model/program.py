@@ -1,0 +1,94 @@
+"""Commands as the decoder sees them: fetched from memory, checked, or refused with an error code.
+
+Mirrors `hadron_rtl.control.decoder`: checksum, opcode, fields, in this order.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hadron_spec.commands import (
+    COMMAND_BYTES,
+    COMMAND_WORDS,
+    FIELDS,
+    LEVELS,
+    LocalSpace,
+    Opcode,
+    Unit,
+    checksum,
+    unit_of,
+)
+from hadron_spec.config import NpuConfig
+from hadron_spec.errors import ErrorCode
+
+__all__ = ["Command", "CommandFailureError", "decode_command"]
+
+_BOUND_MAX = 32767
+_SOFTMAX_PASSES = 3
+
+
+class CommandFailureError(Exception):
+    """A command that stops the program, with the code that the hardware reports."""
+
+    def __init__(self, code: ErrorCode, detail: str):
+        super().__init__(f"{code.name}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Command:
+    """A checked command."""
+
+    index: int
+    opcode: Opcode
+    unit: Unit | None
+    """None for END."""
+    fields: Mapping[str, int]
+
+
+def decode_command(config: NpuConfig, index: int, data: bytes) -> Command:
+    """Check and decode one command.
+
+    Raises
+    ------
+    CommandFailureError
+        BUS_READ when `data` is not a whole command (the program runs past the memory's end),
+        CHECKSUM, OPCODE or FIELD.
+    """
+    if len(data) != COMMAND_BYTES:
+        raise CommandFailureError(ErrorCode.BUS_READ, "the program runs past the end of memory")
+    words = [int.from_bytes(data[4 * i : 4 * i + 4], "little") for i in range(COMMAND_WORDS)]
+    if checksum(words[:1] + words[2:]) != words[1]:
+        raise CommandFailureError(ErrorCode.CHECKSUM, f"word 1 is {words[1]:#010x}")
+    if words[0] & 0xFF not in list(Opcode):
+        raise CommandFailureError(ErrorCode.OPCODE, f"opcode {words[0] & 0xFF:#04x}")
+    opcode = Opcode(words[0] & 0xFF)
+    fields = {}
+    for name, field in FIELDS[opcode].items():
+        value = words[field.word] >> field.lsb & ((1 << field.width) - 1)
+        fields[name] = value - (value >> (field.width - 1) << field.width if field.signed else 0)
+    _check_fields(config, opcode, fields)
+    return Command(index, opcode, unit_of(opcode), fields)
+
+
+def _check_fields(config: NpuConfig, opcode: Opcode, fields: Mapping[str, int]) -> None:
+    def check(name: str, low: int, high: int) -> None:
+        if not low <= fields[name] <= high:
+            raise CommandFailureError(
+                ErrorCode.FIELD, f"{opcode.name}: {name}={fields[name]}, must be {low} to {high}")
+
+    if opcode in (Opcode.LOAD, Opcode.STORE):
+        check("row_bytes", 1, (1 << 32) - 1)
+        check("rows", 1, (1 << 16) - 1)
+    if opcode == Opcode.LOAD:
+        check("space", 0, max(LocalSpace))
+    if unit_of(opcode) == Unit.EXECUTE:
+        for level in LEVELS:
+            check(f"count_{level}", 1, (1 << 16) - 1)
+        check("outputs", 1, config.columns)
+        check("last_outputs", 1, config.columns)
+        check("height", 0, _BOUND_MAX)
+        check("width_bytes", 0, _BOUND_MAX)
+        check("weight_step", 0, config.weight_steps - 1)
+    if opcode == Opcode.SOFTMAX:
+        check("count_oy", _SOFTMAX_PASSES, _SOFTMAX_PASSES)
