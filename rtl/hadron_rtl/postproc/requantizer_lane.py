@@ -61,8 +61,8 @@ class RequantizerLane(wiring.Component):
     """Zero points of ADD's operands removed."""
     _OPERAND = 1
     """The 32-bit value to be scaled."""
-    _OUTPUT = 2
-    """Zero point, bounds."""
+    _OUTPUT = 3
+    """Zero point, comparison with the bounds, choice."""
     _SATURATED = 1
     """CLAMP's value, narrowed."""
 
@@ -166,9 +166,13 @@ class RequantizerLane(wiring.Component):
                  + Cat(increment & ~clamp_only,
                        Mux(clamp_only, 0, self.command.zero_point)).as_signed())[1:]),
         ]
-        with m.If(with_zero_point > self.command.maximum):
-            m.d.sync += self.o.eq(self.command.maximum)
-        with m.Elif(with_zero_point < self.command.minimum):
-            m.d.sync += self.o.eq(self.command.minimum)
-        with m.Else():
-            m.d.sync += self.o.eq(with_zero_point)
+        result = Signal(signed(8), reset_less=True)
+        above = Signal(reset_less=True)
+        below = Signal(reset_less=True)
+        m.d.sync += [
+            result.eq(with_zero_point),
+            above.eq(with_zero_point > self.command.maximum),
+            below.eq(with_zero_point < self.command.minimum),
+            self.o.eq(Mux(above, self.command.maximum,
+                          Mux(below, self.command.minimum, result))),
+        ]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
+
 from hadron_rtl.postproc.requantizer import Mode, Requantizer
 from hadron_spec import numerics
 from hadron_spec.config import NpuConfig
@@ -155,19 +156,18 @@ SHAPES = [(4, 2), (8, 1), (8, 8), (16, 4)]
 def test_requantizes_like_the_reference(rng, columns, lanes):
     bench = Bench(columns, lanes)
     fields = command(zero_point=int(rng.integers(-128, 128)), minimum=-100, maximum=119)
-    bench.check(Mode.REQUANTIZE, fields, random_results(rng, columns, 1200 // columns),
+    bench.check(Mode.REQUANTIZE, fields, random_results(rng, columns, 800 // columns),
                 rng=rng, offer=0.7, accept=0.8)
 
 
-@pytest.mark.parametrize("zero_point", [-128, 0, 127])
-def test_requantizes_rails_with_every_shift(zero_point):
+def test_requantizes_rails_with_every_shift():
     bench = Bench(16, 16)
     results = []
     for shift in SHIFTS:
         for multiplier in (1 << 30, (1 << 31) - 1):
             values = np.resize(INT32, 16)
             results.append((values, (np.zeros(16, int), [multiplier] * 16, [shift] * 16)))
-    bench.check(Mode.REQUANTIZE, command(zero_point=zero_point), results)
+    bench.check(Mode.REQUANTIZE, command(zero_point=-128), results)
 
 
 def test_rounds_halves_exactly(rng):
@@ -210,7 +210,7 @@ def test_adds_like_the_reference(rng, shift_b):
         zero_point_b=int(rng.choice([-128, 127, -7])), shift_b=shift_b,
         multiplier_b=int(rng.choice([1 << 30, (1 << 31) - 1, rng.integers(1 << 30, 1 << 31)])))
     results = []
-    for n in range(320 // columns):
+    for n in range(240 // columns):
         fresh = n == 0 or rng.random() < 0.2
         parameters = None
         if fresh:
@@ -234,7 +234,7 @@ def test_clamps(rng):
 @pytest.mark.parametrize(("columns", "lanes"), SHAPES)
 def test_latency_and_throughput(mode, columns, lanes):
     bench = Bench(columns, lanes)
-    count = 3 * bench.dut.depth
+    count = 2 * bench.dut.depth
     zeros = [0] * columns
     results = [(zeros, (zeros, [1 << 30] * columns, zeros) if n == 0 else None)
                for n in range(count)]
@@ -255,4 +255,4 @@ def test_new_parameters_with_every_result_cost_nothing(rng):
 
 def test_a_blocked_output_loses_nothing(rng):
     bench = Bench(4, 4)
-    bench.check(Mode.REQUANTIZE, command(), random_results(rng, 4, 200), rng=rng, accept=0.1)
+    bench.check(Mode.REQUANTIZE, command(), random_results(rng, 4, 100), rng=rng, accept=0.1)
