@@ -6,8 +6,7 @@ from dataclasses import dataclass
 __all__ = ["ALIGN", "Block", "Placement", "align_up", "largest_gap", "place"]
 
 ALIGN = 32
-"""Blocks begin at multiples of this and are rounded up to it: no bus is wider, and the last chunk of
-an element-wise operator may write that far past a tensor's end."""
+"""Blocks begin at multiples of this and are rounded up to it: no bus is wider."""
 
 
 def align_up(value: int, alignment: int = ALIGN) -> int:

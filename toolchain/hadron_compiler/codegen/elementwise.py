@@ -37,7 +37,7 @@ class AddStage:
 class AddKernel(Kernel):
     """ADD over an image of one row and one channel, as wide as the tensor has bytes.
 
-    A result writes `columns` bytes, also the last: buffers of the destination are rounded up.
+    What is left over when `columns` does not divide that is a command of its own.
     """
 
     def __init__(self, config: NpuConfig, name: str, elements: int, stage: AddStage) -> None:
@@ -46,7 +46,6 @@ class AddKernel(Kernel):
         self.geometry = Geometry(1, (1, elements, 1), (1, elements, 1))
         self.stage = stage
         self.macs = 0
-        self.overrun = config.columns - 1
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`; there is one."""
@@ -68,28 +67,31 @@ class _AddPart(Part):
 
     def commands(self, piece: Piece) -> list[Command]:
         columns = self.config.columns
-        stage, (first, end) = self.stage, piece.region.x
-        largest = MAX_CHUNKS * columns
-        made = []
-        for start in range(first, end, largest):
-            stop = min(start + largest, end)
-            chunks = -(-(stop - start) // columns)
-            views = (piece.sources[stage.a], piece.sources[1 - stage.a])
-            a, b = (view.locate(0, start, 0) for view in views)
-            destination = piece.destination.locate(0, start, 0)
-            fields = {
-                **loop_fields({"ox": Loop(chunks, columns, 0, 0, columns),
-                               "seg": Loop(2, b - a)}, bounded=False),
-                "source": a, "destination": destination, "outputs": columns,
-                "last_outputs": columns, "weight_step": piece.weight_step,
-                "zero_point_a": stage.zero_point_a, "zero_point_b": stage.zero_point_b,
-                "multiplier_b": stage.multiplier_b, "shift_b": stage.shift_b,
-                "zero_point": stage.zero_point, "minimum": stage.minimum,
-                "maximum": stage.maximum,
-            }
-            size = stop - start
-            reads = [Range(Space.SCRATCHPAD, a, a + size), Range(Space.SCRATCHPAD, b, b + size),
-                     Range(Space.WEIGHTS, piece.weight_step, piece.weight_step + 1)]
-            writes = [Range(Space.SCRATCHPAD, destination, destination + chunks * columns)]
-            made.append(Command(Opcode.ADD, piece.layer, fields, reads, writes))
+        first, end = piece.region.x
+        whole = first + (end - first) // columns * columns
+        made = [self._command(piece, start, min(MAX_CHUNKS, (whole - start) // columns), columns)
+                for start in range(first, whole, MAX_CHUNKS * columns)]
+        if whole < end:
+            made.append(self._command(piece, whole, 1, end - whole))
         return made
+
+    def _command(self, piece: Piece, start: int, chunks: int, outputs: int) -> Command:
+        """Return the command of some chunks from byte `start` on."""
+        stage, columns = self.stage, self.config.columns
+        a, b = (view.locate(0, start, 0)
+                for view in (piece.sources[stage.a], piece.sources[1 - stage.a]))
+        destination = piece.destination.locate(0, start, 0)
+        fields = {
+            **loop_fields({"ox": Loop(chunks, columns, 0, 0, columns), "seg": Loop(2, b - a)},
+                          bounded=False),
+            "source": a, "destination": destination, "outputs": outputs,
+            "last_outputs": outputs, "weight_step": piece.weight_step,
+            "zero_point_a": stage.zero_point_a, "zero_point_b": stage.zero_point_b,
+            "multiplier_b": stage.multiplier_b, "shift_b": stage.shift_b,
+            "zero_point": stage.zero_point, "minimum": stage.minimum, "maximum": stage.maximum,
+        }
+        size = (chunks - 1) * columns + outputs
+        reads = [Range(Space.SCRATCHPAD, a, a + size), Range(Space.SCRATCHPAD, b, b + size),
+                 Range(Space.WEIGHTS, piece.weight_step, piece.weight_step + 1)]
+        writes = [Range(Space.SCRATCHPAD, destination, destination + size)]
+        return Command(Opcode.ADD, piece.layer, fields, reads, writes)

@@ -55,9 +55,6 @@ class Kernel(ABC):
     geometry: Geometry
     macs: int
 
-    overrun: int = 0
-    """Bytes that may be written past the end of a region."""
-
     @abstractmethod
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """Cut the kernel into parts of at most `max_steps` weight steps and, where given, at most

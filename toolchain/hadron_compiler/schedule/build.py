@@ -74,7 +74,7 @@ class _Builder:
             for block in blocks:
                 for region in regions:
                     self._tile(_Tile(index, kernel.geometry, plan, block, image, region,
-                                     turn % plan.depth), sources, destination, kernel.overrun)
+                                     turn % plan.depth), sources, destination)
                     turn += 1
         if destination in self.stored:
             self._store_whole(index, destination)
@@ -82,8 +82,7 @@ class _Builder:
     def _unloaded(self, tensor: Tensor) -> bool:
         return tensor in self.loaded and self.loaded[tensor] < tensor.size
 
-    def _tile(self, tile: "_Tile", sources: Sequence[Tensor], destination: Tensor,
-              overrun: int) -> None:
+    def _tile(self, tile: "_Tile", sources: Sequence[Tensor], destination: Tensor) -> None:
         geometry, plan = tile.geometry, tile.plan
         address = self.layout.workspaces[tile.layer]
         needed = geometry.needed(tile.region)
@@ -112,7 +111,7 @@ class _Builder:
         streamed = destination not in self.layout.addresses
         offset = 0
         if streamed:
-            size = align_up(plan.destination.size + overrun)
+            size = align_up(plan.destination.size)
             offset = (self.offsets.tensors[destination]
                       + _image_offset(geometry.destination, tile.image))
             target = self._view(address + tile.turn * size, offset, geometry.destination,

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hadron_compiler.codegen.command import Command
-from hadron_compiler.schedule.order import QUEUE
-from hadron_spec.commands import COMMAND_BYTES, OTHER_UNITS, Opcode, Unit
+from hadron_spec.commands import COMMAND_BYTES, OTHER_UNITS, QUEUE_COMMANDS, Opcode, Unit
 from hadron_spec.config import NpuConfig
 
 __all__ = ["MEMORY_LATENCY", "Timing", "command_cycles", "predict"]
@@ -75,8 +74,7 @@ def predict(commands: Sequence[Command], layers: int, config: NpuConfig) -> Timi
     """Run fetcher and units against each other and return when each layer ends."""
     fetch = -(-COMMAND_BYTES // config.axi_bytes) + FETCH_OVERHEAD
     now = MEMORY_LATENCY
-    room = {Unit.LOAD: QUEUE, Unit.EXECUTE: 1, Unit.STORE: QUEUE}
-    starts: dict[Unit, deque[int]] = {unit: deque(maxlen=room[unit]) for unit in Unit}
+    starts: dict[Unit, deque[int]] = {unit: deque(maxlen=QUEUE_COMMANDS[unit]) for unit in Unit}
     free = dict.fromkeys(Unit, 0)
     tokens: dict[tuple[Unit, Unit], deque[int]] = {
         (sender, receiver): deque() for sender in Unit for receiver in OTHER_UNITS[sender]}
@@ -86,8 +84,8 @@ def predict(commands: Sequence[Command], layers: int, config: NpuConfig) -> Timi
         if unit is None:
             break
         now += fetch
-        if len(starts[unit]) == room[unit]:
-            # The queue has room again when the command that is `room` before has started.
+        if len(starts[unit]) == QUEUE_COMMANDS[unit]:
+            # The queue has room again when the command that is that many before has started.
             now = max(now, starts[unit][0])
         start = max(now, free[unit])
         for bit, sender in enumerate(OTHER_UNITS[unit]):

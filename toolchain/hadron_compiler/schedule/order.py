@@ -1,20 +1,20 @@
 """Bring loads forward, so that they run under the work before the one that needs them.
 
 The fetcher hands out commands in order and stops at the first whose unit has no room in its queue.
-EXECUTE has room for one, LOAD and STORE for `QUEUE` each. While EXECUTE runs command k, command
-k + 1 waits in its queue and the fetcher stands before k + 2: a load that waits for k is best put
-right after k + 1, and never so many of them before k + 1 that the fetcher gets stuck on the way.
+A load that waits for EXECUTE command k is best put right after k + 1, which then is at hand when k
+ends; and there are never so many loads before k + 1 that it does not need that the fetcher gets
+stuck on the way.
 """
 
 from collections.abc import Sequence
 
 from hadron_compiler.codegen.command import Command
-from hadron_spec.commands import Unit
+from hadron_spec.commands import QUEUE_COMMANDS, Unit
 
-__all__ = ["QUEUE", "order_commands"]
+__all__ = ["order_commands"]
 
-QUEUE = 4
-"""Commands that wait in the queue of LOAD, and of STORE."""
+AHEAD = QUEUE_COMMANDS[Unit.LOAD] - 1
+"""Loads put before an EXECUTE command that does not need them, at most: the queue holds them."""
 
 
 def order_commands(commands: Sequence[Command]) -> list[Command]:
@@ -39,7 +39,7 @@ def order_commands(commands: Sequence[Command]) -> list[Command]:
         while done[Unit.LOAD] < needed:
             fetch_load()
         if command.unit is Unit.EXECUTE:
-            while (done[Unit.LOAD] < len(loads) and done[Unit.LOAD] < needed + QUEUE
+            while (done[Unit.LOAD] < len(loads) and done[Unit.LOAD] < needed + AHEAD
                    and done[Unit.EXECUTE] > 0 and ready(loads[done[Unit.LOAD]], 1)):
                 fetch_load()
         ordered.append(command)

@@ -90,8 +90,7 @@ class Tiler:
         source = local_layout(geometry.source, in_rows, in_columns, in_channels, bus)
         destination = local_layout(geometry.destination, rows, columns, out_channels, bus)
         workspace = depth * (self.sources * align_up(source.size)
-                             + self.destination * align_up(destination.size
-                                                           + self.kernel.overrun))
+                             + self.destination * align_up(destination.size))
         return TilePlan(parts, rows, columns, tiles, depth, source, destination, workspace)
 
     def _rows(self, depth: int, rows: int) -> TilePlan:
