@@ -19,10 +19,10 @@ from hadron_rtl.control.store import StoreUnit
 from hadron_rtl.control.tokens import TokenCounters
 from hadron_rtl.stream.axi import Axi4LiteSignature, Axi4Signature
 from hadron_rtl.stream.local import LocalWrite
-from hadron_spec.commands import FIELDS, OTHER_UNITS, Opcode, Unit
+from hadron_spec.commands import FIELDS, OTHER_UNITS, QUEUE_COMMANDS, Opcode, Unit
 from hadron_spec.config import NpuConfig
 
-__all__ = ["COUNTERS", "QUEUE_DEPTH", "Controller", "TraceSignature"]
+__all__ = ["COUNTERS", "Controller", "TraceSignature"]
 
 COUNTERS = (
     "cycles", "load_busy", "execute_busy", "store_busy", "mac_active", "stall_command",
@@ -30,9 +30,6 @@ COUNTERS = (
     "read_beats", "write_beats",
 )
 """The counters, by the names of their registers."""
-
-QUEUE_DEPTH = {Unit.LOAD: 4, Unit.EXECUTE: 2, Unit.STORE: 4}
-"""Commands that wait for a unit, beside the one laid out and the one it runs."""
 
 _LAYOUTS = {Unit.LOAD: TransferCommand, Unit.EXECUTE: ExecuteCommand, Unit.STORE: TransferCommand}
 _OPCODES = {Unit.LOAD: Opcode.LOAD, Unit.EXECUTE: Opcode.MATRIX, Unit.STORE: Opcode.STORE}
@@ -161,8 +158,9 @@ class Controller(wiring.Component):
         dispatchers = {}
         for unit in Unit:
             name = unit.name.lower()
+            # One more command is laid out in registers.
             words = 1 + max(field.word for field in FIELDS[_OPCODES[unit]].values())
-            queue = CommandQueue(layout=_LAYOUTS[unit], words=words, depth=QUEUE_DEPTH[unit],
+            queue = CommandQueue(layout=_LAYOUTS[unit], words=words, depth=QUEUE_COMMANDS[unit] - 1,
                                  axi_data_width=config.axi_data_width)
             dispatcher = Dispatcher(_LAYOUTS[unit])
             m.submodules[name + "_queue"] = until_cleared(queue)
