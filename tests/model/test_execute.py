@@ -1,0 +1,177 @@
+"""EXECUTE commands of the golden model against a step-by-step reading of the architecture."""
+
+import numpy as np
+import pytest
+
+from hadron_model.execute import execute
+from hadron_model.memories import LocalMemories
+from hadron_model.program import decode_command
+from hadron_model.steps import StepGrid, strides
+from hadron_spec.commands import LEVELS, LocalSpace, Opcode, encode
+from hadron_spec.config import CONFIGS
+from hadron_spec.numerics import average_multiplier
+from hadron_testing.assembler import pack_parameter_step, pack_weight_step
+from hadron_testing.execute_reference import run_command
+
+
+def random_command(rng, config, opcode, *, average=False):
+    """Draw an EXECUTE command, small and of any shape."""
+    counts = [int(n) for n in rng.integers(1, 4, 6)]
+    if opcode == Opcode.ADD:
+        counts[3:] = [1, 2, 1] if rng.random() < 0.5 else [1, 1, 2]
+    fields = {f"count_{level}": n for level, n in zip(LEVELS, counts, strict=True)}
+    for level in LEVELS:
+        fields[f"{level}_address"] = int(rng.integers(-300, 300))
+        fields[f"{level}_y"] = int(rng.integers(-3, 4))
+        fields[f"{level}_x"] = int(rng.integers(-20, 20))
+    low, high = sorted(int(n) for n in rng.integers(-128, 128, 2))
+    if rng.random() < 0.6:
+        low, high = -128, 127
+    fields |= {
+        "source": int(rng.integers(-config.act_bytes, config.act_bytes)),
+        "start_y": int(rng.integers(-2, 4)),
+        "start_x": int(rng.integers(-20, 20)),
+        "average": int(average),
+        "bounded": int(rng.integers(2)),
+        "height": int(rng.integers(0, 6)),
+        "width_bytes": int(rng.integers(0, 60)),
+        "pad": int(rng.integers(-128, 128)),
+        "destination": int(rng.integers(0, config.act_bytes)),
+        "outputs": int(rng.integers(1, config.columns + 1)),
+        "last_outputs": int(rng.integers(1, config.columns + 1)),
+        "weight_step": int(rng.integers(0, config.weight_steps)),
+        "zero_point": int(rng.integers(-128, 128)),
+        "minimum": low,
+        "maximum": high,
+        "zero_point_a": int(rng.integers(-128, 128)),
+        "zero_point_b": int(rng.integers(-128, 128)),
+        "multiplier_b": int(rng.integers(1 << 30, 1 << 31)),
+        "shift_b": int(rng.integers(-9, 1)),
+    }
+    for level in LEVELS[:3]:
+        fields[f"destination_{level}"] = int(rng.integers(-200, 200))
+    return encode(opcode, **fields)
+
+
+def fill(rng, memories, command, *, average=False):
+    """Fill scratchpad and weight memory with what the command may read."""
+    config = memories.config
+    memories.scratchpad[:] = rng.integers(0, 256, config.act_bytes)
+    steps = [pack_weight_step(config, rng.integers(-127, 128, (config.columns, config.lanes)))
+             for _ in range(config.weight_steps)]
+    grid = StepGrid(config, command.opcode, command.fields)
+    for step in grid.parameter_steps() % config.weight_steps:
+        if average:
+            # The sum of this many INT8 values times weights of up to 127 stays in range.
+            count = int(rng.integers(60, 4000))
+            one = [(count // 2, average_multiplier(count), 0)] * config.columns
+        else:
+            shift = int(rng.integers(-14, 1 if command.opcode == Opcode.MATRIX else -10))
+            if command.opcode == Opcode.ADD:
+                shift = int(rng.integers(-22, -15))
+            one = [(int(rng.integers(-(1 << 18), 1 << 18)), int(rng.integers(1 << 30, 1 << 31)),
+                    shift) for _ in range(config.columns)]
+        steps[step] = pack_parameter_step(config, one)
+    memories.spaces[LocalSpace.WEIGHTS][:] = np.frombuffer(b"".join(steps), np.uint8)
+
+
+@pytest.mark.parametrize("name", ["h64", "h256"])
+@pytest.mark.parametrize(("opcode", "average"), [
+    (Opcode.MATRIX, False), (Opcode.MATRIX, True), (Opcode.MAX, False), (Opcode.ADD, False)])
+def test_equals_the_architecture_step_by_step(name, opcode, average, rng):
+    config = CONFIGS[name]
+    memories = LocalMemories(config)
+    for _ in range(6):
+        command = decode_command(config, 0, random_command(rng, config, opcode, average=average))
+        fill(rng, memories, command, average=average)
+        expected = bytearray(memories.scratchpad.tobytes())
+        for address, data in run_command(config, command.fields, expected,
+                                         memories.spaces[LocalSpace.WEIGHTS].tobytes()):
+            for i, byte in enumerate(data):
+                expected[(address + i) % config.act_bytes] = byte
+        grid = StepGrid(config, command.opcode, command.fields)
+        outcome = execute(memories, command, grid)
+        assert memories.scratchpad.tobytes() == bytes(expected)
+        assert outcome.overflows == 0
+
+
+def test_strides_undo_the_inner_loops():
+    counts = [2, 3, 4]
+    differences = [100, 10, 1]
+    position = 0
+    expected = []
+    for i in range(24):
+        expected.append(position)
+        if (i + 1) % 12 == 0:
+            position += 100
+        elif (i + 1) % 4 == 0:
+            position += 10
+        else:
+            position += 1
+    moves = strides(differences, counts)
+    actual = [a * moves[0] + b * moves[1] + c * moves[2]
+              for a in range(2) for b in range(3) for c in range(4)]
+    assert actual == expected
+
+
+def make_matrix(config, weights, parameters, **fields):
+    """Return memories whose first two weight steps hold one result's, and the command."""
+    memories = LocalMemories(config)
+    steps = pack_parameter_step(config, parameters) + pack_weight_step(config, weights)
+    memories.spaces[LocalSpace.WEIGHTS][:len(steps)] = np.frombuffer(steps, np.uint8)
+    counts = {f"count_{level}": 1 for level in LEVELS}
+    command = encode(Opcode.MATRIX, **counts, outputs=config.columns, last_outputs=config.columns,
+                     minimum=-128, maximum=127, destination=1024, **fields)
+    return memories, decode_command(config, 0, command)
+
+
+def run(memories, command):
+    """Execute and return what came of it and the first bytes of the result."""
+    grid = StepGrid(memories.config, command.opcode, command.fields)
+    outcome = execute(memories, command, grid)
+    return outcome, memories.scratchpad[1024 : 1024 + command.fields["outputs"]].view(np.int8)
+
+
+@pytest.mark.parametrize("extreme", [-127, 127])
+def test_unpacks_weights_at_the_extremes(extreme):
+    config = CONFIGS["h64"]
+    weights = np.full((config.columns, config.lanes), extreme)
+    weights[0, ::2] = -extreme
+    memories, command = make_matrix(config, weights, [(0, 1 << 30, -4)] * config.columns)
+    memories.scratchpad[0] = 1
+    _, result = run(memories, command)
+    # One activation of 1: the weight itself, scaled by 2**-5.
+    assert list(result) == [round(w / 32) for w in weights[:, 0]]
+
+
+def test_reports_an_accumulator_beyond_32_bits():
+    config = CONFIGS["h64"]
+    limit = (1 << 31) - 1
+    weights = np.ones((config.columns, config.lanes), int)
+    memories, command = make_matrix(config, weights, [(limit, 1 << 30, -23)] * config.columns)
+    assert run(memories, command)[0].overflows == 0
+    memories.scratchpad[0] = 1
+    outcome, result = run(memories, command)
+    assert outcome.overflows == config.columns
+    assert set(result) == {-128}, "the accumulator wraps"
+
+
+def test_a_left_shift_beyond_32_bits_saturates_and_is_reported():
+    config = CONFIGS["h64"]
+    weights = np.ones((config.columns, config.lanes), int)
+    memories, command = make_matrix(config, weights, [(-(1 << 30), 1 << 30, 7)] * config.columns)
+    outcome, result = run(memories, command)
+    assert outcome.overflows == config.columns
+    assert set(result) == {-128}
+
+
+def test_later_results_win_where_two_share_a_byte():
+    config = CONFIGS["h64"]
+    memories = LocalMemories(config)
+    memories.scratchpad[:8] = [1, 2, 3, 4, 5, 6, 7, 8]
+    fields = {f"count_{level}": 1 for level in LEVELS}
+    fields |= {"count_ox": 2, "ox_address": 4, "destination": 1024, "destination_ox": 2}
+    command = decode_command(config, 0, encode(
+        Opcode.MAX, **fields, outputs=4, last_outputs=4, minimum=-128, maximum=127))
+    execute(memories, command, StepGrid(config, command.opcode, command.fields))
+    assert list(memories.scratchpad[1024:1030]) == [1, 2, 5, 6, 7, 8]
