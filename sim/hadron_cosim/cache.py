@@ -1,8 +1,8 @@
 """The build cache: everything compiled is compiled once, whoever asks and how often.
 
-A build lives in ``<cache>/<kind>-<key>/``; the key hashes every input (sources, compiler, flags), so
-an entry is never stale. It is made in a temporary folder beside it and renamed into place under a
-lock: an interrupted build leaves nothing behind and two processes that want the same one build it
+A build lives in ``<cache>/<kind>-<key>/``; the key hashes every input (sources, compiler, flags),
+so an entry is never stale. It is made in a temporary folder beside it and renamed into place under
+a lock: an interrupted build leaves nothing behind and two processes that want the same one build it
 once.
 """
 

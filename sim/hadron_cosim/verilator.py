@@ -20,7 +20,7 @@ from cocotb_tools.runner import Verilator
 from hadron_cosim.cache import build_once, digest
 from hadron_cosim.compiler import Compiler, find_compiler
 
-__all__ = ["SimulationFailed", "VerilatedRunner", "build_model", "run_cocotb"]
+__all__ = ["SimulationError", "VerilatedRunner", "build_model", "run_cocotb"]
 
 _RUNTIME = ("verilated", "verilated_vpi", "verilated_threads")
 _TRACE_RUNTIME = ("verilated_vcd_c",)
@@ -35,7 +35,7 @@ _DEFINES = ("-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF
             "-DVM_TIMING=0")
 
 
-class SimulationFailed(AssertionError):
+class SimulationError(AssertionError):
     """A cocotb test failed; the message holds the end of its log."""
 
 
@@ -188,7 +188,7 @@ def run_cocotb(verilog: str, *, module: str, module_path: Path, work: Path, seed
 
     Raises
     ------
-    SimulationFailed
+    SimulationError
         When a test fails, or the simulator ends without results or does not end.
     """
     model = build_model(verilog, top=top, trace=trace)
@@ -215,4 +215,4 @@ def run_cocotb(verilog: str, *, module: str, module_path: Path, work: Path, seed
     if failed:
         text = log.read_text(errors="replace") if log.is_file() else ""
         tail = "\n".join(text.splitlines()[-40:])
-        raise SimulationFailed(f"{module} on {top} (seed {seed}): {reason}\n{tail}")
+        raise SimulationError(f"{module} on {top} (seed {seed}): {reason}\n{tail}")

@@ -1,0 +1,319 @@
+// Clocks the NPU that Yosys wrote as C++, holds its memory, talks to its registers.
+//
+// Compiled with design.cc (write_cxxrtl) and ports.h (which optional ports the design has) into one
+// shared library; hadron_cosim.cxxrtl.library is the other side of the functions at the end.
+
+#include "ports.h"
+
+#include "design.cc"
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "checks.h"
+#include "memory.h"
+#include "options.h"
+
+namespace hadron {
+
+// A port is a value<> or, where the design registers it, a wire<>: outputs are read after eval()
+// and before commit(), when both hold what the pins show in this cycle.
+template <size_t N>
+const cxxrtl::value<N> &pins(const cxxrtl::value<N> &port) { return port; }
+template <size_t N>
+const cxxrtl::value<N> &pins(const cxxrtl::wire<N> &port) { return port.curr; }
+
+template <size_t N>
+uint64_t read(const cxxrtl::value<N> &port) {
+    uint64_t result = port.data[0];
+    if (N > 32) result |= uint64_t(port.data[N > 32 ? 1 : 0]) << 32;
+    return result;
+}
+template <typename Port>
+uint64_t get(const Port &port) { return read(pins(port)); }
+
+template <size_t N>
+constexpr size_t width(const cxxrtl::value<N> *) { return N; }
+template <size_t N>
+constexpr size_t width(const cxxrtl::wire<N> *) { return N; }
+
+using Design = cxxrtl_design::p_dut;
+constexpr size_t BYTES = width(static_cast<decltype(Design::p_m__axi__rdata) *>(nullptr)) / 8;
+
+struct Bytes {
+    uint8_t bytes[BYTES];
+    uint64_t strobe;
+    bool last;
+    bool operator==(const Bytes &other) const {
+        return strobe == other.strobe && last == other.last
+               && std::memcmp(bytes, other.bytes, BYTES) == 0;
+    }
+};
+
+constexpr int UNITS = 3;
+
+struct Event {
+    uint64_t unit, layer, start, end;
+};
+
+class Harness {
+  public:
+    Harness() { reset(4); }
+
+    void attach(uint8_t *bytes, uint64_t size) { memory_.attach(bytes, size); }
+    void configure(const Options &options) { memory_.configure(options); }
+
+    void reset(uint64_t cycles) {
+        memory_.reset();
+        ar_.reset();
+        aw_.reset();
+        w_.reset();
+        std::memset(open_, 0, sizeof open_);
+        axil_ = {};
+        resetting_ = true;
+        design_.p_rst.data[0] = 1;
+        for (uint64_t i = 0; i < cycles; i++) cycle();
+        design_.p_rst.data[0] = 0;
+        resetting_ = false;
+    }
+
+    // One register access; false when the NPU does not answer within 1000 cycles.
+    bool write(uint64_t address, uint32_t data) {
+        axil_ = {};
+        axil_.address = address;
+        axil_.data = data;
+        axil_.aw = axil_.w = axil_.b = true;
+        for (int i = 0; i < 1000 && axil_.b; i++) cycle();
+        return !axil_.b;
+    }
+    bool read_register(uint64_t address, uint32_t &data) {
+        axil_ = {};
+        axil_.address = address;
+        axil_.ar = axil_.r = true;
+        for (int i = 0; i < 1000 && axil_.r; i++) cycle();
+        data = axil_.data;
+        return !axil_.r;
+    }
+
+    // Run until the interrupt or `cycles` have passed; return the cycles that passed.
+    uint64_t run(uint64_t cycles, bool until_irq) {
+        uint64_t begin = now_;
+        while (now_ - begin < cycles) {
+            if (until_irq && irq_) break;
+            cycle();
+        }
+        return now_ - begin;
+    }
+
+    void trace_clear() { trace_.clear(); }
+    // Copy the finished events; return how many there are.
+    uint64_t trace(Event *events, uint64_t room) const {
+        uint64_t count = 0;
+        for (const Event &event : trace_)
+            if (count++ < room && events) events[count - 1] = event;
+        return count;
+    }
+
+    bool irq() const { return irq_; }
+    uint64_t now() const { return now_; }
+    uint64_t start() const { return start_; }
+    uint64_t irq_at() const { return irq_at_; }
+    Violations violations;
+    Memory<BYTES> memory_;
+
+  private:
+    void drive() {
+        const Drive<BYTES> &drive = memory_.drive(now_);
+        design_.p_m__axi__arready.data[0] = drive.ar_ready;
+        design_.p_m__axi__awready.data[0] = drive.aw_ready;
+        design_.p_m__axi__wready.data[0] = drive.w_ready;
+        design_.p_m__axi__rvalid.data[0] = drive.r_valid;
+        design_.p_m__axi__rlast.data[0] = drive.r_last;
+        design_.p_m__axi__rresp.data[0] = drive.r_response;
+        std::memcpy(design_.p_m__axi__rdata.data, drive.r_data, BYTES);
+        design_.p_m__axi__bvalid.data[0] = drive.b_valid;
+        design_.p_m__axi__bresp.data[0] = drive.b_response;
+#ifdef HAS_M_AXI_RID
+        design_.p_m__axi__rid.data[0] = drive.r_id;
+#endif
+#ifdef HAS_M_AXI_BID
+        design_.p_m__axi__bid.data[0] = drive.b_id;
+#endif
+        design_.p_s__axil__awvalid.data[0] = axil_.aw;
+        design_.p_s__axil__awaddr.data[0] = axil_.address;
+        design_.p_s__axil__wvalid.data[0] = axil_.w;
+        design_.p_s__axil__wdata.data[0] = axil_.data;
+        design_.p_s__axil__wstrb.data[0] = 0xF;
+        design_.p_s__axil__bready.data[0] = axil_.b;
+        design_.p_s__axil__arvalid.data[0] = axil_.ar;
+        design_.p_s__axil__araddr.data[0] = axil_.address;
+        design_.p_s__axil__rready.data[0] = axil_.r;
+    }
+
+    // One eval() a cycle: with the edge in it, it computes the logic from the registers as they
+    // were, and only commit() moves them. Where Yosys found feedback between wires (ports.h says),
+    // the logic needs several passes to settle, and they come first.
+    void cycle() {
+        drive();
+#ifdef HAS_FEEDBACK
+        design_.p_clk.data[0] = 0;
+        design_.prev_p_clk.data[0] = 0;
+        design_.step();
+#endif
+        design_.p_clk.data[0] = 1;
+        design_.prev_p_clk.data[0] = 0;
+        design_.eval();
+        sample();
+        design_.commit();
+        now_++;
+    }
+
+    void sample() {
+        Burst ar{get(design_.p_m__axi__araddr), get(design_.p_m__axi__arlen),
+                 get(design_.p_m__axi__arsize), get(design_.p_m__axi__arburst), 0};
+        Burst aw{get(design_.p_m__axi__awaddr), get(design_.p_m__axi__awlen),
+                 get(design_.p_m__axi__awsize), get(design_.p_m__axi__awburst), 0};
+#ifdef HAS_M_AXI_ARID
+        ar.id = get(design_.p_m__axi__arid);
+#endif
+#ifdef HAS_M_AXI_AWID
+        aw.id = get(design_.p_m__axi__awid);
+#endif
+        bool ar_valid = get(design_.p_m__axi__arvalid), aw_valid = get(design_.p_m__axi__awvalid);
+        bool w_valid = get(design_.p_m__axi__wvalid);
+        if (resetting_) {
+            // The first cycle of a reset may still show what went before (A3.1.2).
+            axil_ = {};
+            irq_ = false;
+            return;
+        }
+        Bytes w{};
+        if (w_valid) {
+            std::memcpy(w.bytes, pins(design_.p_m__axi__wdata).data, BYTES);
+            w.strobe = get(design_.p_m__axi__wstrb);
+            w.last = get(design_.p_m__axi__wlast);
+        }
+        ar_.check(violations, now_, "AR", ar_valid, design_.p_m__axi__arready.data[0], ar);
+        aw_.check(violations, now_, "AW", aw_valid, design_.p_m__axi__awready.data[0], aw);
+        w_.check(violations, now_, "W", w_valid, design_.p_m__axi__wready.data[0], w);
+        memory_.sample(now_, violations, ar_valid, ar, get(design_.p_m__axi__rready), aw_valid, aw,
+                       w_valid, w.bytes, w.strobe, w.last, get(design_.p_m__axi__bready));
+
+        bool irq = get(design_.p_irq);
+        if (irq && !irq_) {
+            irq_at_ = now_;
+            if (!memory_.quiet() || ar_valid || aw_valid || w_valid)
+                violations.add(now_, "interrupt with %d reads and %d writes outstanding",
+                               int(memory_.reads_outstanding() + ar_valid),
+                               int(memory_.writes_outstanding() + (aw_valid || w_valid)));
+        }
+        irq_ = irq;
+        sample_registers();
+        note(0, get(design_.p_trace__load__busy), get(design_.p_trace__load__layer));
+        note(1, get(design_.p_trace__execute__busy), get(design_.p_trace__execute__layer));
+        note(2, get(design_.p_trace__store__busy), get(design_.p_trace__store__layer));
+    }
+
+    void sample_registers() {
+        bool b_valid = get(design_.p_s__axil__bvalid), r_valid = get(design_.p_s__axil__rvalid);
+        if (b_valid && !axil_.b) violations.add(now_, "s_axil BVALID without a write");
+        if (r_valid && !axil_.r) violations.add(now_, "s_axil RVALID without a read");
+        if (axil_.aw && get(design_.p_s__axil__awready)) axil_.aw = false;
+        if (axil_.w && get(design_.p_s__axil__wready)) {
+            axil_.w = false;
+            start_ = now_;
+        }
+        if (axil_.ar && get(design_.p_s__axil__arready)) axil_.ar = false;
+        if (axil_.b && b_valid) axil_.b = false;
+        if (axil_.r && r_valid) {
+            axil_.data = get(design_.p_s__axil__rdata);
+            axil_.r = false;
+        }
+    }
+
+    // Two commands of one layer that follow each other without a pause are one event.
+    void note(uint64_t unit, bool busy, uint64_t layer) {
+        if (open_[unit].open && (!busy || layer != open_[unit].layer)) {
+            trace_.push_back({unit, open_[unit].layer, open_[unit].start, now_});
+            open_[unit].open = false;
+        }
+        if (busy && !open_[unit].open) open_[unit] = {true, layer, now_};
+    }
+
+    struct Registers {
+        uint64_t address = 0;
+        uint32_t data = 0;
+        bool aw = false, w = false, b = false, ar = false, r = false;
+    };
+    struct Open {
+        bool open;
+        uint64_t layer, start;
+    };
+
+    Design design_;
+    Stable<Burst> ar_, aw_;
+    Stable<Bytes> w_;
+    Registers axil_;
+    Open open_[UNITS] = {};
+    std::vector<Event> trace_;
+    bool irq_ = false, resetting_ = false;
+    uint64_t now_ = 0, start_ = 0, irq_at_ = 0;
+};
+
+}  // namespace hadron
+
+using hadron::Harness;
+
+extern "C" {
+
+uint64_t hadron_options_bytes() { return sizeof(hadron::Options); }
+uint64_t hadron_bus_bytes() { return hadron::BYTES; }
+
+void *hadron_create() { return new Harness; }
+void hadron_destroy(void *handle) { delete static_cast<Harness *>(handle); }
+
+void hadron_attach(void *handle, uint8_t *bytes, uint64_t size) {
+    static_cast<Harness *>(handle)->attach(bytes, size);
+}
+void hadron_configure(void *handle, const hadron::Options *options) {
+    static_cast<Harness *>(handle)->configure(*options);
+}
+void hadron_reset(void *handle, uint64_t cycles) { static_cast<Harness *>(handle)->reset(cycles); }
+int hadron_write(void *handle, uint64_t address, uint32_t data) {
+    return static_cast<Harness *>(handle)->write(address, data);
+}
+int hadron_read(void *handle, uint64_t address, uint32_t *data) {
+    return static_cast<Harness *>(handle)->read_register(address, *data);
+}
+uint64_t hadron_run(void *handle, uint64_t cycles, int until_irq) {
+    return static_cast<Harness *>(handle)->run(cycles, until_irq);
+}
+
+// state: now, cycle of the last register write, cycle of the last interrupt, irq, violations,
+// read beats, write beats, decode errors, reads outstanding, writes outstanding
+void hadron_state(void *handle, uint64_t *state) {
+    const Harness &harness = *static_cast<Harness *>(handle);
+    state[0] = harness.now();
+    state[1] = harness.start();
+    state[2] = harness.irq_at();
+    state[3] = harness.irq();
+    state[4] = harness.violations.count();
+    state[5] = harness.memory_.read_beats;
+    state[6] = harness.memory_.write_beats;
+    state[7] = harness.memory_.decode_errors;
+    state[8] = harness.memory_.reads_outstanding();
+    state[9] = harness.memory_.writes_outstanding();
+}
+const char *hadron_violations(void *handle) {
+    return static_cast<Harness *>(handle)->violations.text().c_str();
+}
+void hadron_clear(void *handle) {
+    static_cast<Harness *>(handle)->violations.clear();
+    static_cast<Harness *>(handle)->trace_clear();
+}
+uint64_t hadron_trace(void *handle, hadron::Event *events, uint64_t room) {
+    return static_cast<Harness *>(handle)->trace(events, room);
+}
+
+}  // extern "C"

@@ -1,0 +1,168 @@
+"""The Python side of ``harness.cc``: one instance of a simulated NPU, through ctypes."""
+
+import ctypes
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hadron_cosim.memory_model import BusErrors, MemoryModel, Stalls
+
+__all__ = ["Options", "SimulatedNpu", "State"]
+
+_NO_ADDRESS = (1 << 64) - 1
+
+
+class Options(ctypes.Structure):
+    """``hadron::Options`` of ``options.h``, field by field."""
+
+    _fields_ = [(name, ctypes.c_uint64) for name in (
+        "sdram", "latency", "outstanding", "bytes_per_cycle", "row_bytes", "banks", "row_activate",
+        "row_precharge", "cas", "refresh_interval", "refresh_cycles", "stall_ar", "stall_r",
+        "stall_aw", "stall_w", "stall_b", "stall_longest", "seed", "read_error", "write_error")]
+
+    @classmethod
+    def of(cls, model: MemoryModel, stalls: Stalls | None, errors: BusErrors | None) -> "Options":
+        """Lay out what :mod:`hadron_cosim.memory_model` describes."""
+        values = {name: int(getattr(model, name)) for name, *_ in cls._fields_
+                  if hasattr(model, name)}
+        if stalls is not None:
+            for channel in ("ar", "r", "aw", "w", "b"):
+                values[f"stall_{channel}"] = round(getattr(stalls, channel) * 65536)
+            values["stall_longest"] = stalls.longest
+            values["seed"] = stalls.seed & _NO_ADDRESS
+        read = errors.read if errors else None
+        write = errors.write if errors else None
+        values["read_error"] = _NO_ADDRESS if read is None else read
+        values["write_error"] = _NO_ADDRESS if write is None else write
+        return cls(**values)
+
+
+class State(ctypes.Structure):
+    """What ``hadron_state`` reports. Cycles count from the creation of the instance."""
+
+    _fields_ = [(name, ctypes.c_uint64) for name in (
+        "now", "register_write", "irq_at", "irq", "violations", "read_beats", "write_beats",
+        "decode_errors", "reads_outstanding", "writes_outstanding")]
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(path))
+    handle, u64 = ctypes.c_void_p, ctypes.c_uint64
+    signatures: dict[str, tuple[Any, list[Any]]] = {
+        "hadron_options_bytes": (u64, []),
+        "hadron_bus_bytes": (u64, []),
+        "hadron_create": (handle, []),
+        "hadron_destroy": (None, [handle]),
+        "hadron_attach": (None, [handle, handle, u64]),
+        "hadron_configure": (None, [handle, ctypes.POINTER(Options)]),
+        "hadron_reset": (None, [handle, u64]),
+        "hadron_write": (ctypes.c_int, [handle, u64, ctypes.c_uint32]),
+        "hadron_read": (ctypes.c_int, [handle, u64, ctypes.POINTER(ctypes.c_uint32)]),
+        "hadron_run": (u64, [handle, u64, ctypes.c_int]),
+        "hadron_state": (None, [handle, ctypes.POINTER(State)]),
+        "hadron_violations": (ctypes.c_char_p, [handle]),
+        "hadron_clear": (None, [handle]),
+        "hadron_trace": (u64, [handle, handle, u64]),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    if library.hadron_options_bytes() != ctypes.sizeof(Options):
+        raise RuntimeError("options.h and Options differ")
+    return library
+
+
+class SimulatedNpu:
+    """One NPU with its clock, registers and memory; every call advances the same clock.
+
+    Parameters
+    ----------
+    library : Path
+        Result of :func:`hadron_cosim.cxxrtl.build.build_library`.
+    """
+
+    def __init__(self, library: Path) -> None:
+        self._library = _load(library)
+        self._handle = self._library.hadron_create()
+        self._memory: npt.NDArray[np.uint8] | None = None
+
+    def __del__(self) -> None:
+        handle = getattr(self, "_handle", None)
+        if handle:
+            self._library.hadron_destroy(handle)
+            self._handle = None
+
+    @property
+    def bus_bytes(self) -> int:
+        """Bytes of a beat of the memory port."""
+        return int(self._library.hadron_bus_bytes())
+
+    def attach(self, memory: npt.NDArray[np.uint8]) -> None:
+        """Make `memory`, which is written in place, bus addresses 0 to its size."""
+        if memory.dtype != np.uint8 or memory.ndim != 1 or not memory.flags.c_contiguous \
+                or not memory.flags.writeable:
+            raise ValueError("memory must be a writeable contiguous array of uint8")
+        self._memory = memory
+        self._library.hadron_attach(self._handle, memory.ctypes.data, memory.size)
+
+    def configure(self, model: MemoryModel, stalls: Stalls | None = None,
+                  errors: BusErrors | None = None) -> None:
+        """Choose the memory's timing; forgets what is outstanding, so reset as well."""
+        self._library.hadron_configure(self._handle, Options.of(model, stalls, errors))
+
+    def reset(self, cycles: int = 4) -> None:
+        """Hold `rst` for some cycles."""
+        self._library.hadron_reset(self._handle, cycles)
+
+    def write(self, address: int, value: int) -> None:
+        """Write a register over AXI4-Lite.
+
+        Raises
+        ------
+        TimeoutError
+            When the NPU does not answer.
+        """
+        if not self._library.hadron_write(self._handle, address, value & 0xFFFF_FFFF):
+            raise TimeoutError(f"no answer to a write of register {address:#05x}")
+
+    def read(self, address: int) -> int:
+        """Read a register over AXI4-Lite.
+
+        Raises
+        ------
+        TimeoutError
+            When the NPU does not answer.
+        """
+        value = ctypes.c_uint32()
+        if not self._library.hadron_read(self._handle, address, ctypes.byref(value)):
+            raise TimeoutError(f"no answer to a read of register {address:#05x}")
+        return value.value
+
+    def run(self, cycles: int, *, until_irq: bool = True) -> int:
+        """Run for `cycles`, or until `irq` is high; return the cycles that passed."""
+        return int(self._library.hadron_run(self._handle, cycles, until_irq))
+
+    @property
+    def state(self) -> State:
+        """Where the simulation stands."""
+        state = State()
+        self._library.hadron_state(self._handle, ctypes.byref(state))
+        return state
+
+    @property
+    def violations(self) -> list[str]:
+        """Broken rules of the AXI protocol, the first eight."""
+        return str(self._library.hadron_violations(self._handle).decode()).splitlines()
+
+    def clear(self) -> None:
+        """Forget violations and trace."""
+        self._library.hadron_clear(self._handle)
+
+    def trace(self) -> npt.NDArray[np.uint64]:
+        """Rows of (unit, layer, first cycle, cycle after the last), in order of their ends."""
+        count = self._library.hadron_trace(self._handle, None, 0)
+        rows = np.zeros((count, 4), dtype=np.uint64)
+        self._library.hadron_trace(self._handle, rows.ctypes.data, count)
+        return rows
