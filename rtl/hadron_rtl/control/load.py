@@ -49,7 +49,7 @@ class LoadUnit(wiring.Component):
     beats or more and `OUTSTANDING` bursts cover the memory's latency.
     """
 
-    OUTSTANDING = 8
+    OUTSTANDING = 16
 
     def __init__(self, config: NpuConfig):
         self.config = config

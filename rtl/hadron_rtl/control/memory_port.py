@@ -53,7 +53,7 @@ class MemoryPort(wiring.Component):
     each way, one burst a cycle.
     """
 
-    READS_OUTSTANDING = 16
+    READS_OUTSTANDING = 32
 
     def __init__(self, config: NpuConfig):
         self.config = config

@@ -52,9 +52,9 @@ class StoreUnit(wiring.Component):
     beats or more, if the scratchpad answers within `READ_AHEAD` - 4 cycles.
     """
 
-    ANNOUNCED = 4
+    ANNOUNCED = 8
     """Bursts requested whose data has not all been sent."""
-    UNANSWERED = 8
+    UNANSWERED = 16
     """Bursts requested that the memory has not answered."""
     READ_AHEAD = 16
     """Beats between scratchpad and memory port."""

@@ -1,0 +1,151 @@
+"""LOAD and STORE move one beat a cycle from a memory 32 cycles away."""
+
+from collections import deque
+
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.sim import Simulator
+
+from hadron_rtl.control.load import LoadUnit
+from hadron_rtl.control.memory_port import MemoryPort
+from hadron_rtl.control.store import StoreUnit
+from hadron_spec.config import CONFIGS
+from hadron_testing.axi_memory import AxiMemory
+
+CONFIG = CONFIGS["h256"]
+BEAT = CONFIG.axi_bytes
+LATENCY = 32
+SCRATCHPAD_LATENCY = 6
+MEMORY_BYTES = 1 << 16
+
+
+def _transfer(rows: int, row_bytes: int, offset: int, pitch: int) -> dict[str, int]:
+    return {"memory_offset": offset, "local_address": offset % BEAT, "row_bytes": row_bytes,
+            "rows": rows, "memory_pitch": pitch, "local_pitch": -(-row_bytes // BEAT) * BEAT + BEAT}
+
+
+def _simulate(unit, port, connect, testbenches) -> None:
+    m = Module()
+    m.submodules.unit = unit
+    m.submodules.port = port
+    connect(m)
+    simulator = Simulator(m)
+    simulator.add_clock(1e-8)
+    memory = AxiMemory(port.m_axi, size=MEMORY_BYTES, latency=LATENCY)
+    memory.data[:] = bytes(i * 7 % 251 for i in range(MEMORY_BYTES))
+    simulator.add_testbench(memory.read, background=True)
+    simulator.add_testbench(memory.write, background=True)
+    for testbench, background in testbenches(memory):
+        simulator.add_testbench(testbench, background=background)
+    simulator.run()
+
+
+async def _run_command(ctx, unit, command: dict[str, int]) -> int:
+    """Give a command and return the cycles until it is done."""
+    ctx.set(unit.memory_bytes, MEMORY_BYTES)
+    for name, value in command.items():
+        ctx.set(unit.command.payload[name], value)
+    ctx.set(unit.command.valid, 1)
+    await ctx.tick().until(unit.command.ready)
+    ctx.set(unit.command.valid, 0)
+    cycles = 1
+    while True:
+        *_, done, failed = await ctx.tick().sample(unit.done, unit.failure.valid)
+        cycles += 1
+        assert not failed
+        assert cycles < 10_000
+        if done:
+            return cycles
+
+
+CASES = [
+    pytest.param(1, 8192, 0, 8192, id="one row"),
+    pytest.param(1, 8192, 5, 8192, id="one row, unaligned"),
+    pytest.param(128, 4 * BEAT, 0, 8 * BEAT, id="rows of four beats"),
+    pytest.param(48, 10 * BEAT - 3, 1, 11 * BEAT, id="rows of ten beats, unaligned"),
+]
+
+
+@pytest.mark.parametrize(("rows", "row_bytes", "offset", "pitch"), CASES)
+def test_load_takes_a_beat_a_cycle(rows, row_bytes, offset, pitch):
+    unit, port = LoadUnit(CONFIG), MemoryPort(CONFIG)
+    command = _transfer(rows, row_bytes, offset, pitch)
+    local = bytearray(CONFIG.act_bytes)
+    cycles = None
+
+    def connect(m):
+        wiring.connect(m, unit.request, port.load_request)
+        wiring.connect(m, port.load_data, unit.data)
+
+    async def take_writes(ctx):
+        out = unit.write_activations
+        ctx.set(out.ready, 1)
+        while True:
+            *_, valid, write = await ctx.tick().sample(out.valid, out.payload)
+            for lane in range(BEAT):
+                if valid and write.strobe >> lane & 1:
+                    local[write.address + lane] = write.data >> 8 * lane & 0xFF
+
+    def testbenches(memory):
+        async def run(ctx):
+            nonlocal cycles
+            cycles = await _run_command(ctx, unit, command)
+            expected = bytearray(CONFIG.act_bytes)
+            for row in range(rows):
+                a = offset + row * pitch
+                b = command["local_address"] + row * command["local_pitch"]
+                expected[b : b + row_bytes] = memory.data[a : a + row_bytes]
+            assert local == expected
+        return (take_writes, True), (run, False)
+
+    _simulate(unit, port, connect, testbenches)
+    _check_rate(cycles, rows * -(-(offset % BEAT + row_bytes) // BEAT))
+
+
+@pytest.mark.parametrize(("rows", "row_bytes", "offset", "pitch"), CASES)
+def test_store_gives_a_beat_a_cycle(rows, row_bytes, offset, pitch):
+    unit, port = StoreUnit(CONFIG), MemoryPort(CONFIG)
+    command = _transfer(rows, row_bytes, offset, pitch)
+    local = bytes(i * 11 % 253 for i in range(CONFIG.act_bytes))
+    cycles = None
+
+    def connect(m):
+        wiring.connect(m, unit.request, port.store_request)
+        wiring.connect(m, unit.data, port.store_data)
+        m.d.comb += unit.response.eq(port.store_response)
+
+    async def answer_reads(ctx):
+        ctx.set(unit.read_request.ready, 1)
+        pipeline = deque([None] * SCRATCHPAD_LATENCY)
+        while True:
+            *_, valid, address = await ctx.tick().sample(
+                unit.read_request.valid, unit.read_request.payload)
+            pipeline.append(address if valid else None)
+            address = pipeline.popleft()
+            ctx.set(unit.read_data.valid, address is not None)
+            if address is not None:
+                ctx.set(unit.read_data.data,
+                        int.from_bytes(local[address : address + BEAT], "little"))
+
+    def testbenches(memory):
+        async def run(ctx):
+            nonlocal cycles
+            expected = bytearray(memory.data)
+            cycles = await _run_command(ctx, unit, command)
+            for row in range(rows):
+                a = offset + row * pitch
+                b = command["local_address"] + row * command["local_pitch"]
+                expected[a : a + row_bytes] = local[b : b + row_bytes]
+            assert memory.data == expected
+        return (answer_reads, True), (run, False)
+
+    _simulate(unit, port, connect, testbenches)
+    _check_rate(cycles, rows * -(-(offset % BEAT + row_bytes) // BEAT))
+
+
+def _check_rate(cycles: int, beats: int) -> None:
+    # Latency there and back, and the units' own start and end.
+    overhead = 2 * LATENCY
+    rate = beats / (cycles - overhead)
+    assert rate >= 0.97, f"{beats} beats in {cycles} cycles"
