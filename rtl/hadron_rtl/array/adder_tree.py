@@ -5,6 +5,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
+from ..vendor.masked_adder import MaskedAdder
+
 __all__ = ["AdderTree"]
 
 
@@ -46,8 +48,11 @@ class AdderTree(wiring.Component):
             shape = Shape(self.shape.width + level, self.shape.signed)
             sums = []
             for i in range(0, len(nodes), 2):
-                node = Signal(shape, name=f"sum{level}_{i // 2}", reset_less=True)
-                m.d.sync += node.eq(nodes[i] + nodes[i + 1])
+                name = f"{level}_{i // 2}"
+                m.submodules[f"adder{name}"] = adder = MaskedAdder(width=shape.width)
+                node = Signal(shape, name=f"sum{name}", reset_less=True)
+                m.d.comb += [adder.a.eq(nodes[i]), adder.b.eq(nodes[i + 1])]
+                m.d.sync += node.eq(adder.o)
                 sums.append(node)
             nodes = sums
         m.d.comb += self.o.eq(nodes[0])

@@ -8,6 +8,7 @@ from hadron_spec.commands import PARAMETERS
 from hadron_spec.config import NpuConfig
 
 from ..stream.local import LocalWrite
+from ..vendor.masked_adder import MaskedAdder
 from .layouts import COLUMN_PARAMETERS
 from .lut_queue import LutQueue
 from .packed_columns import PackedColumns, columns_latency
@@ -133,10 +134,10 @@ class ColumnGroup(wiring.Component):
         # before each bit of the carry chain.
         for i in range(2):
             accumulator = Signal(signed(32), name=f"accumulator{i}", reset_less=True)
-            total = Signal(signed(32), name=f"total{i}")
             result = Signal(signed(32), name=f"result{i}", reset_less=True)
-            m.d.comb += total.eq(accumulator + columns.sums[i])
-            m.d.sync += [accumulator.eq(total), result.eq(total)]
+            m.submodules[f"adder{i}"] = adder = MaskedAdder(width=32)
+            m.d.comb += [adder.a.eq(accumulator), adder.b.eq(columns.sums[i])]
+            m.d.sync += [accumulator.eq(adder.o), result.eq(adder.o)]
             with m.If(self.o.clear):
                 m.d.sync += accumulator.eq(0)
             m.d.comb += results.i[i].eq(result)

@@ -5,6 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
+from ..vendor.masked_adder import MaskedAdder
 from .adder_tree import AdderTree
 from .packed_multiplier import PackedMultiplier
 
@@ -80,9 +81,14 @@ class PackedColumns(wiring.Component):
         sum_shape = self.sums.shape().elem_shape
         even = Signal(sum_shape, reset_less=True)
         odd = Signal(sum_shape, reset_less=True)
-        m.d.sync += [
-            even.eq((high_tree.o << 10) + low),
-            odd.eq(upper - high_tree.o),
+        m.submodules.even_adder = even_adder = MaskedAdder(width=sum_shape.width)
+        m.submodules.odd_adder = odd_adder = MaskedAdder(width=sum_shape.width, subtract=True)
+        m.d.comb += [
+            even_adder.a.eq(high_tree.o << 10),
+            even_adder.b.eq(low),
+            odd_adder.a.eq(high_tree.o),
+            odd_adder.b.eq(upper),
         ]
+        m.d.sync += [even.eq(even_adder.o), odd.eq(odd_adder.o)]
         m.d.comb += [self.sums[0].eq(even), self.sums[1].eq(odd)]
         return m

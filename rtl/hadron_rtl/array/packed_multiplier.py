@@ -4,6 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..vendor.masked_adder import MaskedAdder
 from ..vendor.multiplier import Multiplier18
 from .low_product import LowProduct
 
@@ -83,8 +84,10 @@ class PackedMultiplier(wiring.Component):
             self.upper.eq(product[10:]),
         ]
 
+        m.submodules.subtractor = subtractor = MaskedAdder(width=5, subtract=True)
         high = Signal(signed(5), reset_less=True)
-        m.d.sync += high.eq(product[10:15] - overlap)
+        m.d.comb += [subtractor.a.eq(overlap), subtractor.b.eq(product[10:15])]
+        m.d.sync += high.eq(subtractor.o)
         m.d.comb += self.high.eq(high)
         return m
 

@@ -4,6 +4,8 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..vendor.masked_adder import MaskedAdder
+
 __all__ = ["SoftMultiplier"]
 
 
@@ -29,21 +31,34 @@ class SoftMultiplier(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        def row(i):
-            partial = Signal(signed(8), name=f"row{i}")
-            m.d.comb += partial.eq(self.a & self.b[i].replicate(8))
-            return partial
+        def add(name, shape, subtract=False):
+            m.submodules[name] = adder = MaskedAdder(width=shape.width, subtract=subtract)
+            total = Signal(shape, name=f"{name}_sum", reset_less=True)
+            m.d.sync += total.eq(adder.o)
+            return adder, total
 
-        pairs = [Signal(signed(10), name=f"pair{i}", reset_less=True) for i in range(4)]
-        for i in range(3):
-            m.d.sync += pairs[i].eq(row(2 * i) + (row(2 * i + 1) << 1))
-        m.d.sync += pairs[3].eq(row(6) - (row(7) << 1))
+        pairs = []
+        for i in range(4):
+            # The upper row of the last pair weighs -128: subtracted, not added.
+            adder, total = add(f"pair{i}", signed(10), subtract=i == 3)
+            m.d.comb += [
+                adder.a.eq(self.a << 1),
+                adder.a_mask.eq(self.b[2 * i + 1].replicate(10)),
+                adder.b.eq(self.a),
+                adder.b_mask.eq(self.b[2 * i].replicate(10)),
+            ]
+            pairs.append(total)
 
-        quads = [Signal(signed(13), name=f"quad{i}", reset_less=True) for i in range(2)]
-        m.d.sync += [quad.eq(pairs[2 * i] + (pairs[2 * i + 1] << 2))
-                     for i, quad in enumerate(quads)]
+        quads = []
+        for i in range(2):
+            adder, total = add(f"quad{i}", signed(13))
+            m.d.comb += [adder.a.eq(pairs[2 * i]), adder.b.eq(pairs[2 * i + 1] << 2)]
+            quads.append(total)
 
-        product = Signal(signed(16), reset_less=True)
-        m.d.sync += product.eq(quads[0] + (quads[1] << 4))
-        m.d.comb += self.o.eq(product)
+        adder, product = add("product", signed(16))
+        m.d.comb += [
+            adder.a.eq(quads[0]),
+            adder.b.eq(quads[1] << 4),
+            self.o.eq(product),
+        ]
         return m
