@@ -1,0 +1,100 @@
+"""Adder or subtractor in a carry chain whose cells also gate both operands."""
+
+from amaranth.hdl import Const, Instance, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .target import targets_ecp5
+
+__all__ = ["MaskedAdder"]
+
+
+class MaskedAdder(wiring.Component):
+    """(a & a_mask) + (b & b_mask), or their difference, modulo 2**width, in one carry chain.
+
+    Each half of a CCU2C adds two products of two bits, so a row of partial products costs nothing
+    beyond the chain. A chain that the tools infer spends an AND gate a bit on that, a whole cell to
+    feed a constant in at the bottom and another to lead the unused carry out at the top; here the
+    lowest half cell makes the first carry and the last one leaves its own unconnected.
+
+    Parameters
+    ----------
+    width : int
+        Bits of operands and result, 1 or more.
+    subtract : bool
+        Subtract `a` instead of adding it.
+
+    Members
+    -------
+    a, b : In(width)
+        Operands; sign or zero extension is the user's.
+    a_mask, b_mask : In(width), init all ones
+        Bits of the operands that count.
+    o : Out(width)
+        (b & b_mask) plus or minus (a & a_mask).
+
+    Latency: ``LATENCY`` = 0. Cost (LFE5U): `width` + 1 LUT4, rounded up to even.
+
+    Source: Lattice FPGA-TN-02012, CCU2C; yosys techlibs/lattice/ccu2c_sim.vh.
+    """
+
+    LATENCY = 0
+
+    def __init__(self, *, width: int, subtract: bool = False):
+        if width < 1:
+            raise ValueError(f"width={width}, must be at least 1")
+        self.width = width
+        self.subtract = subtract
+        ones = (1 << width) - 1
+        super().__init__({
+            "a": In(width),
+            "a_mask": In(width, init=ones),
+            "b": In(width),
+            "b_mask": In(width, init=ones),
+            "o": Out(width),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        if targets_ecp5(platform):
+            self._chain(m)
+        else:
+            a = self.a & self.a_mask
+            b = self.b & self.b_mask
+            m.d.comb += self.o.eq(b - a if self.subtract else b + a)
+        return m
+
+    def _chain(self, m):
+        # A half cell computes f(A, B, C, D) xor carry; its carry is the one that comes in where f
+        # is 1, else f(A, B, 0, 0). With f = (A & B) ^ (C & D) the latter is the carry of the sum:
+        # there both operands are equal. Subtracting inverts A & B.
+        adder = sum(
+            ((i & 3 == 3) ^ self.subtract ^ (i >> 2 == 3)) << i for i in range(16))
+        # The first carry: f is 0 for C = D = 1, so the carry is f(A, B, 0, 0), all ones or zero.
+        first = 0x000F if self.subtract else 0x0000
+        one = Const(1)
+        halves = [(first, (one, one, one, one), None)]
+        halves += [
+            (adder, (self.a[i], self.a_mask[i], self.b[i], self.b_mask[i]), self.o[i])
+            for i in range(self.width)
+        ]
+        if len(halves) % 2:
+            halves.append((0, (one, one, one, one), None))
+
+        carry = None
+        for cell in range(len(halves) // 2):
+            connections = {}
+            if carry is not None:
+                connections["i_CIN"] = carry
+            for half in range(2):
+                init, inputs, output = halves[2 * cell + half]
+                connections[f"p_INIT{half}"] = Const(init, 16)
+                connections[f"p_INJECT1_{half}"] = "NO"
+                for pin, value in zip("ABCD", inputs, strict=True):
+                    connections[f"i_{pin}{half}"] = value
+                if output is not None:
+                    connections[f"o_S{half}"] = output
+            if cell < len(halves) // 2 - 1:
+                carry = Signal(name=f"carry{cell}")
+                connections["o_COUT"] = carry
+            m.submodules[f"cell{cell}"] = Instance("CCU2C", **connections)
