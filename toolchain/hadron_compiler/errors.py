@@ -1,4 +1,4 @@
-"""What the compiler says when it will not compile: one line a problem, naming what and which limit."""
+"""What the compiler says when it will not compile: one line a problem, what and which limit."""
 
 from collections.abc import Sequence
 

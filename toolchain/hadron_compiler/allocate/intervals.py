@@ -68,7 +68,7 @@ def place(blocks: Sequence[Block], alignment: int = ALIGN) -> Placement:
 
 
 def largest_gap(busy: Sequence[tuple[int, int]], capacity: int) -> tuple[int, int]:
-    """Return start and end of the largest range below `capacity` outside of the half-open `busy`."""
+    """Return the largest range below `capacity` outside of `busy`; all are half-open."""
     best = (0, 0)
     address = 0
     for start, end in [*sorted(busy), (capacity, capacity)]:

@@ -1,6 +1,6 @@
 """Where tensors and pieces of them lie: images, regions of their output, views of their bytes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hadron_compiler.codegen.command import Range, Space
 from hadron_compiler.ir.graph import Window
@@ -39,7 +39,7 @@ class Geometry:
     images: int
     source: tuple[int, int, int]
     destination: tuple[int, int, int]
-    window: Window = Window()
+    window: Window = field(default_factory=Window)
 
     @property
     def whole(self) -> Region:

@@ -1,4 +1,4 @@
-"""From an operation of the graph to its kernel: shapes, integers and the proof they stay in range."""
+"""From an operation to its kernel: shapes, integers and the proof that they stay in range."""
 
 from collections.abc import Callable
 from math import prod
@@ -27,7 +27,7 @@ from hadron_compiler.ir.graph import (
     Window,
 )
 from hadron_spec.config import NpuConfig
-from hadron_spec.numerics import ACC_BITS, SHIFT_MAX, quantize_multiplier, softmax_table
+from hadron_spec.numerics import ACC_BITS, SHIFT_MAX, softmax_table
 from hadron_spec.tflite_quantization import (
     QuantizationError,
     activation_range,

@@ -197,7 +197,7 @@ class DepthwiseKernel(_MatrixKernel):
         depth = self.geometry.source[2]
         lanes = self.config.lanes
         folded_span = (taps - 1) * depth + inputs
-        # A view of some of the channels only has gaps between pixels: taps are then read one by one.
+        # A view of some of the channels has gaps between pixels: taps are then read one by one.
         folded = (taps > 1 and self.geometry.window.dilation_x == 1 and max_channels is None
                   and -(-folded_span // lanes) < taps)
         shape = (1, folded_span) if folded else (taps, inputs)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from hadron_compiler.codegen.command import Command, Range, Space
-from hadron_compiler.codegen.geometry import Geometry, Region, View
+from hadron_compiler.codegen.geometry import Geometry, Region
 from hadron_compiler.codegen.kernel import Piece
 from hadron_compiler.codegen.loops import Loop, fits, loop_fields
 from hadron_compiler.errors import CapacityError

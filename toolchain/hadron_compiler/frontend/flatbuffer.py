@@ -75,7 +75,7 @@ class RawTensor:
 
 @dataclass(frozen=True)
 class RawOperator:
-    """An operator as the file has it; `options` is None where the file has none of the right type."""
+    """An operator as the file has it; `options` is None where they are absent or not its own."""
 
     kind: str
     inputs: tuple[int, ...]

@@ -119,8 +119,8 @@ class _Checker:
                      f"{weights.dtype.name}; INT8 weights are supported")
         if weights.dtype is DType.INT8 and weights.data is not None:
             count = int(np.count_nonzero(weights.data == -128))
-            self.require(count == 0, f"refused: weights {weights.name} hold -128 in {count} places; "
-                         "INT8 weights must be -127 to 127")
+            self.require(count == 0, f"refused: weights {weights.name} hold -128 in {count} "
+                         "places; INT8 weights must be -127 to 127")
         self.require(all(point == 0 for point in weights.zero_points),
                      f"weights {weights.name} have a zero point other than 0")
         scales = weights.scales
@@ -256,8 +256,7 @@ def _max_pool_2d(check: _Checker) -> Any:
 
 def _add(check: _Checker) -> Any:
     """ADD: two tensors of the same shape."""
-    a, b, output = (check.operation.required(0), check.operation.required(1),
-                    check.operation.outputs[0])
+    a, b = check.operation.required(0), check.operation.required(1)
     check.require(a.shape == b.shape, f"broadcasting is not supported: {a.name} has the shape "
                   f"{list(a.shape)}, {b.name} {list(b.shape)}")
     if a.shape == b.shape:

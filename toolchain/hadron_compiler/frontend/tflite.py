@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from hadron_compiler.errors import ModelFormatError, UnsupportedError
+from hadron_compiler.errors import ModelFormatError
 from hadron_compiler.frontend.flatbuffer import RawModel, RawOperator, RawTensor, read_model
 from hadron_compiler.frontend.operators import CONSTANT_INPUTS, import_operator
 from hadron_compiler.frontend.problems import Problems
@@ -122,6 +122,10 @@ class _Importer:
         if i in self.tensors or i in self.reported:
             return i in self.tensors
         raw = self.model.tensors[i]
+        if raw.dtype != "INT8":
+            self.reported.add(i)
+            self.problems.add_type(user, self.name(i), raw.dtype)
+            return False
         reason = _activation_problem(raw)
         if reason:
             self.reported.add(i)
@@ -137,8 +141,7 @@ class _Importer:
         if raw.dtype not in ("INT8", "INT32"):
             if i not in self.reported:
                 self.reported.add(i)
-                self.problems.add(f"{user}: tensor {self.name(i)} is {raw.dtype}; Hadron runs "
-                                  "INT8: quantize the model first")
+                self.problems.add_type(user, self.name(i), raw.dtype)
             return None
         if raw.data is None:
             self.problems.add(f"{user}: tensor {self.name(i)} is not a constant")
@@ -153,8 +156,6 @@ def _activation_problem(raw: RawTensor) -> str:
         return f"has the dynamic shape {list(raw.shape_signature)}; Hadron needs fixed shapes"
     if any(size <= 0 for size in raw.shape):
         return f"has the shape {list(raw.shape)}; every size must be 1 or more"
-    if raw.dtype != "INT8":
-        return f"is {raw.dtype}; Hadron runs INT8: quantize the model first"
     if len(raw.shape) > 4:
         return f"has {len(raw.shape)} dimensions, at most 4 are supported"
     if prod(raw.shape) > MAX_TENSOR_BYTES:

@@ -1,4 +1,4 @@
-"""Write a network's commands in program order: each layer's loads, work and stores, tile by tile."""
+"""Write a network's commands in program order: each layer's loads, work, stores, tile by tile."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

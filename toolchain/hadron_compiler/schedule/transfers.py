@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from hadron_compiler.codegen.command import Command, Range, Space
-from hadron_compiler.codegen.geometry import Region, View
+from hadron_compiler.codegen.geometry import View
 from hadron_spec.commands import FIELDS, LocalSpace, Opcode
 
 __all__ = ["LocalLayout", "load_bytes", "load_view", "local_layout", "store_view"]
