@@ -19,6 +19,9 @@ from hadron_spec.config import NpuConfig
 
 __all__ = ["ExecuteUnit"]
 
+_MODES = {Opcode.MATRIX: Mode.REQUANTIZE, Opcode.MAX: Mode.CLAMP, Opcode.ADD: Mode.ADD}
+"""What the requantizer does; MATRIX with `average` has a mode of its own."""
+
 
 class ExecuteUnit(wiring.Component):
     """Run EXECUTE commands one after the other; hold the memories they work on.
@@ -49,11 +52,18 @@ class ExecuteUnit(wiring.Component):
     stall_requantizer : Out(1)
         A step waits for room for its result.
 
-    Throughput: one step a cycle, unless results leave more slowly than they come.
+    Latency: a command other than SOFTMAX takes `overhead` cycles beside one a step (parameter steps
+    included). Throughput: one step a cycle, unless its results take the requantizer
+    ``columns / requant_lanes`` cycles each and have fewer steps.
     """
+
+    _SEQUENCE = 4
+    """Cycles of the sequencer: command register, decode, start; done."""
 
     def __init__(self, config: NpuConfig):
         self.config = config
+        self._array = SystolicArray(config=config)
+        self._requantizer = Requantizer(config)
         local = stream.Signature(LocalWrite(config))
         super().__init__({
             "command": In(stream.Signature(ExecuteCommand)),
@@ -68,6 +78,18 @@ class ExecuteUnit(wiring.Component):
             "stall_requantizer": Out(1),
         })
 
+    def overhead(self, opcode: Opcode) -> int:
+        """Return the cycles from a command's transfer to `done`, less one a step.
+
+        Exact when the last result meets no other on its way; not for SOFTMAX.
+        """
+        source = VectorUnit.LATENCY if opcode == Opcode.MAX else self._array.LATENCY
+        latency = self._requantizer.latency(_MODES[opcode])
+        if opcode == Opcode.ADD:
+            latency += self._requantizer.groups
+        return (self._SEQUENCE + LoopNest.LATENCY + ScratchpadReader.LATENCY + source + latency
+                + Writer.LATENCY - 1)
+
     def elaborate(self, platform):
         m = Module()
         config = self.config
@@ -75,9 +97,9 @@ class ExecuteUnit(wiring.Component):
         m.submodules.loop_nest = loop_nest = LoopNest(config, result_depth=credits_)
         m.submodules.scratchpad = scratchpad = Scratchpad(config)
         m.submodules.reader = reader = ScratchpadReader(config)
-        m.submodules.array = array = SystolicArray(config=config)
+        m.submodules.array = array = self._array
         m.submodules.vector_unit = vector_unit = VectorUnit(config, result_depth=credits_)
-        m.submodules.requantizer = requantizer = Requantizer(config)
+        m.submodules.requantizer = requantizer = self._requantizer
         m.submodules.softmax = softmax = Softmax(config)
         m.submodules.writer = writer = Writer(config)
 
@@ -205,13 +227,10 @@ class ExecuteUnit(wiring.Component):
             for column, value in enumerate(to_requantizer.payload.values)
         ]
         mode = Signal(Mode, reset_less=True)
-        with m.Switch(command.opcode):
-            with m.Case(Opcode.ADD):
-                m.d.sync += mode.eq(Mode.ADD)
-            with m.Case(Opcode.MAX):
-                m.d.sync += mode.eq(Mode.CLAMP)
-            with m.Default():
-                m.d.sync += mode.eq(Mux(command.average, Mode.AVERAGE, Mode.REQUANTIZE))
+        m.d.sync += mode.eq(Mux(command.average, Mode.AVERAGE, _MODES[Opcode.MATRIX]))
+        for opcode in (Opcode.MAX, Opcode.ADD):
+            with m.If(command.opcode == opcode):
+                m.d.sync += mode.eq(_MODES[opcode])
         m.d.comb += requantizer.mode.eq(mode)
 
         m.d.sync += loop_nest.credit.eq(

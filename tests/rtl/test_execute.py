@@ -1,7 +1,8 @@
 """ExecuteUnit against a direct reading of the command set, with LOAD and STORE traffic beside it.
 
-Fixed overhead of a command, from its transfer to `done`, beside one cycle a step: see
-`OVERHEAD_CYCLES`, which a test measures.
+A command takes one cycle a step (parameter steps included) and a fixed overhead, measured here from
+its transfer to `done` and predicted by `ExecuteUnit.overhead`: for h64 48 cycles for MATRIX, 58 for
+ADD, 24 for MAX.
 """
 
 import math
@@ -16,7 +17,7 @@ from hadron_rtl.execute import ExecuteUnit
 from hadron_spec.commands import FIELDS, LEVELS, Opcode, pack_parameters
 from hadron_spec.config import NpuConfig
 from hadron_spec.numerics import average_multiplier, quantize_multiplier, softmax_table
-from hadron_testing.execute_reference import pack_weights, run_command
+from hadron_testing.execute_reference import pack_weights, run_command, walk
 
 CONFIG = NpuConfig(name="test", lanes=16, columns=4, dsp_columns=2, act_bytes=32 << 10,
                    weight_steps=64, requant_lanes=2, axi_data_width=64)
@@ -24,7 +25,6 @@ WIDE = replace(CONFIG, name="wide", columns=16, dsp_columns=0, requant_lanes=4,
                axi_data_width=128)
 SOURCE, SOURCE_B, DESTINATION, TRAFFIC = 0x0103, 0x2805, 0x4007, 0x7000
 """Scratchpad regions, at odd addresses; commands here stay within 10 KiB of each."""
-OVERHEAD_CYCLES = 70
 
 
 def command(opcode, **values):
@@ -88,7 +88,7 @@ def random_clamp(rng):
 
 # Operators as the compiler lays them out: (fields, weights, table).
 
-def convolution(rng, config, *, size=(6, 7), channels=5, outputs=7, kernel=(3, 3), stride=1, pad=1,
+def convolution(rng, config, *, size=(4, 5), channels=5, outputs=7, kernel=(3, 3), stride=1, pad=1,
                 seed_weight_step=0):
     """NHWC convolution: a kernel row is one run of bytes, read in segments of `lanes`."""
     (height, width), (kh, kw) = size, kernel
@@ -114,7 +114,7 @@ def convolution(rng, config, *, size=(6, 7), channels=5, outputs=7, kernel=(3, 3
     return fields, weights, None
 
 
-def depthwise(rng, config, *, size=(5, 6), blocks=3):
+def depthwise(rng, config, *, size=(4, 3), blocks=2):
     """Blocks of `columns` channels, diagonal weights, the source steps with kg."""
     height, width = size
     channels = blocks * config.columns - 1
@@ -171,7 +171,7 @@ def average_pool(rng, config, *, size=(6, 4), pool=(3, 2), blocks=2):
     return fields, (step + pack_weights(ones) * (kh * kw)) * blocks, None
 
 
-def max_pool(rng, config, *, size=(6, 5), blocks=2, pool=3):
+def max_pool(rng, config, *, size=(3, 4), blocks=2, pool=3):
     height, width = size
     channels = blocks * config.columns
     row = width * channels
@@ -221,6 +221,7 @@ class Bench:
         self.rng = rng
         self.dut = ExecuteUnit(config)
         self.image = bytearray(config.act_bytes)
+        self.fill_bytes = 320
         self.beats = []
         self.expected_beats = []
         self.traffic_wanted = False
@@ -245,9 +246,9 @@ class Bench:
 
     async def fill(self, ctx):
         """Fill the operand regions with random bytes."""
-        for region in (SOURCE, SOURCE_B):
-            base = region & ~63
-            contents = self.rng.integers(0, 256, 1280, dtype=np.uint8).tobytes()
+        for region, count in ((SOURCE, self.fill_bytes), (SOURCE_B, 96)):
+            base = region & ~15
+            contents = self.rng.integers(0, 256, count, dtype=np.uint8).tobytes()
             await self.load(ctx, self.dut.write_activations, base, contents)
             self.image[base : base + len(contents)] = contents
 
@@ -255,7 +256,8 @@ class Bench:
         """Write what the copy says to all beats that `writes` touch."""
         beat = self.config.axi_bytes
         touched = {(address + j) % self.config.act_bytes // beat * beat
-                   for address, contents in writes for j in range(-2 * beat, len(contents) + 3 * beat)}
+                   for address, contents in writes
+                   for j in range(-2 * beat, len(contents) + 3 * beat)}
         for address in sorted(touched):
             await self.load(ctx, self.dut.write_activations, address,
                             self.image[address : address + beat])
@@ -413,11 +415,11 @@ def test_a_step_a_cycle_beside_a_fixed_overhead(rng):
     bench = Bench(CONFIG, rng)
 
     async def scenario(ctx):
-        fields, weights, table = convolution(rng, CONFIG, size=(6, 5), channels=16, outputs=8)
+        fields, weights, table = convolution(rng, CONFIG, size=(4, 4), channels=16, outputs=8)
         cycles, _ = await bench.check(ctx, fields, weights, table)
         steps = list(walk(fields))
         assert bench.mac_active == sum(not step.parameters for step in steps)
-        assert 0 < cycles - len(steps) <= OVERHEAD_CYCLES
+        assert cycles - len(steps) == bench.dut.overhead(Opcode.MATRIX)
 
     simulate(bench, scenario)
 
@@ -433,31 +435,28 @@ def test_requantizer_limits_results_of_one_step(rng):
             stalls += stall
 
     async def scenario(ctx):
-        fields, weights, table = convolution(rng, CONFIG, size=(8, 8), channels=16, outputs=4,
+        fields, weights, table = convolution(rng, CONFIG, size=(6, 6), channels=8, outputs=4,
                                              kernel=(1, 1), pad=0)
         cycles, _ = await bench.check(ctx, fields, weights, table)
-        results = 64
+        results = 36
         interval = CONFIG.columns // CONFIG.requant_lanes
-        assert cycles <= results * interval + OVERHEAD_CYCLES
+        assert cycles <= results * interval + bench.dut.overhead(Opcode.MATRIX)
         assert stalls > results * (interval - 1) // 2
 
     simulate(bench, scenario, count)
 
 
-def test_small_commands_in_a_row_take_the_overhead_each(rng):
-    """Measure the fixed overhead: one result of one step, of each kind."""
+def test_overhead_of_the_smallest_command_of_each_kind(rng):
     bench = Bench(CONFIG, rng)
-    overheads = {}
+    smallest = {Opcode.MATRIX: (fully_connected, {"inputs": 16, "outputs": 4}),
+                Opcode.ADD: (add, {"groups": 1, "pixels": 1}),
+                Opcode.MAX: (max_pool, {"size": (1, 1), "blocks": 1, "pool": 1})}
 
     async def scenario(ctx):
-        for operator, size in ((fully_connected, {"inputs": 16, "outputs": 4}),
-                               (add, {"groups": 1, "pixels": 1}),
-                               (max_pool, {"size": (1, 1), "blocks": 1, "pool": 1})):
+        for opcode, (operator, size) in smallest.items():
             fields, weights, table = operator(rng, CONFIG, **size)
             cycles, _ = await bench.check(ctx, fields, weights, table)
-            overheads[operator.__name__] = cycles - len(list(walk(fields)))
-        print(overheads)
-        assert max(overheads.values()) <= OVERHEAD_CYCLES
+            assert cycles - len(list(walk(fields))) == bench.dut.overhead(opcode)
 
     simulate(bench, scenario)
 
@@ -469,10 +468,10 @@ def test_reset_at_any_cycle_leaves_a_working_unit(rng):
     held = ResetInserter(reset)(bench.dut)
 
     async def scenario(ctx):
-        for operator in OPERATORS:
-            fields, weights, table = operator(rng, CONFIG)
+        for index in rng.permutation(len(OPERATORS))[:4]:
+            fields, weights, table = OPERATORS[index](rng, CONFIG)
             await bench.start(ctx, fields)
-            for _ in range(int(rng.integers(1, 150))):
+            for _ in range(int(rng.integers(1, 100))):
                 await ctx.tick()
             ctx.set(reset, 1)
             await ctx.tick()
@@ -508,7 +507,7 @@ def test_any_command_in_range_ends(rng):
     bench = Bench(CONFIG, rng)
 
     async def scenario(ctx):
-        for _ in range(12):
+        for _ in range(8):
             await bench.execute(ctx, random_command(rng, CONFIG))
 
     simulate(bench, scenario)
