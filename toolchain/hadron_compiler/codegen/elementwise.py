@@ -61,7 +61,8 @@ class _AddPart(Part):
         self.stage = stage
         columns = config.columns
         image = pack_groups(
-            config, np.zeros((1, columns, 0, config.lanes), np.int8), np.zeros((1, columns), np.int64),
+            config, np.zeros((1, columns, 0, config.lanes), np.int8),
+            np.zeros((1, columns), np.int64),
             np.full((1, columns), stage.multiplier), np.full((1, columns), stage.shift))
         self.constants = Constants(Space.WEIGHTS, image, 1)
 

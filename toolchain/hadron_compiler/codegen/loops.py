@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from hadron_spec.commands import FIELDS, LEVELS, Opcode
 
-__all__ = ["Loop", "fits", "loop_fields"]
+__all__ = ["COORDINATE_MAX", "Loop", "coordinates_fit", "loop_fields", "out_of_range"]
+
+COORDINATE_MAX = 32767
+"""Largest row and byte that bounds checks count. Source: hadron_spec.commands, FIELDS."""
 
 _DESTINATION_LEVELS = ("kg", "oy", "ox")
 
@@ -46,8 +49,19 @@ def loop_fields(loops: Mapping[str, Loop], *, bounded: bool) -> dict[str, int]:
     return fields
 
 
-def fits(opcode: Opcode, fields: Mapping[str, int]) -> bool:
-    """Tell whether all fields are in range."""
+def out_of_range(opcode: Opcode, fields: Mapping[str, int]) -> str:
+    """Return the name of a field that does not hold its value; empty when all do."""
     known = FIELDS[opcode]
-    return all(known[name].minimum <= value <= known[name].maximum
-               for name, value in fields.items())
+    for name, value in fields.items():
+        maximum = COORDINATE_MAX if name in ("height", "width_bytes") else known[name].maximum
+        if not known[name].minimum <= value <= maximum:
+            return name
+    return ""
+
+
+def coordinates_fit(loops: Mapping[str, Loop], y: int, x: int, lanes: int) -> bool:
+    """Tell whether rows and bytes from (y, x) on stay within 16 bits, signed, in all passes."""
+    last_y = y + sum((loop.count - 1) * loop.y for loop in loops.values())
+    last_x = x + sum((loop.count - 1) * loop.x for loop in loops.values()) + lanes - 1
+    return (y >= -COORDINATE_MAX and last_y <= COORDINATE_MAX
+            and x >= -COORDINATE_MAX and last_x <= COORDINATE_MAX)

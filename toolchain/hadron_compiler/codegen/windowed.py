@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from hadron_compiler.codegen.command import Command, Range, Space
 from hadron_compiler.codegen.geometry import Geometry, Region
 from hadron_compiler.codegen.kernel import Piece
-from hadron_compiler.codegen.loops import Loop, fits, loop_fields
+from hadron_compiler.codegen.loops import Loop, coordinates_fit, loop_fields, out_of_range
 from hadron_compiler.errors import CapacityError
 from hadron_spec.commands import Opcode
 
@@ -67,8 +67,8 @@ def windowed_commands(command: WindowedCommand, piece: Piece) -> list[Command]:
     """Return the commands that compute the region of `piece`: one, or more where counts or
     coordinates are out of the fields' range."""
     region = piece.region
-    fields = _fields(command, piece)
-    if fits(command.opcode, fields):
+    fields, wrong = _fields(command, piece)
+    if not wrong:
         return [_command(command, piece, fields)]
     if region.columns > 1:
         middle = (region.x[0] + region.x[1]) // 2
@@ -77,15 +77,14 @@ def windowed_commands(command: WindowedCommand, piece: Piece) -> list[Command]:
         middle = (region.y[0] + region.y[1]) // 2
         halves = (Region((region.y[0], middle), region.x), Region((middle, region.y[1]), region.x))
     else:
-        wrong = next(name for name, value in fields.items()
-                     if not fits(command.opcode, {name: value}))
         raise CapacityError(f"{command.name}: one output needs {wrong}={fields[wrong]}, more than "
                             "a command holds")
     return [made for half in halves
             for made in windowed_commands(command, replace(piece, region=half))]
 
 
-def _fields(command: WindowedCommand, piece: Piece) -> dict[str, int]:
+def _fields(command: WindowedCommand, piece: Piece) -> tuple[dict[str, int], str]:
+    """Return the fields of one command for all of the piece, and one that is out of range."""
     geometry, blocks, region = command.geometry, command.blocks, piece.region
     window = geometry.window
     needed = geometry.needed(region)
@@ -126,9 +125,11 @@ def _fields(command: WindowedCommand, piece: Piece) -> dict[str, int]:
             "height": source.rows,
             "width_bytes": source.width_bytes,
         }
+        if not coordinates_fit(loops, fields["start_y"], fields["start_x"], command.lanes):
+            return fields, "width_bytes"
     else:
         fields.pop("pad", None)
-    return fields
+    return fields, out_of_range(command.opcode, fields)
 
 
 def _command(command: WindowedCommand, piece: Piece, fields: dict[str, int]) -> Command:

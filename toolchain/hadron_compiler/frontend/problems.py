@@ -10,23 +10,32 @@ class Problems:
 
     def __init__(self) -> None:
         self._lines: list[str] = []
-        self._not_int8: list[str] = []
-
-    def add_type(self, user: str, tensor: str, dtype: str) -> None:
-        """Note a tensor that is not INT8: of all those, the first is told and the rest counted."""
-        self._not_int8.append(f"{user}: tensor {tensor} is {dtype}")
+        self._operators: dict[str, list[int]] = {}
+        self._types: list[str] = []
 
     def add(self, line: str) -> None:
         """Note a reason."""
         if line not in self._lines:
             self._lines.append(line)
 
+    def add_operator(self, kind: str, index: int) -> None:
+        """Note an operator that is not supported; those of one kind are told in one line."""
+        self._operators.setdefault(kind, []).append(index)
+
+    def add_type(self, user: str, tensor: str, dtype: str) -> None:
+        """Note a tensor that is not INT8: of all those, the first is told and the rest counted."""
+        self._types.append(f"{user}: tensor {tensor} is {dtype}")
+
     def raise_if_any(self, source: str) -> None:
         """Raise `UnsupportedError` with all reasons, if there are any."""
-        lines = list(self._lines)
-        if self._not_int8:
-            others = len(self._not_int8) - 1
+        lines = []
+        if self._types:
+            others = len(self._types) - 1
             more = f" (and {others} more)" if others else ""
-            lines.insert(0, f"{self._not_int8[0]}{more}; Hadron runs INT8: quantize the model first")
+            lines.append(f"{self._types[0]}{more}; Hadron runs INT8: quantize the model first")
+        for kind, indices in self._operators.items():
+            where = ", ".join(f"#{index}" for index in indices)
+            lines.append(f"{kind} {where}: operator not supported")
+        lines += self._lines
         if lines:
             raise UnsupportedError(source, lines)

@@ -56,8 +56,6 @@ class _Importer:
             raise ModelFormatError(f"{self.source}: the model has no operators")
         if not model.inputs or not model.outputs:
             raise ModelFormatError(f"{self.source}: the model has no input or no output")
-        for i in model.inputs:
-            self.activation("network input", i)
         operations = []
         written = set(model.inputs)
         for index, raw in enumerate(model.operators):
@@ -78,6 +76,8 @@ class _Importer:
             if i not in written:
                 raise ModelFormatError(
                     f"{self.source}: output {self.name(i)} is never written")
+        for i in model.inputs:
+            self.activation("network input", i)
         self.problems.raise_if_any(self.source)
         inputs = [self.tensors[i] for i in model.inputs]
         outputs = [self.tensors[i] for i in model.outputs]
@@ -85,7 +85,7 @@ class _Importer:
 
     def operation(self, label: str, index: int, raw: RawOperator) -> Operation | None:
         if raw.kind not in OpKind.__members__:
-            self.problems.add(f"{label}: operator not supported")
+            self.problems.add_operator(raw.kind, index)
             return None
         kind = OpKind[raw.kind]
         minimum, maximum, constant = CONSTANT_INPUTS[kind]

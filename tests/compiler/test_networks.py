@@ -1,0 +1,46 @@
+"""Networks that nobody here trained: bit-exact on every configuration."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hadron_compiler import compile_model
+from hadron_spec.config import CONFIGS
+from hadron_testing import oracle
+from hadron_testing.programs import run_program
+
+NETWORKS = ["mlperf_ic_resnet8", "mlperf_vww_mbv1_025_96", "tinymaix_mnist_dw",
+            "tinymaix_mnist_resnet", "tinymaix_mnist_valid"]
+
+
+def inputs_of(shared: Path, name: str) -> list[np.ndarray]:
+    if name == "mlperf_ic_resnet8":
+        return list(np.load(shared / "inputs" / "ic_cfu.npz")["x"][:2, None])
+    if name == "mlperf_vww_mbv1_025_96":
+        return list(np.load(shared / "inputs" / "vww_cfu.npz")["x"][:2, None])
+    images = [Image.open(shared / "inputs" / f"tflm_mnist_sample{digit}.png").convert("L")
+              for digit in (3, 8)]
+    return [(np.asarray(image, np.int16) - 128).astype(np.int8).reshape(1, 28, 28, 1)
+            for image in images]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_network_equals_the_oracle(shared: Path, name: str, config: str) -> None:
+    path = shared / "models" / f"{name}_int8.tflite"
+    program = compile_model(path, CONFIGS[config])
+    for x in inputs_of(shared, name):
+        got, result = run_program(program, [x])
+        assert result.ok, (result.error.name, result.detail, [str(h) for h in result.hazards[:3]])
+        assert result.unused_tokens == 0
+        np.testing.assert_array_equal(got[0], oracle.run(path.read_bytes(), [x])[0])
+
+
+def test_published_outputs_of_resnet8(shared: Path) -> None:
+    data = np.load(shared / "inputs" / "ic_cfu.npz")
+    program = compile_model(shared / "models" / "mlperf_ic_resnet8_int8.tflite", CONFIGS["h256"])
+    for x, golden in zip(data["x"], data["golden"], strict=True):
+        got, _ = run_program(program, [x[None]], check_hazards=False)
+        np.testing.assert_array_equal(got[0][0], golden)

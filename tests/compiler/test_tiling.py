@@ -1,0 +1,62 @@
+"""Networks larger than the scratchpad or the weight memory: striped, spilled, still bit-exact."""
+
+import numpy as np
+import pytest
+
+from hadron_compiler import CapacityError, compile_model
+from hadron_spec.config import CONFIGS
+from hadron_testing import oracle
+from hadron_testing.large_models import LARGE, SMALL_CONFIGS, Layers
+from hadron_testing.programs import run_program
+
+TILED = {"narrow": SMALL_CONFIGS["narrow"], "square": SMALL_CONFIGS["square"],
+         "h256": CONFIGS["h256"]}
+SLOW = {"tall": SMALL_CONFIGS["tall"], "h64": CONFIGS["h64"], "h128": CONFIGS["h128"]}
+
+
+def check(name: str, config_name: str, rng: np.random.Generator) -> None:
+    builder, outputs = LARGE[name](rng)
+    model = builder.finish(outputs)
+    inputs = [rng.integers(-128, 128, x.shape).astype(np.int8) for x in builder.inputs]
+    expected = oracle.run(model, inputs, outputs=len(outputs), arena=32 << 20)
+    program = compile_model(model, (TILED | SLOW)[config_name])
+    assert program.scratchpad_peak <= program.config.act_bytes
+    got, result = run_program(program, inputs)
+    assert result.ok, (result.error.name, result.detail, [str(h) for h in result.hazards[:3]])
+    assert result.unused_tokens == 0
+    for array, wanted in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(array.ravel(), wanted.ravel())
+
+
+@pytest.mark.parametrize("config", TILED)
+@pytest.mark.parametrize("name", LARGE)
+def test_large_models_equal_the_oracle(name: str, config: str, rng: np.random.Generator) -> None:
+    check(name, config, rng)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", SLOW)
+@pytest.mark.parametrize("name", LARGE)
+def test_large_models_on_other_configurations(name: str, config: str,
+                                              rng: np.random.Generator) -> None:
+    check(name, config, rng)
+
+
+def test_refuses_more_taps_than_the_weight_memory_holds(rng: np.random.Generator) -> None:
+    layers = Layers(rng, (1, 9000))
+    model = layers.builder.finish([layers.dense(layers.inputs[0], 3)])
+    with pytest.raises(CapacityError) as caught:
+        compile_model(model, CONFIGS["h64"], name="net.tflite")
+    assert str(caught.value) == (
+        "net.tflite: FULLY_CONNECTED #0: 4 output channels need 564 steps of weight memory, "
+        "configuration 'h64' has weight_steps=512")
+
+
+def test_refuses_a_mean_larger_than_the_weight_memory(rng: np.random.Generator) -> None:
+    layers = Layers(rng, (1, 30, 25, 4))
+    model = layers.builder.finish([layers.builder.mean(layers.inputs[0], (1, 2), 0.1, 0)])
+    with pytest.raises(CapacityError) as caught:
+        compile_model(model, CONFIGS["h256"], name="net.tflite")
+    assert str(caught.value) == (
+        "net.tflite: MEAN #0: a window of 30x25 needs 751 steps of weight memory, "
+        "configuration 'h256' has weight_steps=512")
