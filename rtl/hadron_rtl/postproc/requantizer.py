@@ -64,6 +64,8 @@ class Requantizer(wiring.Component):
     which `o` is. Throughput: one result in ``GROUPS = columns / requant_lanes`` cycles, without
     gaps; with ADD, new parameters cost ``GROUPS`` cycles more and what the operands in the addend
     scaler still need.
+    Cost (LFE5U, `h64`, two lanes, yosys 0.66): 8 MULT18X18D, 1970 LUT4 and 415 CCU2C, 2918
+    registers; 144 MHz at speed grade 6 (nextpnr, out of context, one seed).
     """
 
     _BUFFER = 2

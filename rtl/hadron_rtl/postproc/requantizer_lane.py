@@ -53,6 +53,8 @@ class RequantizerLane(wiring.Component):
         Result.
 
     Latency: ``latency(mode)`` cycles from `value`. Throughput: one value a cycle.
+    Cost (LFE5U, yosys 0.66): 4 MULT18X18D, 802 LUT4 and 201 CCU2C, 1261 registers; half of the
+    LUTs are the addend scaler's.
     """
 
     _INPUT = 1

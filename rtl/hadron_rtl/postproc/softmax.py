@@ -41,7 +41,8 @@ class Softmax(wiring.Component):
     i : In(stream.Signature(signed(8)))
         Elements of a row, three times over.
     count : In(16)
-        Elements of a row, 1 to 4095. Stable while `busy` or an element is offered.
+        Elements of a row, 1 to 4095. Stable while `busy`, and from the cycle before an element is
+        offered.
     o : Out(stream.Signature(signed(8)))
         Outputs, zero point -128, in the order of the elements.
     table : In(stream.Signature(LocalWrite(config)))
@@ -54,6 +55,7 @@ class Softmax(wiring.Component):
     element a cycle in the first two passes, one in ``SerialMultiplier.INTERVAL`` cycles in the
     third; between passes at most ``ROW_OVERHEAD`` cycles a row. A table beat takes a cycle for
     each of its words.
+    Cost (LFE5U, yosys 0.66): 1 MULT18X18D, 1 DP16KD, 655 LUT4 and 112 CCU2C, 441 registers.
     """
 
     _EXP = 1 + BlockRam.LATENCY
@@ -106,9 +108,11 @@ class Softmax(wiring.Component):
                                valid=multiplier.valid & normalizing, begins=taken & normalizing)
 
         index = Signal(16)
+        last_index = Signal(16, reset_less=True)
         last = Signal()
         pause = Signal(range(SerialMultiplier.INTERVAL))
-        m.d.comb += last.eq(taken & (index + 1 == self.count))
+        m.d.sync += last_index.eq(self.count - 1)
+        m.d.comb += last.eq(taken & (index == last_index))
         with m.If(taken):
             m.d.sync += index.eq(Mux(last, 0, index + 1))
         with m.If(taken & normalizing):
