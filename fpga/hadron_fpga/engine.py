@@ -1,0 +1,144 @@
+"""Place and route the systolic array alone and record what it takes and how fast it runs.
+
+    python -m hadron_fpga.engine --config h256 --seeds 3
+
+The array with its weight memories sits between a shift register, which drives every input, and a
+tree of exclusive-ors, which observes every output, so that pins limit neither. Both belong to the
+figures: ``sink_lut4`` says how many LUTs the tree takes, the shift register takes none.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from amaranth.back import rtlil
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, ResetSignal, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hadron_rtl.array import SystolicArray
+from hadron_rtl.vendor.target import Ecp5Export
+from hadron_spec.config import NpuConfig, load_config
+
+from .place_and_route import place_and_route
+from .tools import run_tool, tool_versions
+
+__all__ = ["DEVICES", "EngineHarness", "measure"]
+
+DEVICES = {"h64": "25k", "h128": "45k", "h256": "85k"}
+"""Device that each configuration is aimed at, as nextpnr calls it."""
+
+PACKAGE = "CABGA381"
+SPEED = 6
+BASELINE = Path(__file__).resolve().parents[1] / "baselines" / "engine.json"
+
+
+class EngineHarness(wiring.Component):
+    """SystolicArray behind four pins.
+
+    Members
+    -------
+    clk, rst : In(1)
+        Clock and reset.
+    si : In(1)
+        Serial in: every input of the array in turn.
+    so : Out(1)
+        Exclusive or of every output of the array, some cycles later.
+    """
+
+    clk: In(1)
+    rst: In(1)
+    si: In(1)
+    so: Out(1)
+
+    def __init__(self, config: NpuConfig):
+        super().__init__()
+        self.config = config
+        self.sink_lut4 = 0
+
+    def elaborate(self, platform):
+        m = Module()
+        m.domains.sync = ClockDomain()
+        reset = Signal()
+        m.d.comb += [ClockSignal().eq(self.clk), ResetSignal().eq(reset)]
+        m.d.sync += reset.eq(self.rst)
+        m.submodules.array = array = SystolicArray(config=self.config)
+
+        inputs = Cat(array.step, array.weights.payload, array.weights.valid, array.results.ready)
+        chain = Signal(len(inputs), reset_less=True)
+        m.d.sync += chain.eq(Cat(self.si, chain))
+        m.d.comb += inputs.eq(chain)
+
+        bits = list(Cat(array.results.payload, array.results.valid, array.busy))
+        while len(bits) > 1:
+            parts = [bits[i:i + 4] for i in range(0, len(bits), 4)]
+            level = Signal(len(parts), name=f"level{len(parts)}", reset_less=True)
+            m.d.sync += level.eq(Cat(Cat(part).xor() for part in parts))
+            self.sink_lut4 += sum(len(part) > 1 for part in parts)
+            bits = list(level)
+        m.d.comb += self.so.eq(bits[0])
+        return m
+
+
+def synthesize(config: NpuConfig, folder: Path) -> int:
+    """Write ``top.json`` to `folder`; return how many LUTs observe the outputs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    harness = EngineHarness(config)
+    text = rtlil.convert(harness, name="top", platform=Ecp5Export(), emit_src=False)
+    (folder / "top.il").write_text(text, encoding="utf-8")
+    run_tool("yosys", ["-p", "read_rtlil top.il; synth_ecp5 -top top -json top.json"],
+             folder=folder, log="yosys.log")
+    return harness.sink_lut4
+
+
+def measure(config: NpuConfig, device: str, seeds: int, folder: Path) -> dict:
+    """Synthesize once, place and route with seeds 1 to `seeds`; return the figures."""
+    sink_lut4 = synthesize(config, folder)
+    runs = []
+    for seed in range(1, seeds + 1):
+        run = place_and_route(
+            folder=folder, netlist="top.json", seed=seed,
+            device_options=[f"--{device}", "--package", PACKAGE, "--speed", str(SPEED)])
+        runs.append(run)
+        print(f"{config.name} seed {seed}: {_fmax(run)} MHz, "
+              + ", ".join(f"{count['used']} {name}" for name, count in run.resources.items()),
+              *run.critical_path, sep="\n  ", flush=True)
+    resources = {name: runs[0].resources[name] for name in ("lut4", "ff", "ebr", "mult18")}
+    return {
+        "device": f"LFE5U-{device[:2]}F-{SPEED}{PACKAGE}",
+        "fmax_mhz": [_fmax(run) for run in runs],
+        "worst_fmax_mhz": min(_fmax(run) for run in runs),
+        "resources": resources,
+        "sink_lut4": sink_lut4,
+        "lut4_percent": round(100 * resources["lut4"]["used"] / resources["lut4"]["available"], 1),
+        "tools": tool_versions(),
+    }
+
+
+def _fmax(run):
+    frequency, = run.fmax_mhz.values()
+    return round(frequency, 1)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure one configuration and enter it in the baseline."""
+    parser = argparse.ArgumentParser(prog="python -m hadron_fpga.engine", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", default="h256", help="a configuration, or a TOML file of one")
+    parser.add_argument("--device", choices=sorted(set(DEVICES.values())),
+                        help="default: the device the configuration is aimed at")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--build", type=Path, default=Path("build") / "engine")
+    options = parser.parse_args(arguments)
+    config = load_config(options.config)
+    device = options.device or DEVICES.get(config.name, "85k")
+    figures = measure(config, device, options.seeds, options.build / config.name)
+
+    baseline = json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.exists() else {}
+    baseline[config.name] = figures
+    BASELINE.parent.mkdir(exist_ok=True)
+    BASELINE.write_text(json.dumps(baseline, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
