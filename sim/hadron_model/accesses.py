@@ -38,13 +38,11 @@ def execute_accesses(memories: LocalMemories, command: Command, grid: StepGrid
             mask = grid.lanes_inside(steps) & used
             times = (group * group_steps + start * grid.inner
                      + np.arange(steps.address.size)).reshape(steps.address.shape)
-            bytes_read = grid.lane_addresses(steps)[mask]
-            last_read[bytes_read] = np.broadcast_to(times[..., None], mask.shape)[mask]
-    for group in reversed(range(grid.groups)):
+            np.maximum.at(last_read, grid.lane_addresses(steps)[mask],
+                          np.broadcast_to(times[..., None], mask.shape)[mask])
         written = grid.written(group)
         ends = group * group_steps + _result_ends(command, grid, len(written))
-        # Backwards, so that of several results the first remains.
-        first_written[written[::-1]] = ends[::-1, None]
+        np.minimum.at(first_written, written, ends[:, None])
     overlap = np.flatnonzero(last_read > first_written)
     accesses = [
         Access(LocalSpace.ACTIVATIONS, False, np.flatnonzero(last_read >= 0)),

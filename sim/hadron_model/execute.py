@@ -69,9 +69,10 @@ def execute(memories: LocalMemories, command: Command, grid: StepGrid) -> Execut
         case _:
             raise ValueError(f"{command.opcode.name} is not an EXECUTE command")
     for group, values in enumerate(results):
-        # Of a byte that two results share, NumPy keeps the later one, as the writer does.
-        memories.scratchpad[grid.written(group)] = (
-            values[:, :grid.outputs(group)].view(np.uint8))
+        # Of a byte that two results share, the later one stays, as with the writer: NumPy
+        # promises that for flat indices in order.
+        written = np.ascontiguousarray(values[:, :grid.outputs(group)])
+        memories.scratchpad[grid.written(group).reshape(-1)] = written.view(np.uint8).reshape(-1)
     return outcome
 
 

@@ -281,6 +281,16 @@ def test_a_full_queue_holds_up_the_commands_behind(waiting, error):
     assert (result.error, result.error_command) == (error, 0)
 
 
+def test_reports_more_tokens_than_a_counter_holds(monkeypatch):
+    monkeypatch.setattr("hadron_model.tokens.TOKEN_MAX", 3)
+
+    def build(program):
+        for _ in range(4):
+            program.load(0, 0, 8, send=(STORE,))
+        program.end()
+    assert failing(build) == (ErrorCode.TOKEN_OVERFLOW, 3)
+
+
 def test_counts_tokens_left_over():
     program = Assembler(CONFIG)
     program.load(0, 0, 8, send=(EXECUTE, STORE))

@@ -55,3 +55,23 @@ def test_differs_from_double_rounding_now_and_then(rng):
     difference = np.abs(one.astype(int) - other)
     assert difference.max() == 1
     assert 0 < np.count_nonzero(difference) < 100
+
+
+def test_the_product_is_rounded_to_double_precision_first(rng):
+    """Close to a half, the double product decides, not the exact one."""
+    decided = 0
+    for _ in range(300):
+        value = int(rng.integers(1 << 20, 1 << 31))
+        half = int(rng.integers(0, 127)) + 0.5
+        real = half / value
+        expected = int(round_half_away(np.float64(value) * np.float64(real)))
+        fraction, exponent = np.frexp(real)
+        significand = int(fraction * 2.0**53)
+        actual = int(fully_connected_float64(
+            np.zeros((1, 1), np.int8), np.zeros((1, 1), np.int8), [value],
+            scales=[(significand, int(exponent) - 53)], input_zero_point=0,
+            output_zero_point=0)[0, 0])
+        assert actual == min(expected, 127)
+        exact_is_below = significand * value << 1 < int(2 * half) << (53 - int(exponent))
+        decided += exact_is_below and expected == half + 0.5
+    assert decided > 20

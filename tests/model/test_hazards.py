@@ -191,6 +191,15 @@ def test_finds_a_result_that_is_read_again_by_the_same_command(destination, self
     assert summary(program) == expected
 
 
+def test_the_first_write_of_a_byte_counts():
+    program = Assembler(CONFIG)
+    program.load(0, 0, 64, send=(EXECUTE,))
+    # Every result goes to byte 16, which the third one reads.
+    program.execute(Opcode.MAX, destination=16, count_ox=4, ox_address=8, wait=(LOAD,))
+    program.end()
+    assert summary(program) == [(HazardKind.SELF, "activations", 1, None)]
+
+
 def test_softmax_in_place_is_no_hazard():
     program = Assembler(CONFIG)
     program.put(0, np.full(1024, 1, np.uint8))
