@@ -47,8 +47,8 @@ def run(table, rows, *, width=64, rng=None, offer=1.0, accept=1.0, limit=None):
         loaded.append(True)
 
     async def push(ctx):
-        await load(ctx)
         ctx.set(dut.count, count)
+        await load(ctx)
         cycle = 0
         for element in elements:
             while rng is not None and rng.random() >= offer:
