@@ -104,8 +104,7 @@ CONFIGS = {
 }
 
 
-@pytest.mark.parametrize("stalls", [0.0, 0.9])
-@pytest.mark.parametrize("bubbles", [0.0, 0.5])
+@pytest.mark.parametrize(("bubbles", "stalls"), [(0.0, 0.0), (0.5, 0.9)], ids=["dense", "sparse"])
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
 def test_sums_random_results(config, bubbles, stalls, rng):
     memory = rng.integers(-127, 128, (config.weight_steps, config.columns, config.lanes))
@@ -150,3 +149,100 @@ def test_sums_random_results(config, bubbles, stalls, rng):
 
     bench.run(issue, collect)
     assert bench.results == expected
+
+
+def test_result_comes_after_the_latency(rng):
+    bench = Bench(make_config(), rng)
+    dut = bench.dut
+
+    async def testbench(ctx):
+        ctx.set(dut.step.valid, 1)
+        ctx.set(dut.step.first, 1)
+        ctx.set(dut.step.last, 1)
+        await ctx.tick()
+        ctx.set(dut.step.valid, 0)
+        for _ in range(dut.LATENCY - 1):
+            assert ctx.get(dut.busy)
+            assert not ctx.get(dut.results.valid)
+            await ctx.tick()
+        assert ctx.get(dut.results.valid)
+        assert not ctx.get(dut.busy)
+
+    bench.run(testbench)
+
+
+def test_holds_all_credits_and_the_next_parameters(rng):
+    config = make_config(columns=2, weight_steps=32)
+    bench = Bench(config, rng)
+    depth = bench.dut.RESULT_DEPTH
+    parameters = [[(100 * step + column, -step, step - column) for column in range(2)]
+                  for step in range(depth + 1)]
+
+    async def issue(ctx):
+        for step, columns in enumerate(parameters):
+            await bench.write_weights(ctx, step * config.step_bytes,
+                                      parameter_step(config, columns))
+        # The parameters of the last result arrive while the queues hold all the others.
+        for step in range(depth):
+            await bench.give(ctx, parameters=1, weight_step=step)
+            await bench.give(ctx, first=1, last=1, weight_step=31)
+        await bench.give(ctx, parameters=1, weight_step=depth)
+        await ctx.tick().repeat(bench.dut.LATENCY)
+        assert not bench.credits
+        await bench.take(ctx, depth)
+        await bench.give(ctx, first=1, last=1, weight_step=31)
+        await bench.take(ctx, 1)
+
+    bench.run(issue)
+    assert bench.results == [([0, 0], columns) for columns in parameters]
+
+
+def test_reports_results_without_credit(rng):
+    bench = Bench(make_config(columns=2), rng)
+
+    async def issue(ctx):
+        bench.credits = 1000
+        for _ in range(bench.dut.RESULT_DEPTH + 2):
+            await bench.give(ctx, first=1, last=1)
+        for _ in range(bench.dut.LATENCY):
+            await ctx.tick()
+
+    with pytest.raises(AssertionError, match="more results than RESULT_DEPTH"):
+        bench.run(issue)
+
+
+def test_step_sees_the_beat_before_it(rng):
+    config = make_config(axi_data_width=128)
+    bench = Bench(config, rng)
+    weights = rng.integers(-127, 128, (2, config.columns, config.lanes))
+    x = rng.integers(-128, 128, config.lanes)
+
+    async def issue(ctx):
+        for version in weights:
+            await bench.write_weights(ctx, 3 * config.step_bytes, packed(version))
+            await bench.give(ctx, weight_step=3, first=1, last=1, x=[int(v) for v in x])
+        await bench.take(ctx, 2)
+
+    bench.run(issue)
+    assert [result for result, _ in bench.results] == (weights @ x).tolist()
+
+
+def test_writes_bytes_under_the_strobe_alone(rng):
+    config = make_config()
+    bench = Bench(config, rng)
+    weights = rng.integers(0, 128, (config.columns, config.lanes))
+
+    async def issue(ctx):
+        await bench.write_weights(ctx, 0, packed(weights))
+        stream = bench.dut.weights
+        ctx.set(stream.valid, 1)
+        ctx.set(stream.payload, {"address": 2 * config.lanes, "data": 0x0101_0101_0101_0101,
+                                 "strobe": 0b1000_0010})
+        await ctx.tick()
+        ctx.set(stream.valid, 0)
+        weights[2, [1, 7]] = 1
+        await bench.give(ctx, first=1, last=1, x=[1, 10] * (config.lanes // 2))
+        await bench.take(ctx, 1)
+
+    bench.run(issue)
+    assert bench.results == [((weights @ ([1, 10] * (config.lanes // 2))).tolist(), None)]
