@@ -226,6 +226,15 @@ def test_adds_like_the_reference(rng, shift_b):
     bench.check(Mode.ADD, fields, results, rng=rng, offer=0.8, accept=0.8)
 
 
+def test_adds_to_the_last_bit(rng):
+    """A cancels, B is scaled to a few units, and the output shows every one of them."""
+    fields = command(zero_point_a=9, shift_b=-21, multiplier_b=int(rng.integers(1 << 30, 1 << 31)))
+    values = (rng.integers(0, 256, (100, 4)) << 8) + 9
+    parameters = [0] * 4, [1 << 30, (1 << 31) - 1] * 2, [1, 0, 0, -1]
+    Bench(4, 2).check(Mode.ADD, fields, [(row, None if n else parameters)
+                                         for n, row in enumerate(values)])
+
+
 def test_clamps(rng):
     values = [rng.integers(-128, 128, 4) for _ in range(50)]
     values += [rng.choice(INT32, 4) for _ in range(20)]
