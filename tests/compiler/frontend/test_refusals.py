@@ -1,0 +1,236 @@
+"""What the compiler refuses, and in which words."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from hadron_compiler import CompileError, UnsupportedError, compile_model
+from hadron_spec.config import CONFIGS
+from hadron_testing.tflite_builder import ModelBuilder, Tensor
+
+WEIGHTS = np.ones((4, 3, 3, 2), np.int8)
+BIAS = np.zeros(4, np.int32)
+
+
+def image(builder: ModelBuilder, **options: object) -> Tensor:
+    arguments = {"shape": (1, 8, 8, 2), "scale": 0.1, "zero_point": 0, "name": "x"} | options
+    return builder.input(arguments.pop("shape"), arguments.pop("scale"),
+                         arguments.pop("zero_point"), **arguments)
+
+
+def message(builder: ModelBuilder, *outputs: Tensor) -> str:
+    with pytest.raises(CompileError) as caught:
+        compile_model(builder.finish(outputs), CONFIGS["h64"], name="net.tflite")
+    return str(caught.value)
+
+
+def conv(builder: ModelBuilder, x: Tensor, weights: np.ndarray = WEIGHTS,
+         weight_scales: object = 0.1, **options: object) -> Tensor:
+    arguments = {"bias": BIAS, "scale": 0.5, "zero_point": 0} | options
+    return builder.conv_2d(x, weights, arguments.pop("bias"), weight_scales,
+                           arguments.pop("scale"), arguments.pop("zero_point"), **arguments)
+
+
+def test_float_network_is_told_in_one_line() -> None:
+    builder = ModelBuilder()
+    x = builder.input((1, 8, 8, 2), dtype="float32", name="photo")
+    y = builder.tensor((1, 8, 8, 4), dtype="float32", name="map")
+    w = builder.constant(WEIGHTS.astype(np.float32), name="kernel")
+    builder.operator("CONV_2D", [x, w, None], [y], "Conv2D", strideH=1, strideW=1)
+    assert message(builder, y) == (
+        "net.tflite: CONV_2D #0: tensor photo is FLOAT32 (and 2 more); Hadron runs INT8: quantize "
+        "the model first")
+
+
+def test_int16_activations() -> None:
+    builder = ModelBuilder()
+    x = image(builder, dtype="int16")
+    assert message(builder, builder.pool_2d("MAX_POOL_2D", x, (2, 2))).startswith(
+        "net.tflite: MAX_POOL_2D #0: tensor x is INT16 (and 1 more); Hadron runs INT8")
+
+
+def test_all_problems_are_told_at_once() -> None:
+    builder = ModelBuilder()
+    x = image(builder)
+    y = builder.unary("LOGISTIC", x, 1 / 256, -128)
+    z = builder.unary("HARD_SWISH", y, 0.1, 0)
+    z = builder.unary("LOGISTIC", z, 1 / 256, -128)
+    bad = WEIGHTS.copy()
+    bad[1, 2, 0, 1] = -128
+    u = conv(builder, z, bad)
+    assert message(builder, u) == (
+        "net.tflite: 3 problems:\n"
+        "  LOGISTIC #0, #2: operator not supported\n"
+        "  HARD_SWISH #1: operator not supported\n"
+        "  CONV_2D #3: refused: weights tensor_4 hold -128 in 1 places; INT8 weights must be -127 "
+        "to 127")
+
+
+def test_problems_can_be_read_one_by_one() -> None:
+    builder = ModelBuilder()
+    y = builder.unary("LOGISTIC", image(builder), 1 / 256, -128)
+    with pytest.raises(UnsupportedError) as caught:
+        compile_model(builder.finish([y]), CONFIGS["h64"])
+    assert caught.value.problems == ("LOGISTIC #0: operator not supported",)
+
+
+def test_custom_operator() -> None:
+    builder = ModelBuilder()
+    x = image(builder)
+    y = builder.tensor((1, 4), 0.1, 0)
+    builder.operator("CUSTOM", [x], [y], custom_code="NMS")
+    assert message(builder, y) == "net.tflite: CUSTOM (NMS) #0: operator not supported"
+
+
+def test_effective_scale_of_128() -> None:
+    builder = ModelBuilder()
+    y = conv(builder, image(builder, scale=1.0), weight_scales=1.0, scale=1 / 128)
+    assert message(builder, y) == (
+        "net.tflite: CONV_2D #0: the effective scale of channel 0 is 2**7 or more, must be less "
+        "than 128")
+
+
+def test_an_accumulator_that_may_overflow() -> None:
+    builder = ModelBuilder()
+    bias = BIAS.copy()
+    bias[2] = (1 << 31) - 100
+    y = conv(builder, image(builder), bias=bias)
+    assert message(builder, y) == (
+        f"net.tflite: CONV_2D #0: the accumulator of channel 2 may reach {(1 << 31) - 100 + 18*127}"
+        ", must be less than 2**31")
+
+
+def test_dynamic_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hadron_compiler.frontend import tflite
+
+    builder = ModelBuilder()
+    model = builder.finish([builder.pool_2d("MAX_POOL_2D", image(builder), (2, 2))])
+    read = tflite.read_model
+
+    def dynamic(source: str, data: bytes) -> object:
+        raw = read(source, data)
+        tensor = raw.tensors[0]
+        changed = type(tensor)(**{**vars(tensor), "shape_signature": (1, -1, -1, 2)})
+        return type(raw)(**{**vars(raw), "tensors": (changed, *raw.tensors[1:])})
+
+    monkeypatch.setattr(tflite, "read_model", dynamic)
+    with pytest.raises(UnsupportedError) as caught:
+        compile_model(model, CONFIGS["h64"], name="net.tflite")
+    assert str(caught.value) == (
+        "net.tflite: MAX_POOL_2D #0: tensor x has the dynamic shape [1, -1, -1, 2]; Hadron needs "
+        "fixed shapes")
+
+
+def _weights_not_constant(builder: ModelBuilder) -> Tensor:
+    x = image(builder)
+    w = builder.input((4, 3, 3, 2), 0.1, 0, name="w")
+    y = builder.tensor((1, 8, 8, 4), 0.1, 0)
+    builder.operator("CONV_2D", [x, w, None], [y], "Conv2D", strideH=1, strideW=1)
+    return y
+
+
+def _broadcast(builder: ModelBuilder) -> Tensor:
+    return builder.binary("ADD", image(builder), builder.input((1, 1, 1, 2), 0.1, 0, name="z"),
+                          0.1, 0)
+
+
+def _weight_zero_point(builder: ModelBuilder) -> Tensor:
+    x = image(builder)
+    w = builder.constant(WEIGHTS, 0.1, 3, name="w")
+    y = builder.tensor((1, 8, 8, 4), 0.1, 0)
+    builder.operator("CONV_2D", [x, w, None], [y], "Conv2D", strideH=1, strideW=1)
+    return y
+
+
+def _wrong_axis(builder: ModelBuilder) -> Tensor:
+    x = image(builder)
+    w = builder.constant(WEIGHTS, [0.1] * 4, 0, axis=3, name="w")
+    y = builder.tensor((1, 8, 8, 4), 0.1, 0)
+    builder.operator("CONV_2D", [x, w, None], [y], "Conv2D", strideH=1, strideW=1)
+    return y
+
+
+def _no_options(builder: ModelBuilder) -> Tensor:
+    y = builder.tensor((1, 7, 7, 2), 0.1, 0)
+    builder.operator("MAX_POOL_2D", [image(builder)], [y])
+    return y
+
+
+def _activation(builder: ModelBuilder) -> Tensor:
+    return conv(builder, image(builder), activation="TANH")
+
+
+def _softmax_scale(builder: ModelBuilder) -> Tensor:
+    y = builder.tensor((1, 8, 8, 2), 0.1, 0, name="y")
+    builder.operator("SOFTMAX", [image(builder)], [y], "Softmax", beta=1.0)
+    return y
+
+
+def _softmax_row(builder: ModelBuilder) -> Tensor:
+    return builder.softmax(builder.input((1, 5000), 0.1, 0, name="x"))
+
+
+def _mean_axes(builder: ModelBuilder) -> Tensor:
+    return builder.mean(image(builder), (3,), 0.1, 0)
+
+
+def _output_size(builder: ModelBuilder) -> Tensor:
+    y = builder.tensor((1, 9, 8, 2), 0.1, 0, name="y")
+    builder.operator("MAX_POOL_2D", [image(builder)], [y], "Pool2D", strideH=1, strideW=1,
+                     filterHeight=2, filterWidth=2)
+    return y
+
+
+def _unquantized(builder: ModelBuilder) -> Tensor:
+    return builder.pool_2d("MAX_POOL_2D", builder.input((1, 8, 8, 2), name="x"), (2, 2))
+
+
+def _rank(builder: ModelBuilder) -> Tensor:
+    x = builder.input((8, 8, 2), 0.1, 0, name="x")
+    y = builder.tensor((7, 7, 2), 0.1, 0)
+    builder.operator("MAX_POOL_2D", [x], [y], "Pool2D", strideH=1, strideW=1, filterHeight=2,
+                     filterWidth=2)
+    return y
+
+
+def _pool_requantizes(builder: ModelBuilder) -> Tensor:
+    y = builder.tensor((1, 8, 8, 2), 0.3, 0, name="y")
+    builder.operator("AVERAGE_POOL_2D", [image(builder)], [y], "Pool2D", strideH=1, strideW=1,
+                     filterHeight=2, filterWidth=2)
+    return y
+
+
+def _add_scale(builder: ModelBuilder) -> Tensor:
+    x = image(builder)
+    return builder.binary("ADD", x, x, 1e-8, 0)
+
+
+@pytest.mark.parametrize(("make", "expected"), [
+    (_weights_not_constant, "CONV_2D #0: tensor w is not a constant"),
+    (_broadcast, "ADD #0: broadcasting is not supported: x has the shape [1, 8, 8, 2], z "
+                 "[1, 1, 1, 2]"),
+    (_weight_zero_point, "CONV_2D #0: weights w have a zero point other than 0"),
+    (_wrong_axis, "CONV_2D #0: weights w are quantized along axis 3, must be 0"),
+    (_no_options, "MAX_POOL_2D #0: the operator has no options"),
+    (_activation, "CONV_2D #0: fused activation TANH is not supported; NONE, RELU, RELU6 and "
+                  "RELU_N1_TO_1 are"),
+    (_softmax_scale, "SOFTMAX #0: output y has scale 0.10000000149011612 and zero point 0, must be "
+                     "1/256 and -128"),
+    (_softmax_row, "SOFTMAX #0: a row has 5000 elements, at most 4095 are supported"),
+    (_mean_axes, "MEAN #0: axes [3] are not supported; rows and columns, [1, 2], are"),
+    (_output_size, "MAX_POOL_2D #0: output y has the shape [1, 9, 8, 2], the window makes "
+                   "[1, 8, 8] of it"),
+    (_unquantized, "MAX_POOL_2D #0: tensor x has no quantization: scale and zero point are "
+                   "missing"),
+    (_rank, "MAX_POOL_2D #0: tensor x has the shape [8, 8, 2]; 4 dimensions are supported"),
+    (_pool_requantizes, "AVERAGE_POOL_2D #0: quantization of input x and output y differ"),
+    (_add_scale, "ADD #0: output scale 9.99999993922529e-09 is too small for inputs of scale "
+                 "0.10000000149011612 and 0.10000000149011612"),
+])
+def test_refusal_names_operator_tensor_and_limit(make: Callable[[ModelBuilder], Tensor],
+                                                 expected: str) -> None:
+    builder = ModelBuilder()
+    output = make(builder)
+    text = message(builder, output)
+    assert expected in [line.removeprefix("net.tflite: ").strip() for line in text.splitlines()]
