@@ -42,19 +42,19 @@ def test_halves_round_away_from_zero():
     assert results == [-2, -1, 1, 2]
 
 
-def test_differs_from_double_rounding_now_and_then(rng):
-    """The two modes exist because they differ: by one, for some accumulators."""
+def test_differs_from_double_rounding_by_one():
+    """The two modes exist because they differ."""
     x = np.ones((1, 1), np.int8)
-    weights = np.zeros((4000, 1), np.int8)
-    bias = rng.integers(-(1 << 20), 1 << 20, 4000)
-    scales = 0.0123, 0.0456, 5.0
+    bias = np.arange(-400, 400)
+    weights = np.zeros((len(bias), 1), np.int8)
+    scales = 0.3, 0.1, 0.1
     multiplier, shift = fully_connected_multiplier(*scales)
     common = {"input_zero_point": 0, "output_zero_point": 0}
     one = fully_connected(x, weights, bias, multipliers=[multiplier], shifts=[shift], **common)
     other = fully_connected_float64(x, weights, bias, scales=[float64_scale(*scales)], **common)
     difference = np.abs(one.astype(int) - other)
     assert difference.max() == 1
-    assert 0 < np.count_nonzero(difference) < 100
+    assert 0 < np.count_nonzero(difference) < len(bias) // 4
 
 
 def test_the_product_is_rounded_to_double_precision_first(rng):
