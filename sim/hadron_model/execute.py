@@ -107,7 +107,8 @@ def _matrix(memories: LocalMemories, grid: StepGrid, outcome: ExecuteOutcome
         used = grid.outputs(group)
         if grid.fields["average"]:
             accumulators = _wrap(totals[group], used, outcome)
-            yield _clamp(grid, average_divide(accumulators, bias, multiplier))
+            yield _clamp(grid, average_divide(accumulators, bias, multiplier)
+                         + grid.fields["zero_point"])
         else:
             accumulators = _wrap(totals[group] + bias, used, outcome)
             yield _requantize(grid, accumulators, multiplier, shift, used, outcome)

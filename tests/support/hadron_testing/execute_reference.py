@@ -125,7 +125,7 @@ def _result(config: NpuConfig, fields: dict[str, int], steps: list[tuple[list[in
         values = []
         for total, (bias, multiplier, shift) in zip(sums, parameters, strict=True):
             if fields["average"]:
-                values.append(average_divide(total, bias, multiplier))
+                values.append(average_divide(total, bias, multiplier) + zero_point)
             else:
                 scaled = multiply_by_quantized_multiplier(total + bias, multiplier, shift)
                 values.append(scaled + zero_point)
