@@ -136,6 +136,13 @@ def test_any_table_is_summed_and_divided_alike(rng):
         assert outputs == expected(table, rows)
 
 
+def test_a_blocked_output_loses_nothing(rng):
+    table = numerics.softmax_table(0.03)
+    rows = [rng.integers(-128, 128, 40) for _ in range(2)]
+    outputs, *_ = run(table, rows, rng=rng, accept=0.06)
+    assert outputs == expected(table, rows)
+
+
 def test_an_empty_table_does_not_hang():
     outputs, *_ = run([0] * 256, [[1, 2, 3]] * 2)
     assert len(outputs) == 6
