@@ -10,6 +10,12 @@ from hadron_compiler.codegen.elementwise import AddKernel, AddStage
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.matrix import ConvolutionKernel, DepthwiseKernel, OutputStage
+from hadron_compiler.codegen.pixel_packing import (
+    best_factor,
+    pack_geometry,
+    pack_stage,
+    pack_weights,
+)
 from hadron_compiler.codegen.pool import AveragePoolKernel, MaxPoolKernel, MeanKernel
 from hadron_compiler.codegen.softmax import SoftmaxKernel
 from hadron_compiler.errors import CompileError, UnsupportedError
@@ -141,6 +147,25 @@ def _weights(operation: Operation) -> npt.NDArray[np.int8]:
     return data.astype(np.int8)
 
 
+def _folded_steps(geometry: Geometry, config: NpuConfig) -> int:
+    """Return the steps in which a whole kernel row is read, where its taps are neighbours."""
+    window = geometry.window
+    if window.dilation_x > 1:
+        return window.kernel_x * -(-geometry.source[2] // config.lanes)
+    return -(-window.kernel_x * geometry.source[2] // config.lanes)
+
+
+def _convolution(operation: Operation, config: NpuConfig, geometry: Geometry, stage: OutputStage,
+                 weights: npt.NDArray[np.int8], macs: int, factor: int) -> Kernel:
+    """Return the kernel of a convolution that computes `factor` neighbouring pixels as one."""
+    if factor > 1:
+        weights = pack_weights(weights, geometry, factor)
+        stage = pack_stage(stage, factor)
+        geometry = pack_geometry(geometry, factor)
+    return ConvolutionKernel(config, operation.label, geometry, stage,
+                             operation.required(0).zero_point, weights, macs)
+
+
 def _conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
     attributes = operation.attributes
     assert isinstance(attributes, ConvolutionAttributes)
@@ -158,8 +183,10 @@ def _conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
             dense[group * size:(group + 1) * size, :, :, group * depth:(group + 1) * depth] = (
                 weights[group * size:(group + 1) * size])
         weights = dense
-    return ConvolutionKernel(config, operation.label, geometry, stage,
-                             operation.required(0).zero_point, weights, macs)
+    segments = -(-geometry.source[2] // config.lanes)
+    steps = rows * min(taps * segments, _folded_steps(geometry, config))
+    factor = best_factor(config, geometry, steps, -(-channels // config.columns))
+    return _convolution(operation, config, geometry, stage, weights, macs, factor)
 
 
 def _depthwise_conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
@@ -171,9 +198,19 @@ def _depthwise_conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
                           attributes.activation, convolution_multiplier)
     geometry = _window_geometry(operation, attributes.window)
     depth = geometry.source[2]
+    multiplier = channels // depth
+    if 2 * channels <= config.columns:
+        steps = rows * min(taps, _folded_steps(geometry, config))
+        factor = best_factor(config, geometry, steps, 1)
+        if factor > 1:
+            dense = np.zeros((channels, rows, taps, depth), np.int8)
+            for channel in range(channels):
+                dense[channel, :, :, channel // multiplier] = weights[0, :, :, channel]
+            macs = prod(operation.outputs[0].shape) * rows * taps
+            return _convolution(operation, config, geometry, stage, dense, macs, factor)
     return DepthwiseKernel(config, operation.label, geometry, stage,
                            operation.required(0).zero_point,
-                           weights.reshape(rows, taps, depth, channels // depth))
+                           weights.reshape(rows, taps, depth, multiplier))
 
 
 def _fully_connected(operation: Operation, config: NpuConfig) -> Kernel:
