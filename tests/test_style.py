@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-STRICT = ("hadron_spec", "hadron_model", "hadron_compiler", "hadron")
+PACKAGES = ("hadron_spec", "hadron_model", "hadron_compiler", "hadron_cosim", "hadron")
 
 
 def _run(project: Path, *arguments: str) -> None:
@@ -21,5 +21,5 @@ def test_ruff(project: Path) -> None:
 
 @pytest.mark.slow
 def test_mypy_strict(project: Path, tmp_path: Path) -> None:
-    packages = [argument for package in STRICT for argument in ("-p", package)]
+    packages = [argument for package in PACKAGES for argument in ("-p", package)]
     _run(project, "mypy", "--cache-dir", str(tmp_path), "--strict", *packages)

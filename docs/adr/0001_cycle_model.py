@@ -9,6 +9,7 @@ and `full`, the same array with the window former, the sixteen-lane requantizer 
 
 import argparse
 from math import ceil, prod
+from pathlib import Path
 
 import tflite
 
@@ -29,7 +30,7 @@ def options_of(op, cls):
 
 def layers(path):
     """Yield (operator, input shape, weight shape, output shape, strides, inputs)."""
-    model = tflite.Model.GetRootAsModel(open(path, "rb").read(), 0)
+    model = tflite.Model.GetRootAsModel(Path(path).read_bytes(), 0)
     graph = model.Subgraphs(0)
 
     def shape(index):

@@ -131,7 +131,7 @@ def build_model(verilog: str, *, top: str, trace: bool = False,
     return build_once("verilator", key, build)
 
 
-class VerilatedRunner(Verilator):  # type: ignore[misc]
+class VerilatedRunner(Verilator):
     """Run a model of :func:`build_model` under cocotb, with folders of test modules importable."""
 
     def __init__(self, module_paths: Sequence[Path] = (), timeout: float = 600.0) -> None:
@@ -145,7 +145,7 @@ class VerilatedRunner(Verilator):  # type: ignore[misc]
         self.env["PYTHONPATH"] = os.pathsep.join([*self._module_paths, self.env["PYTHONPATH"]])
         self.env.setdefault("COCOTB_ANSI_OUTPUT", "0")
 
-    def _execute_cmds(self, cmds: Sequence[Sequence[str]], cwd: Path,
+    def _execute_cmds(self, cmds: Sequence[Sequence[str]], cwd: os.PathLike[str] | str,
                       stdout: TextIO | None = None) -> None:
         for command in cmds:
             try:

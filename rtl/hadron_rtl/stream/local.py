@@ -2,6 +2,7 @@
 
 from amaranth.hdl import unsigned
 from amaranth.lib import data
+
 from hadron_spec.config import NpuConfig
 
 __all__ = ["LocalWrite"]
