@@ -1,0 +1,233 @@
+"""CommandDecoder and CommandQueue: on every bus width, what comes out is what was encoded."""
+
+import dataclasses
+
+import pytest
+from amaranth.hdl import Module
+from amaranth.sim import Simulator
+
+from hadron_rtl.control.decoder import CommandDecoder
+from hadron_rtl.control.layouts import ExecuteCommand, TransferCommand
+from hadron_rtl.control.queue import CommandQueue
+from hadron_spec.commands import COMMAND_BYTES, FIELDS, LEVELS, Opcode, Unit, encode, unit_of
+from hadron_spec.config import CONFIGS
+from hadron_spec.errors import ErrorCode
+
+WIDTHS = [32, 64, 128]
+DEPTH = 2
+
+
+def _config(width: int):
+    return dataclasses.replace(CONFIGS["h256"], axi_data_width=width)
+
+
+def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
+    opcode = Opcode(int(rng.choice([o for o in Opcode if o != Opcode.END])))
+    values = {
+        name: int(rng.integers(field.minimum, field.maximum + 1))
+        for name, field in FIELDS[opcode].items() if name not in ("opcode", "checksum")
+    }
+    limits = {"outputs": config.columns, "last_outputs": config.columns, "height": 32767,
+              "width_bytes": 32767, "weight_step": config.weight_steps - 1, "space": 2}
+    at_least_one = {"outputs", "last_outputs", "row_bytes", "rows",
+                    *(f"count_{level}" for level in LEVELS)}
+    for name in values:
+        if name in limits:
+            values[name] = int(rng.integers(name in at_least_one, limits[name] + 1))
+        elif name in at_least_one:
+            values[name] = max(values[name], 1)
+    if opcode == Opcode.SOFTMAX:
+        values["count_oy"] = 3
+    return opcode, values
+
+
+class _Bench:
+    """A decoder with its three queues."""
+
+    def __init__(self, width: int):
+        self.config = _config(width)
+        self.decoder = CommandDecoder(self.config)
+        self.queues = {
+            unit: CommandQueue(
+                layout=ExecuteCommand if unit == Unit.EXECUTE else TransferCommand,
+                words=27 if unit == Unit.EXECUTE else 8, depth=DEPTH, axi_data_width=width)
+            for unit in Unit
+        }
+        self.m = Module()
+        self.m.submodules.decoder = self.decoder
+        for unit, queue in self.queues.items():
+            self.m.submodules[unit.name] = queue
+            self.m.d.comb += [
+                queue.write.eq(self.decoder.queues[unit]),
+                self.decoder.full[unit].eq(queue.full),
+            ]
+
+    async def feed(self, ctx, data: bytes, rng=None, error_at: int | None = None) -> None:
+        """Offer beats until all are taken or the decoder stops."""
+        dut, size = self.decoder, self.config.axi_bytes
+        ctx.set(dut.enable, 1)
+        for at in range(0, len(data), size):
+            while rng is not None and rng.random() < 0.3:
+                await ctx.tick()
+            ctx.set(dut.i.payload.data, int.from_bytes(data[at : at + size], "little"))
+            ctx.set(dut.i.payload.error, at == error_at)
+            ctx.set(dut.i.valid, 1)
+            while True:
+                *_, ready, stopped = await ctx.tick().sample(dut.i.ready, dut.failure.valid)
+                if stopped:
+                    return
+                if ready:
+                    break
+            ctx.set(dut.i.valid, 0)
+
+    def run(self, *testbenches, background=()) -> None:
+        simulator = Simulator(self.m)
+        simulator.add_clock(1e-8)
+        for testbench in testbenches:
+            simulator.add_testbench(testbench)
+        for testbench in background:
+            simulator.add_testbench(testbench, background=True)
+        simulator.run()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_fields_and_index_come_out_as_encoded(width, rng):
+    bench = _Bench(width)
+    commands = [_random_command(rng, bench.config) for _ in range(12)]
+    program = b"".join(encode(opcode, **values) for opcode, values in commands)
+    program += encode(Opcode.END)
+
+    async def feed(ctx):
+        ctx.set(bench.decoder.command_count, len(commands) + 1)
+        await bench.feed(ctx, program, rng)
+        while not ctx.get(bench.decoder.finished):
+            assert not ctx.get(bench.decoder.failure.valid)
+            await ctx.tick()
+        assert ctx.get(bench.decoder.index) == len(commands)
+
+    def drain(unit):
+        async def run(ctx):
+            queue = bench.queues[unit]
+            for index, (opcode, values) in enumerate(commands):
+                if unit_of(opcode) != unit:
+                    continue
+                for _ in range(int(rng.integers(120))):
+                    await ctx.tick()
+                ctx.set(queue.o.ready, 1)
+                out, = await ctx.tick().sample(queue.o.payload).until(queue.o.valid)
+                ctx.set(queue.o.ready, 0)
+                assert out.index == index
+                found = {name: getattr(out.command, name) for name in values}
+                assert found == values
+                assert out.command.opcode == opcode
+        return run
+
+    bench.run(feed, *(drain(unit) for unit in Unit))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_each_damaged_word_breaks_the_checksum(width, rng):
+    for word in {0, 1, 2, 31, *map(int, rng.choice(32, 6))}:
+        bench = _Bench(width)
+        command = bytearray(_encoded(rng, bench.config))
+        bit = 32 * word + int(rng.integers(32))
+        command[bit // 8] ^= 1 << bit % 8
+        assert _failure_of(bench, bytes(command)) == (ErrorCode.CHECKSUM, 0)
+
+
+def _encoded(rng, config) -> bytes:
+    opcode, values = _random_command(rng, config)
+    return encode(opcode, **values)
+
+
+def _failure_of(bench: _Bench, data: bytes, error_at: int | None = None,
+                count: int = 100) -> tuple[ErrorCode, int]:
+    """Feed commands; return the failure and the command it names."""
+    found = []
+
+    async def run(ctx):
+        dut = bench.decoder
+        ctx.set(dut.command_count, count)
+        await bench.feed(ctx, data, error_at=error_at)
+        for _ in range(10):
+            await ctx.tick()
+        assert ctx.get(dut.failure.valid)
+        found.append((ErrorCode(ctx.get(dut.failure.code)), ctx.get(dut.index)))
+        # Nothing of the bad command has reached a queue.
+        index = ctx.get(dut.index)
+        for queue in bench.queues.values():
+            assert not ctx.get(queue.o.valid) or ctx.get(queue.o.payload.index) < index
+
+    bench.run(run)
+    return found[0]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_bus_error_in_any_beat_comes_first(width, rng):
+    bench = _Bench(width)
+    good = _encoded(rng, bench.config)
+    bad = bytearray(_encoded(rng, bench.config))
+    bad[40] ^= 1
+    at = COMMAND_BYTES + int(rng.integers(COMMAND_BYTES // bench.config.axi_bytes)) * (width // 8)
+    assert _failure_of(bench, good + bytes(bad), at) == (ErrorCode.BUS_READ, 1)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("opcode", "name", "value"), [
+    (Opcode.LOAD, "rows", 0), (Opcode.STORE, "row_bytes", 0), (Opcode.LOAD, "space", 3),
+    *((Opcode.MATRIX, f"count_{level}", 0) for level in LEVELS),
+    (Opcode.ADD, "outputs", 17), (Opcode.MAX, "last_outputs", 0),
+    (Opcode.SOFTMAX, "count_oy", 4), (Opcode.MATRIX, "height", 32768),
+    (Opcode.MATRIX, "width_bytes", 65535), (Opcode.MATRIX, "weight_step", 512),
+])
+def test_field_out_of_range_is_refused(width, opcode, name, value, rng):
+    bench = _Bench(width)
+    while True:
+        drawn, values = _random_command(rng, bench.config)
+        if drawn == opcode:
+            break
+    command = encode(opcode, **(values | {name: value}))
+    assert _failure_of(bench, _encoded(rng, bench.config) + command) == (ErrorCode.FIELD, 1)
+
+
+def test_store_ignores_space(rng):
+    bench = _Bench(64)
+    command = encode(Opcode.STORE, rows=1, row_bytes=1, space=3)
+    assert _failure_of(bench, command, count=1) == (ErrorCode.END_OF_STREAM, 1)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_full_queue_blocks_until_there_is_room(width):
+    bench = _Bench(width)
+    command = encode(Opcode.LOAD, rows=1, row_bytes=1)
+    # DEPTH in the queue and one laid out.
+    count = DEPTH + 2
+
+    async def feed(ctx):
+        await bench.feed(ctx, command * count)
+
+    async def run(ctx):
+        dut = bench.decoder
+        ctx.set(dut.command_count, 100)
+        await ctx.tick().until(dut.blocked)
+        for _ in range(50):
+            await ctx.tick()
+            assert ctx.get(dut.blocked)
+        assert ctx.get(dut.index) == DEPTH + 1
+        queue = bench.queues[Unit.LOAD]
+        ctx.set(queue.o.ready, 1)
+        for index in range(count):
+            out, = await ctx.tick().sample(queue.o.payload.index).until(queue.o.valid)
+            assert out == index
+
+    bench.run(feed, run)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"words": 1}, "words=1, must be 2 to 32"),
+    ({"depth": 3}, "depth=3, must be a power of two"),
+])
+def test_queue_constructor_refuses(arguments, message):
+    valid = {"layout": TransferCommand, "words": 8, "depth": 4, "axi_data_width": 64}
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        CommandQueue(**(valid | arguments))
