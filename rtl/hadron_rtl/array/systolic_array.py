@@ -48,8 +48,8 @@ class SystolicArray(wiring.Component):
     Latency: ``LATENCY`` cycles from a step with `last` to its result. Throughput: one step and one
     result a cycle.
 
-    Reset drops all steps and results; the step that follows it must be a parameter step or `first`,
-    and no earlier than ``LATENCY`` cycles after the last step before it.
+    Reset drops all steps and results, at any cycle and for one cycle or more; the weights stay. The
+    next result must begin with `first`.
     """
 
     RESULT_DEPTH = LutQueue.DEPTH - 1

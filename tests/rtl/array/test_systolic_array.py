@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from amaranth.hdl import Module
+from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.sim import Simulator
 
 from hadron_rtl.array import SystolicArray
@@ -38,6 +38,7 @@ class Bench:
         self.config = config
         self.rng = rng
         self.dut = SystolicArray(config=config)
+        self.reset = Signal()
         self.results = []
         self.credits = self.dut.RESULT_DEPTH
 
@@ -88,7 +89,7 @@ class Bench:
 
     def run(self, *coroutines):
         m = Module()
-        m.submodules.dut = self.dut
+        m.submodules.dut = ResetInserter(self.reset)(self.dut)
         simulator = Simulator(m)
         simulator.add_clock(CLOCK)
         for coroutine in coroutines:
@@ -246,3 +247,34 @@ def test_writes_bytes_under_the_strobe_alone(rng):
 
     bench.run(issue)
     assert bench.results == [((weights @ ([1, 10] * (config.lanes // 2))).tolist(), None)]
+
+
+def test_reset_drops_everything_but_the_weights(rng):
+    config = make_config()
+    bench = Bench(config, rng)
+    dut = bench.dut
+    weights = rng.integers(-127, 128, (config.columns, config.lanes))
+    x = rng.integers(-128, 128, config.lanes)
+    given = {"x": [int(v) for v in x], "weight_step": 3}
+
+    async def issue(ctx):
+        await bench.write_weights(ctx, 3 * config.step_bytes, packed(weights))
+        for before in range(0, dut.RESULT_DEPTH, 3):
+            # Steps at every stage, results in the queue, and one without its end.
+            for _ in range(before):
+                await bench.give(ctx, parameters=1)
+                await bench.give(ctx, first=1, last=1)
+            await bench.give(ctx, first=1)
+            ctx.set(bench.reset, 1)
+            await ctx.tick()
+            ctx.set(bench.reset, 0)
+            bench.credits = dut.RESULT_DEPTH
+            assert not ctx.get(dut.busy)
+            await bench.give(ctx, first=1, **given)
+            await bench.give(ctx, last=1, **given)
+            await bench.take(ctx, 1)
+            assert not ctx.get(dut.results.valid)
+
+    bench.run(issue)
+    assert bench.results == [((2 * weights @ x).tolist(), None)] * len(bench.results)
+    assert bench.results
