@@ -4,10 +4,9 @@ The driver reaches registers through two function pointers; here they lead into 
 """
 
 import ctypes
-import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,47 +15,17 @@ from hadron_spec.commands import COMMAND_ALIGN, COMMAND_BYTES
 from hadron_spec.config import CONFIGS, NpuConfig
 from hadron_spec.errors import ErrorCode
 from hadron_spec.registers import ID, REGISTERS, VERSION, Access, register
+from hadron_testing.c_driver import (
+    COUNTERS,
+    FOREVER,
+    CDriver,
+    Program,
+    Status,
+    build_driver,
+    compile_driver,
+)
 
-WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wswitch-enum",
-            "-Werror", "-pedantic")
-
-(OK, RUNNING, NO_DEVICE, VERSION_MISMATCH, ARGUMENT, BUSY, IDLE, TIMEOUT, FAILED,
- ABORTED) = range(10)
-FOREVER = 0xFFFF_FFFF
 ALL_EVENTS = 7
-
-Read = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32)
-Write = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)
-
-
-class Bus(ctypes.Structure):
-    _fields_ = (("read", Read), ("write", Write), ("context", ctypes.c_void_p))
-
-
-class Device(ctypes.Structure):
-    _fields_ = tuple((name, ctypes.c_uint32) for name in (
-        "version", "lanes", "columns", "requant_lanes", "bus_bytes", "activation_bytes",
-        "weight_bytes"))
-
-
-class Hadron(ctypes.Structure):
-    _fields_ = (("bus", Bus), ("device", Device))
-
-
-class Program(ctypes.Structure):
-    _fields_ = tuple((name, ctypes.c_uint32) for name in (
-        "command_base", "command_count", "memory_base", "memory_bytes", "watchdog"))
-
-
-class Failure(ctypes.Structure):
-    _fields_ = (("code", ctypes.c_int), ("command", ctypes.c_uint32))
-
-
-COUNTERS = [r for r in REGISTERS if r.offset >= register("CYCLES").offset]
-
-
-class Counters(ctypes.Structure):
-    _fields_ = tuple((r.name.lower(), ctypes.c_uint32) for r in COUNTERS)
 
 
 class FakeNpu:
@@ -90,7 +59,7 @@ class FakeNpu:
         self.remaining = self.run_polls
         self.ending = "ERROR" if self.fail else "DONE"
 
-    def read(self, _context: int | None, offset: int) -> int:
+    def read(self, offset: int) -> int:
         name = self._names[offset]
         assert self._access[name] is not Access.WO, f"{name} cannot be read"
         value = self.values[name]
@@ -103,7 +72,7 @@ class FakeNpu:
                 self.values["IRQ_STATUS"] |= 1 << bit
         return value
 
-    def write(self, _context: int | None, offset: int, value: int) -> None:
+    def write(self, offset: int, value: int) -> None:
         name = self._names[offset]
         assert self._access[name] is not Access.RO, f"{name} is read-only"
         self.writes.append((name, value))
@@ -118,41 +87,17 @@ class FakeNpu:
             self.values[name] = value
 
 
-def _compile(project: Path, output: Path, *options: str) -> None:
-    command = [sys.executable, "-m", "ziglang", "cc", *WARNINGS, "-O2", *options,
-               f"-I{project / 'firmware/include'}", str(project / "firmware/src/hadron.c"),
-               "-o", str(output)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-
-
 @pytest.fixture(scope="module")
 def driver(project: Path, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    suffix = "dylib" if platform.system() == "Darwin" else "so"
-    path = tmp_path_factory.mktemp("driver") / f"libhadron.{suffix}"
-    _compile(project, path, "-shared", "-fPIC", "-nostdlib")
-    library = ctypes.CDLL(str(path))
-    library.hadron_failure.restype = Failure
-    library.hadron_mmio.restype = Bus
-    library.hadron_interrupt.restype = ctypes.c_uint32
-    library.hadron_status_string.restype = ctypes.c_char_p
-    library.hadron_error_string.restype = ctypes.c_char_p
-    return library
+    return build_driver(project, tmp_path_factory.mktemp("driver"))
 
 
-class Rig:
+class Rig(CDriver):
     """A driver connected to a fake NPU."""
 
     def __init__(self, library: ctypes.CDLL, fake: FakeNpu) -> None:
-        self.library, self.fake, self.npu = library, fake, Hadron()
-        self.bus = Bus(Read(fake.read), Write(fake.write), None)
-
-    def __getattr__(self, name: str) -> Callable[..., int]:
-        function = getattr(self.library, f"hadron_{name}")
-        return lambda *arguments: function(ctypes.byref(self.npu), *arguments)
-
-    def connect(self) -> int:
-        return self.library.hadron_init(ctypes.byref(self.npu), ctypes.byref(self.bus))
+        super().__init__(library, fake.read, fake.write)
+        self.fake = fake
 
     def load_program(self, **changes: int) -> int:
         values = {"command_base": 0x1000, "command_count": 9, "memory_base": 0x2000,
@@ -163,15 +108,15 @@ class Rig:
 @pytest.fixture
 def rig(driver: ctypes.CDLL) -> Iterator[Rig]:
     rig = Rig(driver, FakeNpu(CONFIGS["h64"]))
-    assert rig.connect() == OK
+    assert rig.connect() == Status.OK
     return rig
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_init_reads_what_the_device_is(driver: ctypes.CDLL, config: NpuConfig) -> None:
     rig = Rig(driver, FakeNpu(config))
-    assert rig.connect() == OK
-    device = rig.npu.device
+    assert rig.connect() == Status.OK
+    device = rig.device
     assert device.version == register("VERSION").reset
     assert (device.lanes, device.columns, device.requant_lanes) == (
         config.lanes, config.columns, config.requant_lanes)
@@ -182,14 +127,14 @@ def test_init_reads_what_the_device_is(driver: ctypes.CDLL, config: NpuConfig) -
 def test_init_refuses_what_is_not_an_npu(driver: ctypes.CDLL) -> None:
     rig = Rig(driver, FakeNpu(CONFIGS["h64"]))
     rig.fake.values["ID"] = ID ^ 1
-    assert rig.connect() == NO_DEVICE
+    assert rig.connect() == Status.NO_DEVICE
     assert rig.fake.writes == []
 
 
 @pytest.mark.parametrize(("major", "minor", "patch", "status"), [
-    (VERSION[0], VERSION[1], VERSION[2] + 1, OK),
-    (VERSION[0] + 1, VERSION[1], VERSION[2], VERSION_MISMATCH),
-    (VERSION[0], VERSION[1] + 1, VERSION[2], OK if VERSION[0] else VERSION_MISMATCH),
+    (VERSION[0], VERSION[1], VERSION[2] + 1, Status.OK),
+    (VERSION[0] + 1, VERSION[1], VERSION[2], Status.VERSION),
+    (VERSION[0], VERSION[1] + 1, VERSION[2], Status.Status.OK if VERSION[0] else Status.VERSION),
 ])
 def test_init_compares_versions(driver, major: int, minor: int, patch: int, status: int) -> None:
     rig = Rig(driver, FakeNpu(CONFIGS["h64"]))
@@ -202,37 +147,37 @@ def test_init_stops_a_running_program_and_masks_the_interrupt(driver: ctypes.CDL
     fake.values["IRQ_ENABLE"] = ALL_EVENTS
     fake.start()
     rig = Rig(driver, fake)
-    assert rig.connect() == OK
+    assert rig.connect() == Status.OK
     assert fake.values["STATUS"] == 8
     assert fake.values["IRQ_ENABLE"] == 0
     assert fake.values["IRQ_STATUS"] == 0
 
 
 def test_a_program_runs_to_done(rig: Rig) -> None:
-    assert rig.poll() == IDLE
-    assert rig.load_program() == OK
+    assert rig.poll() == Status.IDLE
+    assert rig.load_program() == Status.OK
     values = rig.fake.values
     assert (values["COMMAND_BASE"], values["COMMAND_COUNT"]) == (0x1000, 9)
     assert (values["MEMORY_BASE"], values["MEMORY_BYTES"]) == (0x2000, 0x8000)
     assert values["WATCHDOG"] == 1000
-    assert rig.start(1) == OK
+    assert rig.start(1) == Status.OK
     assert values["IRQ_ENABLE"] == 1
-    assert rig.poll() == RUNNING
-    assert rig.wait(FOREVER) == OK
+    assert rig.poll() == Status.RUNNING
+    assert rig.wait(FOREVER) == Status.OK
     assert rig.interrupt() == 1
     assert rig.interrupt() == 0
     assert rig.failure().code == ErrorCode.NONE
-    assert rig.start(0) == OK
-    assert rig.wait(100) == OK
+    assert rig.start(0) == Status.OK
+    assert rig.wait(100) == Status.OK
 
 
 @pytest.mark.parametrize("code", [code for code in ErrorCode if code])
 def test_a_failed_program_says_why_and_where(rig: Rig, code: ErrorCode) -> None:
     rig.fake.fail = code
     rig.fake.values["ERROR_COMMAND"] = 7
-    assert rig.load_program() == OK
-    assert rig.start(ALL_EVENTS) == OK
-    assert rig.wait(100) == FAILED
+    assert rig.load_program() == Status.OK
+    assert rig.start(ALL_EVENTS) == Status.OK
+    assert rig.wait(100) == Status.FAILED
     failure = rig.failure()
     assert (failure.code, failure.command) == (code, 7)
     assert rig.interrupt() == 2
@@ -241,11 +186,11 @@ def test_a_failed_program_says_why_and_where(rig: Rig, code: ErrorCode) -> None:
 def test_a_new_run_does_not_see_events_of_the_last(rig: Rig) -> None:
     rig.fake.fail = ErrorCode.CHECKSUM
     rig.start(0)
-    assert rig.wait(100) == FAILED
+    assert rig.wait(100) == Status.FAILED
     rig.fake.fail = ErrorCode.NONE
-    assert rig.start(ALL_EVENTS) == OK
+    assert rig.start(ALL_EVENTS) == Status.OK
     assert rig.fake.values["IRQ_STATUS"] == 0
-    assert rig.wait(100) == OK
+    assert rig.wait(100) == Status.OK
 
 
 @pytest.mark.parametrize("changes", [
@@ -259,23 +204,23 @@ def test_a_new_run_does_not_see_events_of_the_last(rig: Rig) -> None:
 ])
 def test_load_refuses_a_bad_program(rig: Rig, changes: dict[str, int]) -> None:
     before = list(rig.fake.writes)
-    assert rig.load_program(**changes) == ARGUMENT
+    assert rig.load_program(**changes) == Status.ARGUMENT
     assert rig.fake.writes == before
 
 
 def test_load_takes_a_region_up_to_the_end_of_the_address_space(rig: Rig) -> None:
-    assert rig.load_program(memory_base=0xFFFF_FF80, memory_bytes=128) == OK
+    assert rig.load_program(memory_base=0xFFFF_FF80, memory_bytes=128) == Status.OK
     last = (1 << 32) - 2 * COMMAND_BYTES
-    assert rig.load_program(command_base=last, command_count=2) == OK
+    assert rig.load_program(command_base=last, command_count=2) == Status.OK
 
 
 def test_a_busy_npu_is_neither_loaded_nor_started(rig: Rig) -> None:
     rig.fake.run_polls = 10**9
-    assert rig.load_program() == OK
-    assert rig.start(0) == OK
+    assert rig.load_program() == Status.OK
+    assert rig.start(0) == Status.OK
     before = list(rig.fake.writes)
-    assert rig.load_program() == BUSY
-    assert rig.start(0) == BUSY
+    assert rig.load_program() == Status.BUSY
+    assert rig.start(0) == Status.BUSY
     assert rig.fake.writes == before
 
 
@@ -283,42 +228,41 @@ def test_wait_gives_up_after_its_polls_and_abort_ends_the_program(rig: Rig) -> N
     rig.fake.run_polls = 10**9
     rig.load_program()
     rig.start(ALL_EVENTS)
-    assert rig.wait(50) == TIMEOUT
-    assert rig.abort(100) == OK
-    assert rig.poll() == ABORTED
+    assert rig.wait(50) == Status.TIMEOUT
+    assert rig.abort(100) == Status.OK
+    assert rig.poll() == Status.ABORTED
     assert rig.interrupt() == 4
     rig.fake.run_polls = 3
-    assert rig.start(0) == OK
-    assert rig.wait(100) == OK
+    assert rig.start(0) == Status.OK
+    assert rig.wait(100) == Status.OK
 
 
 def test_abort_of_an_idle_npu_writes_nothing(rig: Rig) -> None:
     before = list(rig.fake.writes)
-    assert rig.abort(1) == OK
+    assert rig.abort(1) == Status.OK
     assert rig.fake.writes == before
 
 
 def test_abort_reports_that_it_did_not_finish(rig: Rig) -> None:
     rig.fake.run_polls = rig.fake.abort_polls = 10**9
     rig.start(0)
-    assert rig.abort(10) == TIMEOUT
+    assert rig.abort(10) == Status.TIMEOUT
 
 
 def test_counters_are_read_from_their_registers(rig: Rig) -> None:
-    for index, counter in enumerate(COUNTERS):
-        rig.fake.values[counter.name] = 1000 + index
-    counters = Counters()
-    rig.library.hadron_counters(ctypes.byref(rig.npu), ctypes.byref(counters))
-    assert [getattr(counters, name) for name, _ in Counters._fields_] == [
+    for index, name in enumerate(COUNTERS):
+        rig.fake.values[name] = 1000 + index
+    counters = rig.counters()
+    assert [getattr(counters, name.lower()) for name in COUNTERS] == [
         1000 + index for index in range(len(COUNTERS))]
 
 
 def test_every_status_and_error_has_its_own_text(driver: ctypes.CDLL) -> None:
-    statuses = [driver.hadron_status_string(status) for status in range(10)]
+    statuses = [driver.hadron_status_string(status) for status in Status]
     errors = [driver.hadron_error_string(code) for code in ErrorCode]
-    assert len(set(statuses)) == 10
+    assert len(set(statuses)) == len(Status)
     assert len(set(errors)) == len(ErrorCode)
-    assert driver.hadron_status_string(10) == b"unknown status"
+    assert driver.hadron_status_string(len(Status)) == b"unknown status"
     assert driver.hadron_error_string(255) == b"unknown error"
 
 
@@ -332,7 +276,7 @@ def test_mapped_registers_are_reached_at_their_offsets(driver: ctypes.CDLL) -> N
 
 @pytest.mark.parametrize("target", ["riscv32-freestanding", "thumb-freestanding-eabi"])
 def test_driver_compiles_without_a_libc(project: Path, tmp_path: Path, target: str) -> None:
-    _compile(project, tmp_path / "hadron.o", "-c", "-ffreestanding", "-target", target)
+    compile_driver(project, tmp_path / "hadron.o", "-c", "-ffreestanding", "-target", target)
 
 
 def test_header_compiles_as_cpp(project: Path, tmp_path: Path) -> None:
