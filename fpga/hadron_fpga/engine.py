@@ -20,6 +20,7 @@ from hadron_rtl.array import SystolicArray
 from hadron_rtl.vendor.target import Ecp5Export
 from hadron_spec.config import NpuConfig, load_config
 
+from .carry_chains import trim_carry_chains
 from .place_and_route import place_and_route
 from .tools import run_tool, tool_versions
 
@@ -88,6 +89,7 @@ def synthesize(config: NpuConfig, folder: Path) -> int:
     (folder / "top.il").write_text(text, encoding="utf-8")
     run_tool("yosys", ["-p", "read_rtlil top.il; synth_ecp5 -top top -json top.json"],
              folder=folder, log="yosys.log")
+    trim_carry_chains(folder / "top.json")
     return harness.sink_lut4
 
 
