@@ -30,9 +30,9 @@ from hadron_spec.config import NpuConfig
 from hadron_spec.numerics import average_multiplier, quantize_multiplier, softmax_table
 from hadron_testing.execute_reference import pack_weights, run_command, walk
 
-CONFIG = NpuConfig(name="test", lanes=16, columns=4, dsp_columns=2, act_bytes=32 << 10,
+CONFIG = NpuConfig(name="test", lanes=16, columns=4, dsp_columns=4, act_bytes=32 << 10,
                    weight_steps=64, requant_lanes=2, axi_data_width=64)
-WIDE = replace(CONFIG, name="wide", columns=16, dsp_columns=0, requant_lanes=4,
+WIDE = replace(CONFIG, name="wide", columns=16, dsp_columns=16, requant_lanes=4,
                axi_data_width=128)
 SOURCE, SOURCE_B, DESTINATION, TRAFFIC = 0x0103, 0x2805, 0x4007, 0x7000
 """Scratchpad regions, at odd addresses; commands here stay within 10 KiB of each."""
