@@ -110,9 +110,10 @@ class ColumnGroup(wiring.Component):
         m.submodules.weights = weights = WeightMemory(
             config=self.config, group=self.group)
         m.submodules.columns = columns = self._make_columns()
-        m.submodules.results = results = LutQueue(shape=data.ArrayLayout(signed(32), 2))
+        m.submodules.results = results = LutQueue(
+            shape=data.ArrayLayout(signed(32), 2), start=self.group)
         m.submodules.parameters = parameters = LutQueue(
-            shape=data.ArrayLayout(COLUMN_PARAMETERS, 2))
+            shape=data.ArrayLayout(COLUMN_PARAMETERS, 2), start=self.group)
 
         for name in self.i.shape().members:
             # What makes something happen starts out idle; the rest is data.

@@ -14,6 +14,9 @@ class LutQueue(wiring.Component):
     ----------
     shape : ShapeLike
         Shape of an entry.
+    start : int
+        Entry that is used first, 0 to 15. Queues that are popped together begin at different ones,
+        or synthesis would make one pointer of theirs, which all had to be near.
 
     Members
     -------
@@ -33,8 +36,11 @@ class LutQueue(wiring.Component):
     DEPTH = 16
     LATENCY = 1
 
-    def __init__(self, *, shape):
+    def __init__(self, *, shape, start: int = 0):
+        if not 0 <= start < self.DEPTH:
+            raise ValueError(f"start={start}, must be 0 to {self.DEPTH - 1}")
         self.shape = shape
+        self.start = start
         super().__init__({"push": In(1), "i": In(shape), "pop": In(1), "o": Out(shape)})
 
     def elaborate(self, platform):
@@ -43,8 +49,8 @@ class LutQueue(wiring.Component):
             shape=self.shape, depth=self.DEPTH, init=[])
         write = storage.write_port()
         read = storage.read_port(domain="comb")
-        head = Signal(range(self.DEPTH))
-        tail = Signal(range(self.DEPTH))
+        head = Signal(range(self.DEPTH), init=self.start)
+        tail = Signal(range(self.DEPTH), init=self.start)
         m.d.comb += [
             write.addr.eq(head),
             write.data.eq(self.i),

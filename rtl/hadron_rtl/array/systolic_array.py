@@ -97,9 +97,14 @@ class SystolicArray(wiring.Component):
         # Results, counted where they arrive last.
         tail = groups[-1].o
         count = Signal(range(LutQueue.DEPTH + 1))
+        valid = Signal()
         pop = Signal()
+        with m.If(tail.last):
+            m.d.sync += valid.eq(1)
+        with m.Elif(pop & (count == 1)):
+            m.d.sync += valid.eq(0)
         m.d.comb += [
-            self.results.valid.eq(count.any()),
+            self.results.valid.eq(valid),
             pop.eq(self.results.valid & self.results.ready),
         ]
         m.d.sync += count.eq(count + tail.last - pop)
