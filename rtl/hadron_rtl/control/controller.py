@@ -109,6 +109,7 @@ class Controller(wiring.Component):
         m = Module()
         config = self.config
         clear = Signal()
+        halt = Signal()
         until_cleared = ResetInserter(clear)
         m.submodules.registers = registers = ControlRegisters(config)
         m.submodules.port = port = MemoryPort(config)
@@ -131,8 +132,10 @@ class Controller(wiring.Component):
             self.irq.eq(registers.irq),
             clear.eq(sequencer.clear),
             registers.events.eq(sequencer.events),
-            self.execute_reset.eq(sequencer.halt | sequencer.clear),
+            # While they are reset, units must not start anything either.
+            halt.eq(sequencer.halt | sequencer.clear),
         ]
+        m.d.sync += self.execute_reset.eq(halt)
 
         settings = self._hold_settings(m, registers, sequencer)
 
@@ -144,7 +147,7 @@ class Controller(wiring.Component):
             fetcher.start.eq(sequencer.begin),
             fetcher.command_base.eq(settings.command_base[_ALIGNED_BITS:]),
             fetcher.command_count.eq(settings.command_count),
-            fetcher.stop.eq(sequencer.halt | decoder.finished | decoder.failure.valid),
+            fetcher.stop.eq(halt | decoder.finished | decoder.failure.valid),
             decoder.enable.eq(sequencer.run),
             decoder.command_count.eq(settings.command_count),
             sequencer.decoder_index.eq(decoder.index),
@@ -175,7 +178,7 @@ class Controller(wiring.Component):
                 dispatcher.available.eq(tokens.available[unit]),
                 tokens.take[unit].eq(dispatcher.take),
                 tokens.send[unit].eq(dispatcher.send),
-                dispatcher.hold.eq(sequencer.halt),
+                dispatcher.hold.eq(halt),
                 state.busy.eq(dispatcher.busy),
                 state.waiting.eq(dispatcher.waiting.any()),
                 state.empty.eq(queue.empty & ~queue.o.valid),
@@ -212,7 +215,7 @@ class Controller(wiring.Component):
 
         for unit, transfer in ((Unit.LOAD, load), (Unit.STORE, store)):
             m.d.comb += [
-                transfer.halt.eq(sequencer.halt),
+                transfer.halt.eq(halt),
                 transfer.memory_base.eq(settings.memory_base[_ALIGNED_BITS:]),
                 transfer.memory_bytes.eq(settings.memory_bytes),
                 dispatchers[unit].done.eq(transfer.done),

@@ -71,11 +71,13 @@ class CommandFetcher(wiring.Component):
         outstanding = Signal(range(self.AHEAD + 1))
         # Commands requested, of which the last beat has not left.
         ahead = Signal(range(self.AHEAD + 1))
+        # A register: whether there is something to request depends on 32 bits of `left`.
+        pending = Signal()
         requested = Signal()
         received = Signal()
         delivered = Signal()
         m.d.comb += [
-            self.request.valid.eq((left != 0) & (ahead != self.AHEAD) & ~self.stop),
+            self.request.valid.eq(pending & ~self.stop),
             self.request.payload.address.eq(Cat(Const(0, ADDRESS_BITS - BASE_BITS), base)),
             self.request.payload.length.eq(beats - 1),
             requested.eq(self.request.valid & self.request.ready),
@@ -90,6 +92,7 @@ class CommandFetcher(wiring.Component):
             self.idle.eq(outstanding == 0),
         ]
         m.d.sync += [
+            pending.eq((left != 0) & (ahead != self.AHEAD) & ~requested),
             outstanding.eq(outstanding + requested - received),
             ahead.eq(ahead + requested - delivered),
         ]

@@ -142,12 +142,10 @@ class LoadUnit(wiring.Component):
                 m.d.comb += write_ready.eq(port.ready)
         m.d.sync += self.done.eq(write_valid & write_ready & write_last & ~self.halt)
 
-        # Errors.
-        with m.If(bursts.failure.valid):
-            m.d.comb += self.failure.eq(bursts.failure)
-        with m.Else():
-            m.d.comb += [
-                self.failure.valid.eq(take & beat.error),
-                self.failure.code.eq(ErrorCode.BUS_READ),
-            ]
+        # Errors; a register, still before `done`.
+        m.d.sync += [
+            self.failure.valid.eq(bursts.failure.valid | (take & beat.error)),
+            self.failure.code.eq(
+                Mux(bursts.failure.valid, bursts.failure.code, ErrorCode.BUS_READ)),
+        ]
         return m

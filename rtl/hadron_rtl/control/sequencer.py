@@ -1,6 +1,6 @@
 """What runs when: START, END, the first error, ABORT."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -26,7 +26,8 @@ overflow: of that command's tokens.
 """
 
 SETTLE_CYCLES = 4
-"""Cycles a halt lasts at least: a burst the memory port has just taken counts as outstanding."""
+"""Cycles that deadlock, end and a drained bus must last to be believed: as long as a token or an
+error takes from one block to the next."""
 
 
 class Sequencer(wiring.Component):
@@ -61,7 +62,7 @@ class Sequencer(wiring.Component):
     halt : Out(1)
         Stop and finish what is outstanding.
     clear : Out(1)
-        One cycle at the end of a program: reset units, queues, tokens.
+        The first cycle in which the sequencer is idle again: reset units, queues, tokens.
     busy : Out(1)
         STATUS.BUSY.
     status_done, status_error, status_aborted : Out(1)
@@ -100,9 +101,7 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         failed = Signal()
-        settle = Signal(range(SETTLE_CYCLES + 1))
         aborting = Signal()
-        drained = Signal()
         deadlock, deadlock_index = self._find_deadlock(m)
         expired = self._watch(m)
 
@@ -123,12 +122,11 @@ class Sequencer(wiring.Component):
                 with m.If(unit.failure.valid):
                     m.d.sync += record(unit.failure.code, unit.index)
 
-        finished = Signal()
-        m.d.comb += [
-            finished.eq(self.decoder_finished & self.bus_idle
-                        & Cat(unit.empty & ~unit.busy for unit in self.units).all()),
-            drained.eq(self.bus_idle & (settle == SETTLE_CYCLES)),
-        ]
+        finished = self._settled(m, "finished", self.run & self.decoder_finished & self.bus_idle
+                                 & Cat(unit.empty & ~unit.busy for unit in self.units).all())
+        drained = self._settled(m, "drained", self.halt & self.bus_idle)
+        ended = Signal()
+        m.d.sync += self.clear.eq(ended)
         with m.FSM():
             with m.State("IDLE"), m.If(self.start):
                 m.d.sync += [
@@ -144,7 +142,6 @@ class Sequencer(wiring.Component):
                 m.next = "BEGIN"
 
             with m.State("BEGIN"):
-                m.d.sync += settle.eq(0)
                 with m.If(self.misaligned):
                     m.d.sync += record(ErrorCode.ALIGNMENT, 0)
                     m.next = "HALT"
@@ -160,8 +157,7 @@ class Sequencer(wiring.Component):
                 with m.If(failed):
                     m.next = "HALT"
                 with m.Elif(finished):
-                    m.d.comb += self.clear.eq(1)
-                    m.d.comb += self.events[0].eq(1)
+                    m.d.comb += [ended.eq(1), self.events[0].eq(1)]
                     m.d.sync += [self.status_done.eq(1), self.busy.eq(0)]
                     m.next = "IDLE"
                 with m.Elif(self.abort):
@@ -170,11 +166,9 @@ class Sequencer(wiring.Component):
 
             with m.State("HALT"):
                 m.d.comb += self.halt.eq(1)
-                with m.If(settle != SETTLE_CYCLES):
-                    m.d.sync += settle.eq(settle + 1)
                 with m.If(drained):
                     m.d.comb += [
-                        self.clear.eq(1),
+                        ended.eq(1),
                         self.events.eq(Mux(aborting, 0b100, 0b010)),
                     ]
                     m.d.sync += [
@@ -187,11 +181,18 @@ class Sequencer(wiring.Component):
                     m.next = "IDLE"
         return m
 
+    def _settled(self, m: Module, name: str, condition: Value) -> Signal:
+        """Return a register that is set when `condition` has held for SETTLE_CYCLES."""
+        history = Signal(SETTLE_CYCLES, name=name)
+        settled = Signal(name=name + "_settled")
+        m.d.sync += [history.eq(Cat(condition, history)), settled.eq(history.all() & condition)]
+        return settled
+
     def _find_deadlock(self, m: Module) -> tuple[Signal, Signal]:
         """Return whether nothing can go on, and the first waiting unit's command."""
-        deadlock = Signal()
         index = Signal(32)
-        m.d.comb += deadlock.eq(
+        deadlock = self._settled(
+            m, "deadlock",
             (self.decoder_finished | self.decoder_blocked)
             & Cat(unit.waiting for unit in self.units).any()
             & Cat(~unit.busy & (unit.waiting | unit.empty) for unit in self.units).all())

@@ -123,14 +123,13 @@ class StoreUnit(wiring.Component):
         self._read_scratchpad(m, bursts.burst, to_read, beats)
         self._write_memory(m, bursts, to_write, beats)
 
-        # Errors.
-        with m.If(bursts.failure.valid):
-            m.d.comb += self.failure.eq(bursts.failure)
-        with m.Else():
-            m.d.comb += [
-                self.failure.valid.eq(self.response.valid & self.response.error),
-                self.failure.code.eq(ErrorCode.BUS_WRITE),
-            ]
+        # Errors; a register, not later than `done`.
+        m.d.sync += [
+            self.failure.valid.eq(
+                bursts.failure.valid | (self.response.valid & self.response.error)),
+            self.failure.code.eq(
+                Mux(bursts.failure.valid, bursts.failure.code, ErrorCode.BUS_WRITE)),
+        ]
         return m
 
     def _read_scratchpad(self, m: Module, layout: data.StructLayout,

@@ -17,15 +17,15 @@ class TokenCounters(wiring.Component):
     Members
     -------
     available : Out(2), one a `Unit`
-        There is a token from that other unit.
+        There is a token from that other unit. Not valid in the cycle after a `take`.
     take : In(2), one a `Unit`
         Take one of them; only where `available`.
     send : In(2), one a `Unit`
         Send one to that other unit.
     overflow : Out(3)
-        By `Unit`: this cycle it sends a token to a counter that holds TOKEN_MAX.
+        By `Unit`, one cycle: it has sent a token to a counter that holds TOKEN_MAX.
 
-    Latency: a token sent is available in the next cycle.
+    Latency: a token sent is available 2 cycles later; `overflow` comes 1 cycle later.
     """
 
     def __init__(self) -> None:
@@ -47,11 +47,11 @@ class TokenCounters(wiring.Component):
                                name=f"{sender.name.lower()}_to_{receiver.name.lower()}")
                 is_sent = self.send[sender][send_bit]
                 is_taken = self.take[receiver][take_bit]
-                m.d.comb += self.available[receiver][take_bit].eq(count != 0)
+                m.d.sync += self.available[receiver][take_bit].eq(count != 0)
                 with m.If(is_sent & ~is_taken):
                     m.d.sync += count.eq(count + 1)
                 with m.Elif(is_taken & ~is_sent):
                     m.d.sync += count.eq(count - 1)
                 overflows[sender].append(is_sent & ~is_taken & (count == TOKEN_MAX))
-        m.d.comb += self.overflow.eq(Cat(Cat(overflows[unit]).any() for unit in Unit))
+        m.d.sync += self.overflow.eq(Cat(Cat(overflows[unit]).any() for unit in Unit))
         return m

@@ -18,7 +18,12 @@ def test_counts_each_pair(rng):
 
     async def run(ctx):
         counts = {(a, b): 0 for a in Unit for b in OTHER_UNITS[a]}
-        for _ in range(400):
+        for _ in range(200):
+            # A token is available two cycles after it was sent.
+            for unit in Unit:
+                ctx.set(dut.take[unit], 0)
+                ctx.set(dut.send[unit], 0)
+            await ctx.tick()
             sent, taken = [], []
             for unit in Unit:
                 available = ctx.get(dut.available[unit])
@@ -30,8 +35,8 @@ def test_counts_each_pair(rng):
                 ctx.set(dut.send[unit], send)
                 taken += [(o, unit) for bit, o in enumerate(OTHER_UNITS[unit]) if take >> bit & 1]
                 sent += [(unit, o) for bit, o in enumerate(OTHER_UNITS[unit]) if send >> bit & 1]
-            assert ctx.get(dut.overflow) == 0
             await ctx.tick()
+            assert ctx.get(dut.overflow) == 0
             for pair in sent:
                 counts[pair] += 1
             for pair in taken:
@@ -45,15 +50,17 @@ def test_overflow_names_the_sender():
 
     async def run(ctx):
         ctx.set(dut.send[Unit.EXECUTE], 0b10)
-        await ctx.tick().repeat(TOKEN_MAX - 1)
+        await ctx.tick().repeat(TOKEN_MAX)
         assert ctx.get(dut.overflow) == 0
-        await ctx.tick()
-        assert ctx.get(dut.overflow) == 1 << Unit.EXECUTE
         # One is taken at the same time: there is room.
         ctx.set(dut.take[Unit.STORE], 0b10)
+        await ctx.tick()
         assert ctx.get(dut.overflow) == 0
         ctx.set(dut.take[Unit.STORE], 0)
+        await ctx.tick()
+        assert ctx.get(dut.overflow) == 1 << Unit.EXECUTE
         ctx.set(dut.send[Unit.EXECUTE], 0)
+        await ctx.tick()
         assert ctx.get(dut.overflow) == 0
 
     _run(run, dut)
