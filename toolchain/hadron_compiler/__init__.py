@@ -7,7 +7,8 @@ from hadron_compiler.errors import (
     ModelFormatError,
     UnsupportedError,
 )
+from hadron_compiler.frontend.operators import supported_operators
 from hadron_compiler.program import LayerReport, Program, TensorBinding
 
 __all__ = ["CapacityError", "CompileError", "LayerReport", "ModelFormatError", "Program",
-           "TensorBinding", "UnsupportedError", "compile_model"]
+           "TensorBinding", "UnsupportedError", "compile_model", "supported_operators"]

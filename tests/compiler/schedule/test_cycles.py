@@ -1,10 +1,14 @@
 """The cycle model: more work, more cycles; units overlap where tokens let them."""
 
+import pytest
+
 from hadron_compiler.codegen.command import Command
 from hadron_compiler.codegen.loops import Loop, loop_fields
-from hadron_compiler.schedule.cycles import command_cycles, predict
+from hadron_compiler.schedule.cycles import command_cycles, execute_overhead, predict
+from hadron_rtl.execute import ExecuteUnit
 from hadron_spec.commands import Opcode
-from hadron_spec.config import CONFIGS
+from hadron_spec.config import CONFIGS, NpuConfig
+from hadron_testing.large_models import SMALL_CONFIGS
 
 H256 = CONFIGS["h256"]
 
@@ -17,6 +21,14 @@ def execute(results: int, steps: int, **tokens: int) -> Command:
 def load(size: int, **tokens: int) -> Command:
     return Command(Opcode.LOAD, 0, {"memory_offset": 0, "row_bytes": size, "rows": 1}, [], [],
                    **tokens)
+
+
+@pytest.mark.parametrize("config", [*CONFIGS.values(), *SMALL_CONFIGS.values()],
+                         ids=lambda config: config.name)
+def test_overheads_are_those_of_the_hardware(config: NpuConfig) -> None:
+    unit = ExecuteUnit(config)
+    for opcode in (Opcode.MATRIX, Opcode.MAX, Opcode.ADD):
+        assert execute_overhead(opcode, config) == unit.overhead(opcode)
 
 
 def test_the_array_takes_one_step_a_cycle() -> None:

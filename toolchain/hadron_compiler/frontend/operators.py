@@ -27,7 +27,8 @@ from hadron_compiler.ir.graph import (
     Window,
 )
 
-__all__ = ["CONSTANT_INPUTS", "MAX_POOL_TAPS", "MAX_SOFTMAX_ELEMENTS", "import_operator"]
+__all__ = ["CONSTANT_INPUTS", "MAX_POOL_TAPS", "MAX_SOFTMAX_ELEMENTS", "import_operator",
+           "supported_operators"]
 
 Options = dict[str, float]
 
@@ -154,6 +155,15 @@ def _extent(size: int, kernel: int, stride: int, dilation: int,
         result = -(-size // stride)
         return result, max(0, (result - 1) * stride + span - size) // 2
     return max(0, -(-(size - span + 1) // stride)), 0
+
+
+def supported_operators() -> dict[str, str]:
+    """Return, for each supported operator, what of it is supported, in words."""
+    texts = {}
+    for kind, importer in _IMPORTERS.items():
+        words = " ".join((importer.__doc__ or "").split())
+        texts[kind.value] = words.partition(": ")[2]
+    return texts
 
 
 def import_operator(operation: Operation, options: Options | None,

@@ -11,10 +11,14 @@ from hadron_compiler.codegen.command import Command
 from hadron_spec.commands import COMMAND_BYTES, OTHER_UNITS, QUEUE_COMMANDS, Opcode, Unit
 from hadron_spec.config import NpuConfig
 
-__all__ = ["MEMORY_LATENCY", "Timing", "command_cycles", "predict"]
+__all__ = ["MEMORY_LATENCY", "Timing", "command_cycles", "execute_overhead", "predict"]
 
-EXECUTE_OVERHEAD = 40
-"""Cycles of an EXECUTE command beside its steps: decode, pipeline fill, drain and done."""
+MATRIX_OVERHEAD = 44
+MAX_OVERHEAD = 22
+ADD_OVERHEAD = 8
+"""Cycles of an EXECUTE command beside its steps: sequencer, loop nest, reader, array or vector
+unit, requantizer and writer; what grows with the configuration is added in `execute_overhead`.
+ADD's are beside those of MATRIX. Source: hadron_rtl.execute, ExecuteUnit.overhead; a test compares them."""
 
 TRANSFER_OVERHEAD = 10
 """Cycles of a LOAD or STORE beside its beats and the memory's latency."""
@@ -25,11 +29,13 @@ MEMORY_LATENCY = 32
 FETCH_OVERHEAD = 4
 """Cycles the fetcher spends on a command beside its beats: checksum and hand-over."""
 
-SOFTMAX_ROW = 80
-"""Cycles of a SOFTMAX row beside its elements: the reciprocal of the sum."""
+SOFTMAX_OVERHEAD = 30
+SOFTMAX_ROW = 110
+"""Cycles of a SOFTMAX command, and of each of its rows, beside the elements: the reciprocal of the
+sum, mostly. Source: hadron_rtl.postproc.softmax, Softmax.ROW_OVERHEAD."""
 
-MAX_BURST = 4096
-"""Bytes of the longest burst; longer rows take several, back to back."""
+SOFTMAX_PASSES = (1, 1, 4)
+"""Cycles of an element in each pass: the last multiplies serially."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +68,20 @@ def command_cycles(command: Command, config: NpuConfig) -> int:
     results = counts["kg"] * counts["oy"] * counts["ox"]
     steps = counts["ky"] * counts["kx"] * counts["seg"]
     if command.opcode is Opcode.SOFTMAX:
-        return results + counts["kg"] * SOFTMAX_ROW + EXECUTE_OVERHEAD
+        row = counts["ox"] * sum(SOFTMAX_PASSES) + SOFTMAX_ROW
+        return counts["kg"] * row + SOFTMAX_OVERHEAD
     outlet = config.columns // config.requant_lanes
-    if command.opcode is Opcode.MAX:
-        outlet = 1
     parameters = counts["kg"] if command.opcode is not Opcode.MAX else 0
-    return parameters + results * max(steps, outlet) + EXECUTE_OVERHEAD
+    return parameters + results * max(steps, outlet) + execute_overhead(command.opcode, config)
+
+
+def execute_overhead(opcode: Opcode, config: NpuConfig) -> int:
+    """Return the cycles of an EXECUTE command, SOFTMAX left out, beside one a step."""
+    groups = config.columns // config.requant_lanes
+    if opcode is Opcode.MAX:
+        return MAX_OVERHEAD + groups
+    matrix = MATRIX_OVERHEAD + groups + config.columns // 2 + (config.lanes // 16).bit_length() - 1
+    return matrix + (ADD_OVERHEAD + groups if opcode is Opcode.ADD else 0)
 
 
 def predict(commands: Sequence[Command], layers: int, config: NpuConfig) -> Timing:
