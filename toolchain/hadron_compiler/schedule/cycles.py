@@ -18,7 +18,9 @@ MAX_OVERHEAD = 22
 ADD_OVERHEAD = 8
 """Cycles of an EXECUTE command beside its steps: sequencer, loop nest, reader, array or vector
 unit, requantizer and writer; what grows with the configuration is added in `execute_overhead`.
-ADD's are beside those of MATRIX. Source: hadron_rtl.execute, ExecuteUnit.overhead; a test compares them."""
+ADD's are beside those of MATRIX.
+
+Source: hadron_rtl.execute, ExecuteUnit.overhead; a test compares them."""
 
 TRANSFER_OVERHEAD = 10
 """Cycles of a LOAD or STORE beside its beats and the memory's latency."""
