@@ -50,6 +50,8 @@ class LoadUnit(wiring.Component):
     """
 
     OUTSTANDING = 16
+    OVERHEAD = 8
+    """Cycles from command to `done` beside the beats and the memory's latency."""
 
     def __init__(self, config: NpuConfig):
         self.config = config

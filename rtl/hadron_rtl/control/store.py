@@ -52,6 +52,8 @@ class StoreUnit(wiring.Component):
     beats or more, if the scratchpad answers within `READ_AHEAD` - 4 cycles.
     """
 
+    OVERHEAD = 13
+    """Cycles from command to `done` beside the beats, the memory's and the scratchpad's latency."""
     ANNOUNCED = 8
     """Bursts requested whose data has not all been sent."""
     UNANSWERED = 16
