@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hadron_compiler.allocate.intervals import Block, align_up, largest_gap, place
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.errors import CapacityError
-from hadron_compiler.ir.graph import Graph, Tensor
+from hadron_compiler.ir.graph import Graph, Operation, Tensor
 from hadron_compiler.schedule.tiles import TilePlan, Tiler
 from hadron_spec.config import NpuConfig
 
@@ -47,9 +47,11 @@ def place_activations(graph: Graph, kernels: list[Kernel], config: NpuConfig) ->
     """
     layout = Layout(lifetimes=_lifetimes(graph))
     streamed: set[Tensor] = set()
+    whole = [Tiler(config, kernel, operation.label)
+             for kernel, operation in zip(kernels, graph.operations, strict=True)]
     while True:
-        tilers = [_tiler(config, kernel, graph, index, streamed)
-                  for index, kernel in enumerate(kernels)]
+        tilers = [_streaming(tiler, operation, streamed)
+                  for tiler, operation in zip(whole, graph.operations, strict=True)]
         minimums = [tiler.minimum(config.act_bytes) for tiler in tilers]
         residents = [tensor for tensor in layout.lifetimes if tensor not in streamed]
         blocks = [Block(tensor.size, *layout.lifetimes[tensor]) for tensor in residents]
@@ -76,11 +78,9 @@ def place_activations(graph: Graph, kernels: list[Kernel], config: NpuConfig) ->
     return layout
 
 
-def _tiler(config: NpuConfig, kernel: Kernel, graph: Graph, index: int,
-           streamed: set[Tensor]) -> Tiler:
-    operation = graph.operations[index]
+def _streaming(tiler: Tiler, operation: Operation, streamed: set[Tensor]) -> Tiler:
     sources = sum(tensor.storage in streamed for tensor in operation.activations)
-    return Tiler(config, kernel, operation.label, sources, operation.outputs[0] in streamed)
+    return tiler.streaming(sources, operation.outputs[0] in streamed)
 
 
 def _victim(residents: list[Tensor], blocks: list[Block], addresses: tuple[int, ...],

@@ -44,9 +44,13 @@ class Part(ABC):
     """Input channels read for them, half-open."""
     constants: Constants | None
 
+    def works_on(self, region: Region) -> bool:
+        """Tell whether the part has a share in a region."""
+        return True
+
     @abstractmethod
     def commands(self, piece: Piece) -> list[Command]:
-        """Return the EXECUTE commands that compute the piece; none when it has no share in it."""
+        """Return the EXECUTE commands that compute the piece, whose region it works on."""
 
 
 class Kernel(ABC):

@@ -34,10 +34,13 @@ class _PoolPart(Part):
         self.command = command
         self.columns = columns
 
+    def works_on(self, region: Region) -> bool:
+        """Tell whether the part has a share in a region."""
+        return region.intersect(self.region) is not None
+
     def commands(self, piece: Piece) -> list[Command]:
         region = piece.region.intersect(self.region)
-        if region is None:
-            return []
+        assert region is not None
         piece = Piece(piece.layer, region, piece.sources, piece.destination, piece.weight_step)
         made = []
         for blocks, level in _blocks(self.channels, self.columns, region,

@@ -150,8 +150,10 @@ def _tensor(model: Any, tensor: Any) -> RawTensor:
     dimension = 0
     quantization = tensor.Quantization()
     if quantization is not None:
-        scales = tuple(float(quantization.Scale(i)) for i in range(quantization.ScaleLength()))
-        zero_points = _indices(quantization.ZeroPointLength(), quantization.ZeroPoint)
+        if quantization.ScaleLength():
+            scales = tuple(float(scale) for scale in quantization.ScaleAsNumpy())
+        if quantization.ZeroPointLength():
+            zero_points = tuple(int(point) for point in quantization.ZeroPointAsNumpy())
         dimension = int(quantization.QuantizedDimension())
     buffer = model.Buffers(tensor.Buffer())
     values: npt.NDArray[np.generic] | None = None

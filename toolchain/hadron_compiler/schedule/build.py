@@ -120,12 +120,10 @@ class _Builder:
         else:
             target = _dense(self.layout.addresses[destination], geometry.destination, tile.image)
         for part in tile.parts:
-            piece = Piece(tile.layer, tile.region, tuple(views), target, 0)
-            if not part.commands(piece):
-                continue
-            step = self._bring(tile.layer, part.constants)
-            self.commands += part.commands(
-                Piece(tile.layer, tile.region, tuple(views), target, step))
+            if part.works_on(tile.region):
+                step = self._bring(tile.layer, part.constants)
+                self.commands += part.commands(
+                    Piece(tile.layer, tile.region, tuple(views), target, step))
         if streamed:
             self.commands += store_view(tile.layer, offset, geometry.destination, target,
                                         self.config.axi_bytes)

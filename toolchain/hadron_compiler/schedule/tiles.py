@@ -1,6 +1,7 @@
 """Cut a layer whose tensors do not all fit the scratchpad into tiles that do."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 
@@ -56,8 +57,8 @@ class Tiler:
         Whether its output is streamed to memory.
     """
 
-    def __init__(self, config: NpuConfig, kernel: Kernel, name: str, sources: int,
-                 destination: bool) -> None:
+    def __init__(self, config: NpuConfig, kernel: Kernel, name: str, sources: int = 0,
+                 destination: bool = False) -> None:
         self.config = config
         self.kernel = kernel
         self.name = name
@@ -65,6 +66,12 @@ class Tiler:
         self.destination = destination
         self.whole = kernel.geometry.whole
         self._parts: dict[int | None, tuple[Part, ...]] = {}
+
+    def streaming(self, sources: int, destination: bool) -> "Tiler":
+        """Return a tiler of the same layer, and the same parts, with other operands in memory."""
+        other = copy(self)
+        other.sources, other.destination = sources, destination
+        return other
 
     def parts(self, max_channels: int | None = None) -> tuple[Part, ...]:
         """Return the parts of the layer, as small as lets weights load under the work of others."""
