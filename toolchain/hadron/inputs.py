@@ -1,0 +1,188 @@
+"""Read the inputs of a network from files and arrays, one INT8 array for each of its inputs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hadron.errors import UsageError
+from hadron.pixels import PixelScale, default_scale, quantize_pixels, read_image
+from hadron_compiler import Program, TensorBinding
+
+__all__ = ["IMAGE_SUFFIXES", "INPUT_SUFFIXES", "BoundInputs", "bind_inputs"]
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+INPUT_SUFFIXES = (".npy", ".npz", *IMAGE_SUFFIXES, ".raw")
+
+Int8Array = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class BoundInputs:
+    """Inputs as the NPU reads them.
+
+    Parameters
+    ----------
+    samples : tuple of tuple of array
+        For each inference one INT8 array for each input of the program, of the input's shape.
+    source : str
+        Where they come from, for reports.
+    pixels : PixelScale or None
+        How pixels were turned into numbers; None when no pixels were given.
+    """
+
+    samples: tuple[tuple[Int8Array, ...], ...]
+    source: str
+    pixels: PixelScale | None
+
+    def select(self, index: int) -> "BoundInputs":
+        """Return the one sample of that index.
+
+        Raises
+        ------
+        UsageError
+            When there is no such sample.
+        """
+        if not 0 <= index < len(self.samples):
+            raise UsageError(f"{self.source}: --index {index}, must be 0 to "
+                             f"{len(self.samples) - 1}")
+        return BoundInputs((self.samples[index],), f"{self.source}[{index}]", self.pixels)
+
+
+def bind_inputs(program: Program, inputs: Any, pixels: PixelScale | None = None) -> BoundInputs:
+    """Turn what a user gives into samples for a program.
+
+    Parameters
+    ----------
+    program : Program
+        What is to be run.
+    inputs : str, Path, array, sequence or mapping of them
+        A file (.npy, .npz, .png, .jpg, .jpeg, .raw) or array for the only input; for several a
+        mapping by name or a sequence in order. INT8 arrays are used as they are, UINT8 arrays are
+        pixels. The batch axis may be missing; a leading axis of N samples is N inferences.
+    pixels : PixelScale, optional
+        What a pixel stands for; guessed from the input's quantization unless given.
+
+    Raises
+    ------
+    UsageError
+        When the inputs do not fit; the message names both shapes or types.
+    """
+    bindings = program.inputs
+    if isinstance(inputs, str | Path):
+        source = str(inputs)
+        arrays = _read(Path(inputs), bindings)
+    else:
+        source = "array"
+        arrays = [value for _, value in _by_input(source, inputs, bindings)]
+    columns = []
+    used = None
+    for binding, array in zip(bindings, arrays, strict=True):
+        where = source if len(bindings) == 1 else f"{source}: {binding.name}"
+        if array.dtype == np.uint8:
+            used = pixels or default_scale(binding)
+            array = quantize_pixels(array, binding, used)
+        elif array.dtype != np.int8:
+            raise UsageError(f"{where}: the array holds {array.dtype}, must be int8, or uint8 for "
+                             f"pixels (quantize with scale {binding.scale:.9g} and zero point "
+                             f"{binding.zero_point})")
+        columns.append(_split(where, array, binding))
+    if len({len(column) for column in columns}) != 1:
+        raise UsageError(f"{source}: the inputs have different numbers of samples")
+    return BoundInputs(tuple(zip(*columns, strict=True)), source, used)
+
+
+def _split(where: str, array: npt.NDArray[Any], binding: TensorBinding) -> list[Int8Array]:
+    """Split an array into samples of the input's shape."""
+    shape = binding.shape
+    accepted = [shape]
+    if len(shape) > 1 and shape[0] == 1:
+        accepted.append(shape[1:])
+        if len(shape) > 2 and shape[-1] == 1:
+            accepted.append(shape[1:-1])
+    if array.shape in accepted:
+        return [np.ascontiguousarray(array).reshape(shape)]
+    if array.ndim and array.shape[1:] in accepted:
+        if len(array) == 0:
+            raise UsageError(f"{where}: the array has the shape {list(array.shape)}: no samples")
+        return [np.ascontiguousarray(sample).reshape(shape) for sample in array]
+    raise UsageError(f"{where}: the array has the shape {list(array.shape)}, input "
+                     f"{binding.name} has {list(shape)}")
+
+
+def _by_input(source: str, inputs: Any, bindings: Sequence[TensorBinding],
+              ) -> list[tuple[str, npt.NDArray[Any]]]:
+    """Pair arrays with the program's inputs."""
+    names = [binding.name for binding in bindings]
+    if isinstance(inputs, Mapping):
+        missing = [name for name in names if name not in inputs]
+        if missing:
+            raise UsageError(f"{source}: no array for input {missing[0]}; the arrays are "
+                             f"{', '.join(map(str, inputs)) or 'none'}")
+        return [(name, np.asarray(inputs[name])) for name in names]
+    if len(names) == 1:
+        return [(names[0], np.asarray(inputs))]
+    if not isinstance(inputs, Sequence) or len(inputs) != len(names):
+        raise UsageError(f"{source}: the model has {len(names)} inputs ({', '.join(names)}): give "
+                         f"a .npz file or a mapping with an array for each")
+    return [(name, np.asarray(value)) for name, value in zip(names, inputs, strict=True)]
+
+
+def _read(path: Path, bindings: Sequence[TensorBinding]) -> list[npt.NDArray[Any]]:
+    suffix = path.suffix.lower()
+    if suffix not in INPUT_SUFFIXES:
+        raise UsageError(f"{path}: unknown kind of input; known: {', '.join(INPUT_SUFFIXES)}")
+    if not path.is_file():
+        raise UsageError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    if len(bindings) > 1 and suffix != ".npz":
+        raise UsageError(f"{path}: the model has {len(bindings)} inputs "
+                         f"({', '.join(b.name for b in bindings)}): give a .npz file with an array "
+                         f"for each")
+    if suffix in IMAGE_SUFFIXES:
+        return [read_image(path, bindings[0])]
+    if suffix == ".raw":
+        return [_read_raw(path, bindings[0])]
+    loaded = _load_numpy(path)
+    if suffix == ".npy":
+        if not isinstance(loaded, np.ndarray):
+            raise UsageError(f"{path}: not a .npy file")
+        return [loaded]
+    if isinstance(loaded, np.ndarray):
+        raise UsageError(f"{path}: not a .npz file")
+    if len(bindings) > 1:
+        return [value for _, value in _by_input(str(path), loaded, bindings)]
+    if "x" in loaded:
+        return [loaded["x"]]
+    if len(loaded) != 1:
+        raise UsageError(f"{path}: one array, or one named x, is needed; the arrays are "
+                         f"{', '.join(loaded) or 'none'}")
+    return list(loaded.values())
+
+
+def _read_raw(path: Path, binding: TensorBinding) -> Int8Array:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    if len(data) != binding.size:
+        raise UsageError(f"{path}: the file has {len(data)} bytes, input {binding.name} "
+                         f"{list(binding.shape)} has {binding.size}")
+    return np.frombuffer(data, np.int8).reshape(binding.shape)
+
+
+def _load_numpy(path: Path) -> npt.NDArray[Any] | dict[str, npt.NDArray[Any]]:
+    """Load a .npy file as an array, a .npz file as a mapping."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or 'not a NumPy file'}") from None
+    except Exception as error:  # a damaged file raises whatever NumPy or zipfile stumbles on
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UsageError(f"{path}: not a NumPy file, or a damaged one ({reason})") from None

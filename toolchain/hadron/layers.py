@@ -1,0 +1,70 @@
+"""What each layer took: from the trace of a simulation to cycles and stalls a layer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from hadron_compiler import LayerReport
+from hadron_cosim.simulator import TraceEvent
+from hadron_spec.commands import Unit
+
+__all__ = ["STALLS", "LayerTiming", "layer_timings"]
+
+STALLS = ("load", "store", "command")
+"""Why EXECUTE did not run: LOAD ran; STORE ran and LOAD did not; nothing ran."""
+
+Cycles = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class LayerTiming:
+    """Measured cycles of one layer.
+
+    Parameters
+    ----------
+    cycles : int
+        From the end of the layers before to the end of its last command, as the compiler predicts
+        them: the layers of a program add up to its run.
+    stalls : dict of str to int
+        Of these, cycles in which EXECUTE did not run, by cause (`STALLS`).
+    """
+
+    cycles: int
+    stalls: dict[str, int]
+
+
+def layer_timings(layers: Sequence[LayerReport], trace: Sequence[TraceEvent]) -> list[LayerTiming]:
+    """Measure each layer of a program from the trace of its run."""
+    ends = np.zeros(len(layers), dtype=np.int64)
+    for event in trace:
+        if event.layer < len(layers):
+            ends[event.layer] = max(ends[event.layer], event.end)
+    ends = np.maximum.accumulate(ends)
+    cycles = np.diff(ends, prepend=0)
+    stalls = _stalls(ends, trace)
+    return [LayerTiming(int(cycles[i]), {cause: int(stalls[cause][i]) for cause in STALLS})
+            for i in range(len(layers))]
+
+
+def _stalls(ends: Cycles, trace: Sequence[TraceEvent]) -> dict[str, Cycles]:
+    """Split the run where any unit starts or ends and sum up the pieces in which EXECUTE rests."""
+    edges = [0, *ends, *(event.start for event in trace), *(event.end for event in trace)]
+    points = np.unique(np.array(edges, dtype=np.int64))
+    widths = np.diff(points)
+    layer = np.searchsorted(ends, points[:-1], side="right")
+
+    def runs(unit: Unit) -> npt.NDArray[np.bool_]:
+        change = np.zeros(len(points), dtype=np.int64)
+        for event in trace:
+            if event.unit == unit:
+                change[np.searchsorted(points, event.start)] += 1
+                change[np.searchsorted(points, event.end)] -= 1
+        return np.cumsum(change)[:-1] > 0
+
+    load, execute, store = runs(Unit.LOAD), runs(Unit.EXECUTE), runs(Unit.STORE)
+    causes = {"load": ~execute & load, "store": ~execute & ~load & store,
+              "command": ~execute & ~load & ~store}
+    return {cause: np.bincount(layer, widths * rests, len(ends) + 1)[:len(ends)].astype(np.int64)
+            for cause, rests in causes.items()}

@@ -1,0 +1,172 @@
+"""What a run did: the numbers behind every text, JSON and HTML report."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hadron.layers import LayerTiming
+from hadron_compiler import LayerReport, Program, TensorBinding
+from hadron_spec.config import NpuConfig
+
+__all__ = ["NOMINAL_MHZ", "LayerResult", "OutputSummary", "RunReport", "predicted_report"]
+
+NOMINAL_MHZ = 100.0
+"""Clock for which reports give times; what a board reaches is in its build report."""
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """One layer: what the compiler predicted and, if it ran in simulation, what was measured."""
+
+    predicted: LayerReport
+    measured: LayerTiming | None = None
+
+    @property
+    def cycles(self) -> int:
+        """Measured cycles, or those predicted when none were measured."""
+        return self.predicted.cycles if self.measured is None else self.measured.cycles
+
+    def utilization(self, config: NpuConfig) -> float:
+        """Part of the multiply-accumulates that the array could have done in these cycles."""
+        return _ratio(self.predicted.macs, self.cycles * config.macs_per_cycle)
+
+    def to_json(self, config: NpuConfig) -> dict[str, Any]:
+        """Return the layer as `--json` writes it."""
+        layer = self.predicted
+        return {
+            "index": layer.index,
+            "name": layer.name,
+            "op": layer.op,
+            "macs": layer.macs,
+            "cycles": self.cycles,
+            "predicted_cycles": layer.cycles,
+            "utilization": round(self.utilization(config), 6),
+            "bytes_loaded": layer.bytes_loaded,
+            "bytes_stored": layer.bytes_stored,
+            "stalls": {} if self.measured is None else dict(self.measured.stalls),
+        }
+
+
+@dataclass(frozen=True)
+class OutputSummary:
+    """One output tensor; `top` holds for each sample the likeliest classes, best first.
+
+    A class is (index, label, dequantized value); `top` is empty for what is not a list of classes.
+    """
+
+    binding: TensorBinding
+    shape: tuple[int, ...]
+    top: tuple[tuple[tuple[int, str, float], ...], ...] = ()
+    file: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the output as `--json` writes it."""
+        return {
+            "name": self.binding.name,
+            "shape": list(self.shape),
+            "dtype": self.binding.dtype,
+            "scale": self.binding.scale,
+            "zero_point": self.binding.zero_point,
+            "file": self.file,
+            "top": [[{"index": index, "label": label, "value": value}
+                     for index, label, value in classes] for classes in self.top],
+        }
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What was run, on what, with what result.
+
+    Parameters
+    ----------
+    program : Program
+        What was run.
+    on : str
+        Lane: "golden", "rtl", or "none" when only predictions are known.
+    cycles : int
+        From START to the interrupt; measured on "rtl", predicted otherwise. Of several samples,
+        the slowest, to which `layers` and `counters` belong, too.
+    layers : sequence of LayerResult
+        In execution order.
+    outputs : sequence of OutputSummary
+        In the model's order.
+    samples : int
+        Inferences.
+    matches_golden : bool or None
+        Whether every byte of the memory region is the golden model's; None when not compared.
+    bytes_compared : int
+        Bytes of the region, over all samples.
+    difference : str
+        The first byte that differs, in words.
+    memory : str or None
+        Name of the memory model of the simulation.
+    counters : mapping of str to int
+        Performance counters of the simulation by register name.
+    source, pixels : str or None
+        Where the inputs came from; what a pixel stood for.
+    """
+
+    program: Program
+    on: str
+    cycles: int
+    layers: Sequence[LayerResult]
+    outputs: Sequence[OutputSummary] = ()
+    samples: int = 0
+    matches_golden: bool | None = None
+    bytes_compared: int = 0
+    difference: str = ""
+    memory: str | None = None
+    counters: Mapping[str, int] = field(default_factory=dict)
+    source: str | None = None
+    pixels: str | None = None
+
+    @property
+    def measured(self) -> bool:
+        """Whether `cycles` were measured."""
+        return self.on == "rtl"
+
+    @property
+    def utilization(self) -> float:
+        """Part of the array's multiply-accumulates that the network used."""
+        return _ratio(self.program.macs, self.cycles * self.program.config.macs_per_cycle)
+
+    @property
+    def milliseconds(self) -> float:
+        """Time of one inference at `NOMINAL_MHZ`."""
+        return self.cycles / NOMINAL_MHZ / 1000
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as `--json` writes it."""
+        config = self.program.config
+        return {
+            "model": self.program.model,
+            "config": config.name,
+            "on": self.on,
+            "memory": self.memory,
+            "input": self.source,
+            "pixels": self.pixels,
+            "samples": self.samples,
+            "cycles": self.cycles,
+            "cycles_are": "measured" if self.measured else "predicted",
+            "predicted_cycles": self.program.cycles,
+            "macs": self.program.macs,
+            "utilization": round(self.utilization, 6),
+            "nominal_mhz": NOMINAL_MHZ,
+            "milliseconds": round(self.milliseconds, 6),
+            "outputs": [output.to_json() for output in self.outputs],
+            "layers": [layer.to_json(config) for layer in self.layers],
+            "matches_golden": self.matches_golden,
+            "bytes_compared": self.bytes_compared,
+            "difference": self.difference or None,
+            "counters": dict(self.counters),
+        }
+
+
+def predicted_report(program: Program) -> RunReport:
+    """Report what the compiler predicts of a program that has not run."""
+    return RunReport(program, "none", program.cycles,
+                     [LayerResult(layer) for layer in program.layers])
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
