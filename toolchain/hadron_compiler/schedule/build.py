@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isqrt
 
 from hadron_compiler.allocate.intervals import align_up
 from hadron_compiler.allocate.placement import Layout
@@ -10,16 +11,19 @@ from hadron_compiler.codegen.command import Command, Space
 from hadron_compiler.codegen.geometry import Geometry, Region, View
 from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece
 from hadron_compiler.ir.graph import Graph, Operation, Tensor
+from hadron_compiler.schedule.cycles import execute_overhead
 from hadron_compiler.schedule.tiles import TilePlan
 from hadron_compiler.schedule.transfers import load_bytes, load_view, store_view
+from hadron_spec.commands import Opcode
 from hadron_spec.config import NpuConfig
 
 __all__ = ["MemoryOffsets", "build_commands"]
 
 INPUT_PIECE_ALIGN = 64
-INPUT_PIECES = 4
-"""A resident input is loaded in about this many pieces, and the layer that reads it first runs in
-as many, so that it starts before the last byte has arrived."""
+
+MAX_INPUT_PIECES = 8
+"""Most pieces in which a resident input is loaded, and the layer that reads it first runs, so that
+it starts before the last byte has arrived."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class _Builder:
         whole = kernel.geometry.whole
         regions = plan.regions(whole)
         if len(regions) == 1 and any(self._unloaded(tensor) for tensor in sources):
-            rows = max(1, -(-whole.rows // INPUT_PIECES))
+            rows = -(-whole.rows // self._input_pieces(sources))
             regions = [Region((y, min(y + rows, whole.rows)), whole.x)
                        for y in range(0, whole.rows, rows)]
         blocks = [(part,) for part in plan.parts] if plan.channel_tiles else [plan.parts]
@@ -78,6 +82,15 @@ class _Builder:
                     turn += 1
         if destination in self.stored:
             self._store_whole(index, destination)
+
+    def _input_pieces(self, sources: Sequence[Tensor]) -> int:
+        """Return in how many pieces to load the inputs: with n of them, work waits for the n-th
+        part of the bytes, but takes n times the overhead of a command."""
+        size = sum(tensor.size - self.loaded[tensor] for tensor in sources
+                   if self._unloaded(tensor))
+        beats = size / self.config.axi_bytes
+        best = isqrt(int(beats / execute_overhead(Opcode.MATRIX, self.config)))
+        return min(max(best, 1), MAX_INPUT_PIECES)
 
     def _unloaded(self, tensor: Tensor) -> bool:
         return tensor in self.loaded and self.loaded[tensor] < tensor.size

@@ -21,7 +21,6 @@ def order_commands(commands: Sequence[Command]) -> list[Command]:
     """Return the commands in fetch order; the order within each unit stays, dependencies hold."""
     loads = [command for command in commands if command.unit is Unit.LOAD]
     others = [command for command in commands if command.unit is not Unit.LOAD]
-    # Loads that a command needs, itself or through the order of its unit.
     ordered: list[Command] = []
     done = {Unit.LOAD: 0, Unit.EXECUTE: 0, Unit.STORE: 0}
 
