@@ -98,19 +98,23 @@ class BurstGenerator(wiring.Component):
         local_bits = (largest // self.config.axi_bytes - 1).bit_length()
         index_bits = (BURST_BEATS - 1).bit_length()
 
-        # The command. `offset` and `local` become those of the row.
-        row_bytes = Signal(32, reset_less=True)
+        # The command. On chip, addresses need only the bits of the largest space; what does not
+        # fit them is `outside`, the pitch when it comes to be used.
+        narrow = (2 * largest - 1).bit_length()
+        row_bytes = Signal(narrow, reset_less=True)
         rows_left = Signal(16, reset_less=True)
         memory_pitch = Signal(32, reset_less=True)
-        local_pitch = Signal(32, reset_less=True)
+        local_pitch = Signal(narrow, reset_less=True)
         offset = Signal(32, reset_less=True)
-        row_local = Signal(32, reset_less=True)
+        row_local = Signal(narrow, reset_less=True)
         limit = Signal(range(largest + 1), reset_less=True)
         misaligned = Signal(reset_less=True)
+        outside = Signal(reset_less=True)
+        pitch_outside = Signal(reset_less=True)
         # The row: it fits once checked, so counts of beats need only the bits of the space.
         row_address = Signal(ADDRESS_BITS, reset_less=True)
         memory_end = Signal(33, reset_less=True)
-        local_end = Signal(33, reset_less=True)
+        local_end = Signal(narrow + 1, reset_less=True)
         row_beats = Signal(range(largest // self.config.axi_bytes + 2), reset_less=True)
         # The burst.
         address = Signal(ADDRESS_BITS, reset_less=True)
@@ -133,7 +137,7 @@ class BurstGenerator(wiring.Component):
         limits = Array(Const(size, limit.shape()) for size in self.spaces)
         low = offset[:beat_bits]
         end_in_beat = Signal(beat_bits)
-        padded = Signal(33)
+        padded = Signal(narrow + 1)
         all_bytes = Const(-1, self.config.axi_bytes)
         m.d.comb += [
             end_in_beat.eq(low + row_bytes[:beat_bits]),
@@ -159,6 +163,9 @@ class BurstGenerator(wiring.Component):
                         (command.memory_offset[:beat_bits] != command.local_address[:beat_bits])
                         | ((command.rows != 1) & Cat(command.memory_pitch[:beat_bits],
                                                      command.local_pitch[:beat_bits]).any())),
+                    outside.eq(Cat(command.local_address[narrow:],
+                                   command.row_bytes[narrow:]).any()),
+                    pitch_outside.eq(command.local_pitch[narrow:].any()),
                 ]
                 with m.If(self.command.valid):
                     m.next = "SETUP"
@@ -191,7 +198,7 @@ class BurstGenerator(wiring.Component):
                     row_first.eq(1),
                 ]
                 m.next = "SPLIT"
-                with m.If((memory_end > self.memory_bytes) | (local_end > limit)):
+                with m.If((memory_end > self.memory_bytes) | (local_end > limit) | outside):
                     m.d.sync += [
                         self.failure.valid.eq(1),
                         self.failure.code.eq(ErrorCode.ADDRESS),
@@ -221,6 +228,7 @@ class BurstGenerator(wiring.Component):
                             row_local.eq(row_local + local_pitch),
                             memory_end.eq(memory_end + memory_pitch),
                             local_end.eq(local_end + local_pitch),
+                            outside.eq(pitch_outside),
                             rows_left.eq(rows_left - 1),
                         ]
                         m.next = "CHECK"

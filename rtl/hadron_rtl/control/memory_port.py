@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hadron_rtl.control.bus import AddressRequest, WriteResponse, read_beat, write_beat
 from hadron_rtl.stream.axi import Axi4Signature, Burst
+from hadron_rtl.stream.register import StreamRegister
 from hadron_rtl.stream.skid import SkidBuffer
 from hadron_spec.config import NpuConfig
 
@@ -50,7 +51,7 @@ class MemoryPort(wiring.Component):
         a beat was read; a beat was written.
 
     Latency: one cycle each for requests, data read and data written. Throughput: one beat a cycle
-    each way, one burst a cycle.
+    each way, one burst every second cycle.
     """
 
     READS_OUTSTANDING = 32
@@ -76,9 +77,9 @@ class MemoryPort(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         axi = self.m_axi
-        m.submodules.read_address = read_address = SkidBuffer(AddressRequest)
+        m.submodules.read_address = read_address = StreamRegister(AddressRequest)
         m.submodules.read_data = read_data = SkidBuffer(read_beat(self.config))
-        m.submodules.write_address = write_address = SkidBuffer(AddressRequest)
+        m.submodules.write_address = write_address = StreamRegister(AddressRequest)
         m.submodules.write_data = write_data = SkidBuffer(write_beat(self.config))
         # Whose burst comes next: 1 is the fetcher's.
         m.submodules.owners = owners = fifo.SyncFIFOBuffered(

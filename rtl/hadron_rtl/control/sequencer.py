@@ -1,6 +1,6 @@
 """What runs when: START, END, the first error, ABORT."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -102,25 +102,7 @@ class Sequencer(wiring.Component):
         m = Module()
         failed = Signal()
         aborting = Signal()
-        deadlock, deadlock_index = self._find_deadlock(m)
-        expired = self._watch(m)
-
-        def record(code: ErrorCode, index: object) -> list[object]:
-            return [failed.eq(1), self.error_code.eq(code), self.error_command.eq(index)]
-
-        with m.If(self.run & ~failed):
-            # Last assignment wins: the order of precedence is the reverse of this one.
-            with m.If(expired):
-                m.d.sync += record(ErrorCode.WATCHDOG, self.decoder_index)
-            with m.If(deadlock):
-                m.d.sync += record(ErrorCode.DEADLOCK, deadlock_index)
-            with m.If(self.decoder_failure.valid):
-                m.d.sync += record(self.decoder_failure.code, self.decoder_index)
-            for unit in reversed(self.units):
-                with m.If(unit.overflow):
-                    m.d.sync += record(ErrorCode.TOKEN_OVERFLOW, unit.index)
-                with m.If(unit.failure.valid):
-                    m.d.sync += record(unit.failure.code, unit.index)
+        self._record(m, failed)
 
         finished = self._settled(m, "finished", self.run & self.decoder_finished & self.bus_idle
                                  & Cat(unit.empty & ~unit.busy for unit in self.units).all())
@@ -143,7 +125,7 @@ class Sequencer(wiring.Component):
 
             with m.State("BEGIN"):
                 with m.If(self.misaligned):
-                    m.d.sync += record(ErrorCode.ALIGNMENT, 0)
+                    m.d.sync += [failed.eq(1), self.error_code.eq(ErrorCode.ALIGNMENT)]
                     m.next = "HALT"
                 with m.Else():
                     m.d.comb += self.begin.eq(1)
@@ -188,18 +170,49 @@ class Sequencer(wiring.Component):
         m.d.sync += [history.eq(Cat(condition, history)), settled.eq(history.all() & condition)]
         return settled
 
-    def _find_deadlock(self, m: Module) -> tuple[Signal, Signal]:
-        """Return whether nothing can go on, and the first waiting unit's command."""
-        index = Signal(32)
-        deadlock = self._settled(
+    def _record(self, m: Module, failed: Signal) -> None:
+        """Keep the first error: choose whose, then its code and command."""
+        deadlock = self._find_deadlock(m)
+        expired = self._watch(m)
+        decoder = len(Unit)
+        whose = Signal(range(len(Unit) + 1))
+        code = Signal(self.error_code.shape())
+        failing = [unit.failure.valid | unit.overflow for unit in self.units]
+        m.d.comb += whose.eq(decoder)
+        with m.If(Cat(failing).any()):
+            for unit in reversed(Unit):
+                with m.If(failing[unit]):
+                    m.d.comb += whose.eq(unit)
+        with m.Elif(~self.decoder_failure.valid & deadlock):
+            for unit in reversed(Unit):
+                with m.If(self.units[unit].waiting):
+                    m.d.comb += whose.eq(unit)
+
+        with m.Switch(whose):
+            for number, unit in enumerate(self.units):
+                with m.Case(number):
+                    m.d.comb += code.eq(Mux(
+                        unit.failure.valid, unit.failure.code,
+                        Mux(unit.overflow, ErrorCode.TOKEN_OVERFLOW, ErrorCode.DEADLOCK)))
+            with m.Default():
+                m.d.comb += code.eq(Mux(
+                    self.decoder_failure.valid, self.decoder_failure.code, ErrorCode.WATCHDOG))
+        indices = Array([*(unit.index for unit in self.units), self.decoder_index])
+        fails = Cat(*failing, self.decoder_failure.valid, deadlock, expired).any()
+        with m.If(self.run & ~failed & fails):
+            m.d.sync += [
+                failed.eq(1),
+                self.error_code.eq(code),
+                self.error_command.eq(indices[whose]),
+            ]
+
+    def _find_deadlock(self, m: Module) -> Signal:
+        """Return whether nothing can go on."""
+        return self._settled(
             m, "deadlock",
             (self.decoder_finished | self.decoder_blocked)
             & Cat(unit.waiting for unit in self.units).any()
             & Cat(~unit.busy & (unit.waiting | unit.empty) for unit in self.units).all())
-        for unit in reversed(self.units):
-            with m.If(unit.waiting):
-                m.d.comb += index.eq(unit.index)
-        return deadlock, index
 
     def _watch(self, m: Module) -> Signal:
         """Return whether the program has taken all the cycles it may."""

@@ -1,8 +1,9 @@
-"""SkidBuffer: a stream comes out as it went in, with no combinational path across."""
+"""SkidBuffer, StreamRegister: a stream comes out as it went in, no combinational path across."""
 
 import pytest
 from amaranth.sim import Simulator
 
+from hadron_rtl.stream.register import StreamRegister
 from hadron_rtl.stream.skid import SkidBuffer
 
 
@@ -14,9 +15,10 @@ def _run(dut, *testbenches) -> None:
     simulator.run()
 
 
+@pytest.mark.parametrize("component", [SkidBuffer, StreamRegister])
 @pytest.mark.parametrize("density", [(0.2, 0.9), (0.9, 0.2), (0.5, 0.5), (1.0, 1.0)])
-def test_keeps_order_and_payload(density, rng):
-    dut = SkidBuffer(8)
+def test_keeps_order_and_payload(component, density, rng):
+    dut = component(8)
     items = [int(item) for item in rng.integers(256, size=300)]
     push, pull = density
 
@@ -47,6 +49,23 @@ def test_keeps_order_and_payload(density, rng):
     _run(dut, feed, drain)
 
 
+def test_register_takes_an_item_every_second_cycle():
+    dut = StreamRegister(8)
+
+    async def run(ctx):
+        ctx.set(dut.o.ready, 1)
+        ctx.set(dut.i.valid, 1)
+        for i in range(20):
+            ctx.set(dut.i.payload, i)
+            assert ctx.get(dut.i.ready)
+            await ctx.tick()
+            assert (ctx.get(dut.o.valid), ctx.get(dut.o.payload)) == (1, i)
+            assert not ctx.get(dut.i.ready)
+            await ctx.tick()
+
+    _run(dut, run)
+
+
 def test_latency_and_throughput():
     dut = SkidBuffer(8)
 
@@ -63,8 +82,9 @@ def test_latency_and_throughput():
     _run(dut, run)
 
 
-def test_ready_and_valid_come_from_registers():
-    dut = SkidBuffer(8)
+@pytest.mark.parametrize("component", [SkidBuffer, StreamRegister])
+def test_ready_and_valid_come_from_registers(component):
+    dut = component(8)
 
     async def run(ctx):
         ctx.set(dut.i.valid, 1)
