@@ -90,6 +90,15 @@ def test_an_operand_that_is_a_constant(rng: np.random.Generator) -> None:
     check(model, [rng.integers(-128, 128, x.shape).astype(np.int8)], "h128")
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (7,), (1, 1, 1, 7), (1, 5, 1, 1)])
+def test_a_constant_is_broadcast(shape: tuple[int, ...], rng: np.random.Generator) -> None:
+    builder = ModelBuilder()
+    x = builder.input((1, 5, 6, 7), 0.1, 3)
+    other = builder.constant(rng.integers(-128, 128, shape).astype(np.int8), 0.2, -7)
+    model = builder.finish([builder.binary("ADD", other, x, 0.3, 1)])
+    check(model, [rng.integers(-128, 128, x.shape).astype(np.int8)], "h128")
+
+
 def test_a_tensor_added_to_itself(rng: np.random.Generator) -> None:
     builder = ModelBuilder()
     x = builder.input((1, 5, 6, 7), 0.1, 3)

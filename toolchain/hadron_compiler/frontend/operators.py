@@ -5,6 +5,7 @@ Hadron does not support. Their docstrings are the list of supported operators.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -265,13 +266,28 @@ def _max_pool_2d(check: _Checker) -> Any:
 
 
 def _add(check: _Checker) -> Any:
-    """ADD: two tensors of the same shape."""
+    """ADD: two tensors of the same shape; a constant is broadcast."""
+    a, b = check.operation.required(0), check.operation.required(1)
+    output = check.operation.outputs[0]
+    for position, tensor in enumerate((a, b)):
+        if (tensor.data is not None and tensor.shape != output.shape
+                and _broadcasts(tensor.shape, output.shape)):
+            data = np.ascontiguousarray(np.broadcast_to(tensor.data, output.shape))
+            check.operation.inputs[position] = replace(tensor, shape=output.shape, data=data)
     a, b = check.operation.required(0), check.operation.required(1)
     check.require(a.shape == b.shape, f"broadcasting is not supported: {a.name} has the shape "
                   f"{list(a.shape)}, {b.name} {list(b.shape)}")
     if a.shape == b.shape:
         check.output_shape(a.shape)
     return AddAttributes(check.activation())
+
+
+def _broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Tell whether a tensor can be repeated along its axes of size one to fill another's shape."""
+    try:
+        return np.broadcast_shapes(shape, target) == target
+    except ValueError:
+        return False
 
 
 def _mean(check: _Checker) -> Any:
