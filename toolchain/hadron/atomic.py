@@ -8,7 +8,7 @@ from typing import Any
 
 from hadron.errors import UsageError
 
-__all__ = ["make_folder", "write_bytes", "write_json", "write_text"]
+__all__ = ["check_file", "make_folder", "write_bytes", "write_json", "write_text"]
 
 
 def make_folder(folder: str | Path) -> Path:
@@ -28,6 +28,27 @@ def make_folder(folder: str | Path) -> Path:
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror}") from None
     return path
+
+
+def check_file(path: str | Path) -> None:
+    """Check that a file can be written, without writing it.
+
+    Raises
+    ------
+    UsageError
+        When it cannot.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UsageError(f"cannot write {path}: it is a folder")
+    if not path.parent.is_dir():
+        raise UsageError(f"cannot write {path}: no folder {path.parent}")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        os.unlink(name)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:

@@ -59,7 +59,8 @@ def quantize_pixels(pixels: npt.NDArray[np.uint8], binding: TensorBinding,
     """Quantize pixels for an input, rounding half away from zero, as TFLite does."""
     table = scale.real(np.arange(256, dtype=np.uint8)) / binding.scale
     rounded = np.trunc(table + np.copysign(0.5, table)) + binding.zero_point
-    return np.clip(rounded, -128, 127).astype(np.int8)[pixels]
+    values: npt.NDArray[np.int8] = np.clip(rounded, -128, 127).astype(np.int8)
+    return values.take(pixels)
 
 
 def read_image(path: Path, binding: TensorBinding) -> npt.NDArray[np.uint8]:

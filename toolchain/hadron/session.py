@@ -111,7 +111,10 @@ class Session:
         UsageError
             When they do not fit the network.
         """
-        return bind_inputs(self.program, inputs, self.pixels)
+        bound = bind_inputs(self.program, inputs, self.pixels)
+        if isinstance(inputs, Path) and inputs in self.model.samples:
+            bound = replace(bound, source=f"{self.program.model}/{Path(inputs).name}")
+        return bound
 
     def run(self, inputs: Any, *, check: bool = True) -> Result:
         """Run the network.

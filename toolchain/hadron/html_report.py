@@ -1,0 +1,123 @@
+"""A report as one HTML file that needs nothing else: no script, no style sheet, no image."""
+
+from html import escape
+
+from hadron.report import NOMINAL_MHZ, LayerResult, RunReport
+from hadron.text_report import LANE_NAMES, short_name
+
+__all__ = ["html_report"]
+
+_BAR_WIDTH = 420
+_BAR_HEIGHT = 18
+_WORK, _WAIT, _PREDICTED = "#2a6fb0", "#e0a030", "#444"
+
+_STYLE = """\
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 76em; padding: 0 1em;
+  color: #222; background: #fff; }
+table { border-collapse: collapse; }
+th, td { padding: .2em .7em; text-align: right; white-space: nowrap; }
+th { border-bottom: 1px solid #888; }
+tr:nth-child(even) td { background: #f5f5f5; }
+td.text, th.text { text-align: left; }
+dt { font-weight: bold; float: left; clear: left; width: 11em; }
+svg { vertical-align: middle; }
+.key { display: inline-block; width: .9em; height: .9em; margin: 0 .3em 0 1em; }
+"""
+
+
+def html_report(report: RunReport) -> str:
+    """Return a page with the run's numbers and a bar for each layer."""
+    program = report.program
+    title = escape(f"{program.model} on {program.config.name}")
+    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>\n"
+                    for name, value in _facts(report))
+    longest = max((max(layer.cycles, layer.predicted.cycles) for layer in report.layers), default=1)
+    headers = ["", "layer", "operator", "MACs", "cycles", "predicted", "used", "loaded", "stored",
+               "cycles of the layer"]
+    text = {"layer", "operator", "cycles of the layer"}
+    head = "".join(f'<th class="text">{name}</th>' if name in text else f"<th>{name}</th>"
+                   for name in headers)
+    rows = "".join(_row(layer, report, max(1, longest)) for layer in report.layers)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+{_STYLE}</style>
+</head>
+<body>
+<h1>{title}</h1>
+<dl>
+{facts}</dl>
+<h2>Layers</h2>
+<p>{_legend(report)}</p>
+<table>
+<thead><tr>{head}</tr></thead>
+<tbody>
+{rows}</tbody>
+</table>
+</body>
+</html>
+"""
+
+
+def _facts(report: RunReport) -> list[tuple[str, str]]:
+    program, config = report.program, report.program.config
+    facts = [
+        ("Run on", LANE_NAMES[report.on]),
+        ("Cycles", f"{report.cycles:,}, {'measured' if report.measured else 'predicted'}"),
+        ("Predicted", f"{program.cycles:,}"),
+        ("Time", f"{report.milliseconds:.3f} ms at {NOMINAL_MHZ:g} MHz"),
+        ("MACs", f"{program.macs:,}"),
+        ("Utilization", f"{report.utilization:.1%} of {config.macs_per_cycle} MACs a cycle"),
+        ("Scratchpad", f"{program.scratchpad_peak:,} of {config.act_bytes:,} bytes at most"),
+        ("Memory region", f"{program.region_bytes:,} bytes, {len(program.memory):,} of them "
+                          f"commands and constants"),
+    ]
+    if report.memory is not None:
+        facts.append(("Memory model", report.memory))
+    if report.matches_golden is not None:
+        facts.append(("RTL = golden", f"{'yes' if report.matches_golden else 'no'}, "
+                                      f"{report.bytes_compared:,} bytes"))
+    return facts + [(f"Counter {name}", f"{value:,}") for name, value in report.counters.items()]
+
+
+def _legend(report: RunReport) -> str:
+    if not report.measured:
+        return "Predicted cycles of each layer."
+    return (f'<span class="key" style="background:{_WORK}"></span>EXECUTE runs'
+            f'<span class="key" style="background:{_WAIT}"></span>EXECUTE waits for data or '
+            f'commands<span class="key" style="background:{_PREDICTED};width:2px"></span>predicted')
+
+
+def _row(layer: LayerResult, report: RunReport, longest: int) -> str:
+    known = layer.predicted
+    cells = [
+        f"<td>{known.index}</td>",
+        f'<td class="text" title="{escape(known.name)}">{escape(short_name(known.name))}</td>',
+        f'<td class="text">{escape(known.op)}</td>',
+        *(f"<td>{cell}</td>" for cell in (
+            f"{known.macs:,}", f"{layer.cycles:,}", f"{known.cycles:,}",
+            f"{layer.utilization(report.program.config):.1%}", f"{known.bytes_loaded:,}",
+            f"{known.bytes_stored:,}")),
+        f'<td class="text">{_bar(layer, longest)}</td>',
+    ]
+    return f"<tr>{''.join(cells)}</tr>\n"
+
+
+def _bar(layer: LayerResult, longest: int) -> str:
+    def x(cycles: int) -> str:
+        return f"{cycles / longest * _BAR_WIDTH:.1f}"
+
+    waits = 0 if layer.measured is None else sum(layer.measured.stalls.values())
+    mark = "" if layer.measured is None else (
+        f'<rect x="{x(layer.predicted.cycles)}" y="0" width="2" height="{_BAR_HEIGHT}" '
+        f'fill="{_PREDICTED}"/>')
+    return (f'<svg width="{_BAR_WIDTH + 2}" height="{_BAR_HEIGHT}" role="img" '
+            f'aria-label="{layer.cycles} cycles">'
+            f'<rect x="0" y="3" width="{x(layer.cycles - waits)}" height="{_BAR_HEIGHT - 6}" '
+            f'fill="{_WORK}"/>'
+            f'<rect x="{x(layer.cycles - waits)}" y="3" width="{x(waits)}" '
+            f'height="{_BAR_HEIGHT - 6}" fill="{_WAIT}"/>{mark}</svg>')
