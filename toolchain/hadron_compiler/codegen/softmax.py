@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from hadron_compiler.codegen.command import Command, Range, Space
-from hadron_compiler.codegen.geometry import Geometry
+from hadron_compiler.codegen.geometry import Geometry, Region
 from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece
 from hadron_compiler.codegen.loops import Loop, loop_fields
-from hadron_spec.commands import Opcode
+from hadron_spec.commands import FIELDS, Opcode
 
 __all__ = ["SoftmaxKernel"]
 
@@ -14,6 +14,8 @@ PASSES = 3
 """Maximum, sum, output."""
 
 ZERO_POINT = -128
+
+MAX_ROWS = FIELDS[Opcode.SOFTMAX]["count_kg"].maximum
 
 
 class SoftmaxKernel(Kernel):
@@ -44,8 +46,13 @@ class _SoftmaxPart(Part):
         self.constants = table
 
     def commands(self, piece: Piece) -> list[Command]:
+        first, end = piece.region.y
+        return [self._command(piece, Region((row, min(row + MAX_ROWS, end)), piece.region.x))
+                for row in range(first, end, MAX_ROWS)]
+
+    def _command(self, piece: Piece, region: Region) -> Command:
         elements = self.channels[1]
-        region, source, destination = piece.region, piece.sources[0], piece.destination
+        source, destination = piece.sources[0], piece.destination
         loops = {
             "kg": Loop(region.rows, source.row_pitch, 0, 0, destination.row_pitch),
             "oy": Loop(PASSES),
@@ -60,7 +67,6 @@ class _SoftmaxPart(Part):
             "outputs": 1, "last_outputs": 1,
             "zero_point": ZERO_POINT, "minimum": -128, "maximum": 127,
         }
-        needed = region
-        reads = [source.bytes_of(needed, self.channels), Range(Space.TABLE, 0, 1024)]
+        reads = [source.bytes_of(region, self.channels), Range(Space.TABLE, 0, 1024)]
         writes = [destination.bytes_of(region, self.channels)]
-        return [Command(Opcode.SOFTMAX, piece.layer, fields, reads, writes)]
+        return Command(Opcode.SOFTMAX, piece.layer, fields, reads, writes)

@@ -56,6 +56,8 @@ class _Importer:
             raise ModelFormatError(f"{self.source}: the model has no operators")
         if not model.inputs or not model.outputs:
             raise ModelFormatError(f"{self.source}: the model has no input or no output")
+        if len(set(model.inputs)) != len(model.inputs):
+            raise ModelFormatError(f"{self.source}: a tensor is an input twice")
         operations = []
         written = set(model.inputs)
         for index, raw in enumerate(model.operators):
