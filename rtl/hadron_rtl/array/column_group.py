@@ -9,9 +9,11 @@ from hadron_spec.config import NpuConfig
 
 from ..stream.local import LocalWrite
 from ..vendor.masked_adder import MaskedAdder
+from ..vendor.target import targets_ecp5
 from .layouts import COLUMN_PARAMETERS
 from .lut_queue import LutQueue
 from .packed_columns import PackedColumns, columns_latency
+from .plain_columns import PlainColumns
 from .soft_columns import SoftColumns
 from .weight_memory import WeightMemory
 
@@ -62,7 +64,7 @@ class ColumnGroup(wiring.Component):
     config : NpuConfig
         The instance's sizes.
     group : int
-        Which pair of columns. Those from `config.dsp_columns` on multiply in LUTs.
+        Which pair of columns. On ECP5, those from `config.dsp_columns` on multiply in LUTs.
 
     Members
     -------
@@ -101,15 +103,20 @@ class ColumnGroup(wiring.Component):
             "parameters": Out(data.ArrayLayout(COLUMN_PARAMETERS, 2)),
         })
 
-    def _make_columns(self):
-        packed = 2 * self.group < self.config.dsp_columns
-        return (PackedColumns if packed else SoftColumns)(lanes=self.config.lanes)
+    def _make_columns(self, platform):
+        if not targets_ecp5(platform):
+            make = PlainColumns
+        elif 2 * self.group < self.config.dsp_columns:
+            make = PackedColumns
+        else:
+            make = SoftColumns
+        return make(lanes=self.config.lanes)
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.weights = weights = WeightMemory(
             config=self.config, group=self.group)
-        m.submodules.columns = columns = self._make_columns()
+        m.submodules.columns = columns = self._make_columns(platform)
         m.submodules.results = results = LutQueue(
             shape=data.ArrayLayout(signed(32), 2), start=self.group)
         m.submodules.parameters = parameters = LutQueue(
