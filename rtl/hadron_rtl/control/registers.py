@@ -3,7 +3,7 @@
 Source: Arm IHI 0022, B1.1 (AXI4-Lite), A3.3 (dependencies between the channels).
 """
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -136,7 +136,7 @@ class ControlRegisters(wiring.Component):
         bus = self.bus
         address = Signal(ADDRESS_WIDTH - 2, reset_less=True)
         word = Signal(32, reset_less=True)
-        mask = Signal(32, reset_less=True)
+        strobe = Signal(4, reset_less=True)
         has_address = Signal()
         has_word = Signal()
         clear = Signal(EVENTS)
@@ -148,12 +148,11 @@ class ControlRegisters(wiring.Component):
             m.d.sync += [
                 has_word.eq(1),
                 word.eq(bus.wdata),
-                mask.eq(Cat(strobe.replicate(8) for strobe in bus.wstrb)),
+                strobe.eq(bus.wstrb),
             ]
         with m.If(bus.bvalid & bus.bready):
             m.d.sync += bus.bvalid.eq(0)
         with m.If(has_address & has_word & ~bus.bvalid):
-            ones = word & mask
             m.d.sync += [
                 has_address.eq(0),
                 has_word.eq(0),
@@ -168,10 +167,14 @@ class ControlRegisters(wiring.Component):
                         m.d.sync += bus.bresp.eq(Response.OKAY)
                         if r.access is Access.RW:
                             stored = self.read_write[r.name.lower()]
-                            m.d.sync += stored.eq(
-                                ((stored & ~mask) | ones) & Const(field_mask(r), 32))
+                            existing = word & Const(field_mask(r), 32)
+                            for byte in range(4):
+                                with m.If(strobe[byte]):
+                                    m.d.sync += stored.word_select(byte, 8).eq(
+                                        existing.word_select(byte, 8))
                         elif r.access is Access.W1C:
-                            m.d.comb += clear.eq(ones)
+                            m.d.comb += clear.eq(word & strobe[0].replicate(EVENTS))
                         else:
                             for field in r.fields:
-                                m.d.comb += getattr(self, field.name.lower()).eq(ones[field.lsb])
+                                m.d.comb += getattr(self, field.name.lower()).eq(
+                                    word[field.lsb] & strobe[field.lsb // 8])
