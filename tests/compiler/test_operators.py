@@ -63,6 +63,33 @@ def test_mean_equals_the_oracle(config: str, keep_dims: bool, rng: np.random.Gen
         check(builder.finish([y]), [rng.integers(-128, 128, shape).astype(np.int8)], config)
 
 
+@pytest.mark.parametrize("config", ALL_CONFIGS)
+@pytest.mark.parametrize("consumer", ["none", "conv", "depthwise", "pool", "twice"])
+def test_pad_equals_the_oracle(consumer: str, config: str, rng: np.random.Generator) -> None:
+    layers = Layers(rng, (1, 7, 6, 9))
+    paddings = [(0, 0), (2, 1), (0, 3), (0, 0)]
+    y = layers.builder.pad(layers.inputs[0], paddings)
+    if consumer == "conv":
+        y = layers.conv(y, 12, (3, 3), stride=(2, 2), padding="VALID")
+    elif consumer == "depthwise":
+        y = layers.depthwise(y, (3, 3), stride=(2, 2), padding="SAME")
+    elif consumer == "pool":
+        y = layers.builder.pool_2d("AVERAGE_POOL_2D", y, (2, 2), padding="SAME")
+    elif consumer == "twice":
+        y = layers.builder.pad(y, paddings)
+        y = layers.add(y, layers.conv(y, 9, (3, 3)))
+    model = layers.builder.finish([y])
+    check(model, [rng.integers(-128, 128, (1, 7, 6, 9)).astype(np.int8)], config)
+
+
+def test_pad_before_a_convolution_is_free(rng: np.random.Generator) -> None:
+    layers = Layers(rng, (1, 8, 8, 8))
+    y = layers.builder.pad(layers.inputs[0], [(0, 0), (1, 1), (1, 1), (0, 0)])
+    y = layers.conv(y, 16, (3, 3), padding="VALID")
+    program = compile_model(layers.builder.finish([y]), CONFIGS["h64"])
+    assert [layer.op for layer in program.layers] == ["CONV_2D"]
+
+
 @pytest.mark.parametrize("multiplier", [2, 5, 19, 37])
 def test_depth_multipliers_beyond_the_columns(multiplier: int, rng: np.random.Generator) -> None:
     layers = Layers(rng, (1, 6, 7, 5))

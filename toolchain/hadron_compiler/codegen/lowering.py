@@ -27,6 +27,7 @@ from hadron_compiler.ir.graph import (
     Graph,
     Operation,
     OpKind,
+    PadAttributes,
     PoolAttributes,
     SoftmaxAttributes,
     Tensor,
@@ -243,6 +244,14 @@ def _max_pool_2d(operation: Operation, config: NpuConfig) -> Kernel:
     return MaxPoolKernel(config, operation.label, *_pool(operation))
 
 
+def _pad(operation: Operation, config: NpuConfig) -> Kernel:
+    attributes = operation.attributes
+    assert isinstance(attributes, PadAttributes)
+    window = Window(pad_top=attributes.top, pad_left=attributes.left)
+    return MaxPoolKernel(config, operation.label, _window_geometry(operation, window), -128, 127,
+                         operation.outputs[0].zero_point)
+
+
 def _mean(operation: Operation, config: NpuConfig) -> Kernel:
     source, output = operation.required(0), operation.outputs[0]
     images, height, width, channels = source.shape
@@ -289,5 +298,6 @@ _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
     OpKind.MAX_POOL_2D: _max_pool_2d,
     OpKind.ADD: _add,
     OpKind.MEAN: _mean,
+    OpKind.PAD: _pad,
     OpKind.SOFTMAX: _softmax,
 }

@@ -1,4 +1,4 @@
-"""AVERAGE_POOL_2D, MAX_POOL_2D and MEAN."""
+"""AVERAGE_POOL_2D, MAX_POOL_2D, MEAN and PAD."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -95,8 +95,8 @@ class _PoolKernel(Kernel):
         self.geometry = geometry
         self.macs = 0
 
-    def _maximum(self, minimum: int, maximum: int) -> WindowedCommand:
-        fields = {"minimum": minimum, "maximum": maximum, "pad": MAXIMUM_PAD}
+    def _maximum(self, minimum: int, maximum: int, pad: int = MAXIMUM_PAD) -> WindowedCommand:
+        fields = {"minimum": minimum, "maximum": maximum, "pad": pad}
         return WindowedCommand(
             Opcode.MAX, self.name, self.geometry, _single(0, 1), (0, 0), False, 1,
             self.config.lanes, 0, fields, 0)
@@ -131,19 +131,23 @@ class _PoolKernel(Kernel):
 
 
 class MaxPoolKernel(_PoolKernel):
-    """MAX_POOL_2D: the maximum over the window, `columns` channels at once."""
+    """MAX_POOL_2D: the maximum over the window, `columns` channels at once.
+
+    With a window of one element it is a copy, and `pad` what the border is filled with: PAD.
+    """
 
     def __init__(self, config: NpuConfig, name: str, geometry: Geometry, minimum: int,
-                 maximum: int) -> None:
+                 maximum: int, pad: int = MAXIMUM_PAD) -> None:
         super().__init__(config, name, geometry)
         self.minimum = minimum
         self.maximum = maximum
+        self.pad = pad
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`."""
         channels = self.geometry.destination[2]
-        return [_PoolPart(self.geometry.whole, some, None,
-                          self._maximum(self.minimum, self.maximum), self.config.columns)
+        command = self._maximum(self.minimum, self.maximum, self.pad)
+        return [_PoolPart(self.geometry.whole, some, None, command, self.config.columns)
                 for some in _ranges(channels, self.config.columns, max_channels, self.name)]
 
 

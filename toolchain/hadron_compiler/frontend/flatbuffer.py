@@ -55,6 +55,7 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "FusedActivationFunction")),
     "ADD": ("AddOptions", ("FusedActivationFunction",)),
     "MEAN": ("ReducerOptions", ("KeepDims",)),
+    "PAD": ("PadOptions", ()),
     "SOFTMAX": ("SoftmaxOptions", ("Beta",)),
 }
 

@@ -21,6 +21,7 @@ from hadron_compiler.ir.graph import (
     MeanAttributes,
     Operation,
     OpKind,
+    PadAttributes,
     Padding,
     PoolAttributes,
     SoftmaxAttributes,
@@ -41,6 +42,7 @@ CONSTANT_INPUTS: dict[OpKind, tuple[int, int, frozenset[int]]] = {
     OpKind.MAX_POOL_2D: (1, 1, frozenset()),
     OpKind.ADD: (2, 2, frozenset()),
     OpKind.MEAN: (2, 2, frozenset({1})),
+    OpKind.PAD: (2, 2, frozenset({1})),
     OpKind.RESHAPE: (1, 2, frozenset({1})),
     OpKind.SOFTMAX: (1, 1, frozenset()),
 }
@@ -56,6 +58,7 @@ Source: tensorflow/lite/kernels/internal/reference/softmax.h, kAccumulationInteg
 _ACTIVATIONS = {0: Activation.NONE, 1: Activation.RELU, 2: Activation.RELU_N1_TO_1,
                 3: Activation.RELU6}
 _ACTIVATION_NAMES = {4: "TANH", 5: "SIGN_BIT"}
+_WITHOUT_OPTIONS = (OpKind.PAD, OpKind.RESHAPE)
 _PADDINGS = {0: Padding.SAME, 1: Padding.VALID}
 
 
@@ -171,7 +174,7 @@ def import_operator(operation: Operation, options: Options | None,
                     problems: Problems) -> Operation | None:
     """Set the attributes of `operation`, or report why it is not supported and return None."""
     importer = _IMPORTERS[operation.kind]
-    if options is None and operation.kind is not OpKind.RESHAPE:
+    if options is None and operation.kind not in _WITHOUT_OPTIONS:
         problems.add(f"{operation.label}: the operator has no options")
         return None
     checker = _Checker(operation, options or {}, problems)
@@ -306,6 +309,25 @@ def _mean(check: _Checker) -> Any:
     return MeanAttributes()
 
 
+def _pad(check: _Checker) -> Any:
+    """PAD: rows and columns of four dimensions; free in front of a convolution."""
+    source, paddings = check.operation.required(0), check.operation.required(1)
+    if not check.rank(source, 4) or paddings.data is None:
+        return None
+    values: npt.NDArray[np.int64] = paddings.data.astype(np.int64)
+    if not check.require(values.shape == (4, 2) and bool((values >= 0).all()),
+                         f"paddings {paddings.name} have the shape {list(paddings.shape)}, must be "
+                         "[4, 2] and not negative"):
+        return None
+    pairs: list[list[int]] = values.tolist()
+    check.require(pairs[0] == pairs[3] == [0, 0], f"paddings {pairs} are not supported; rows and "
+                                                  "columns may be padded")
+    check.same_quantization()
+    check.output_shape(tuple(size + sum(pair)
+                             for size, pair in zip(source.shape, pairs, strict=True)))
+    return PadAttributes(pairs[1][0], pairs[2][0])
+
+
 def _reshape(check: _Checker) -> None:
     """RESHAPE: any; costs nothing."""
     source, output = check.operation.required(0), check.operation.outputs[0]
@@ -339,6 +361,7 @@ _IMPORTERS: dict[OpKind, Callable[[_Checker], Any]] = {
     OpKind.MAX_POOL_2D: _max_pool_2d,
     OpKind.ADD: _add,
     OpKind.MEAN: _mean,
+    OpKind.PAD: _pad,
     OpKind.RESHAPE: _reshape,
     OpKind.SOFTMAX: _softmax,
 }

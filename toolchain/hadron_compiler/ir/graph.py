@@ -22,6 +22,7 @@ __all__ = [
     "MeanAttributes",
     "OpKind",
     "Operation",
+    "PadAttributes",
     "Padding",
     "PoolAttributes",
     "SoftmaxAttributes",
@@ -47,6 +48,7 @@ class OpKind(Enum):
     MAX_POOL_2D = "MAX_POOL_2D"
     ADD = "ADD"
     MEAN = "MEAN"
+    PAD = "PAD"
     RESHAPE = "RESHAPE"
     SOFTMAX = "SOFTMAX"
 
@@ -127,6 +129,14 @@ class MeanAttributes:
 
 
 @dataclass(frozen=True)
+class PadAttributes:
+    """PAD of rows and columns: how many come before the first."""
+
+    top: int
+    left: int
+
+
+@dataclass(frozen=True)
 class SoftmaxAttributes:
     """SOFTMAX over the last axis."""
 
@@ -139,6 +149,7 @@ Attributes: TypeAlias = (
     | PoolAttributes
     | AddAttributes
     | MeanAttributes
+    | PadAttributes
     | SoftmaxAttributes
     | None
 )
