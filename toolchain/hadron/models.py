@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from importlib import resources
+from math import inf
 from pathlib import Path
 
 from hadron.errors import UsageError
@@ -147,8 +148,8 @@ def _binding_problem(binding: TensorBinding, region_bytes: int) -> str:
         return f"type {binding.dtype}, must be int8"
     if type(binding.offset) is not int or not 0 <= binding.offset <= region_bytes - binding.size:
         return "outside the memory region"
-    if not isinstance(binding.scale, float) or not binding.scale > 0:
+    if not isinstance(binding.scale, float) or not 0 < binding.scale < inf:
         return f"scale {binding.scale}"
-    if type(binding.zero_point) is not int:
+    if type(binding.zero_point) is not int or not -128 <= binding.zero_point <= 127:
         return f"zero point {binding.zero_point}"
     return ""

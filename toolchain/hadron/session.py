@@ -17,7 +17,7 @@ from hadron.progress import OnProgress, Progress, ignore_progress
 from hadron.report import LayerResult, OutputSummary, RunReport
 from hadron_compiler import Program, TensorBinding
 from hadron_cosim.memory_model import MemoryModel, memory_model
-from hadron_cosim.simulator import NpuSimulator, SimulationResult
+from hadron_cosim.simulator import NpuSimulator, ProtocolError, SimulationResult
 from hadron_model.executor import Executor, Status
 from hadron_spec.config import NpuConfig
 
@@ -103,7 +103,7 @@ class Session:
         self.on_progress = on_progress
         self._simulator: NpuSimulator | None = None
 
-    def bind(self, inputs: Any) -> BoundInputs:
+    def bind(self, inputs: Any = None) -> BoundInputs:
         """Read and quantize inputs, as :meth:`run` does.
 
         Raises
@@ -111,18 +111,22 @@ class Session:
         UsageError
             When they do not fit the network.
         """
+        if inputs is None:
+            inputs = self.model.default_sample
+        if inputs is None:
+            raise UsageError(f"{self.program.model}: an input is needed")
         bound = bind_inputs(self.program, inputs, self.pixels)
         if isinstance(inputs, Path) and inputs in self.model.samples:
             bound = replace(bound, source=f"{self.program.model}/{Path(inputs).name}")
         return bound
 
-    def run(self, inputs: Any, *, check: bool = True) -> Result:
+    def run(self, inputs: Any = None, *, check: bool = True) -> Result:
         """Run the network.
 
         Parameters
         ----------
         inputs : path, array, sequence or mapping of arrays, or BoundInputs
-            See :func:`hadron.inputs.bind_inputs`.
+            See :func:`hadron.inputs.bind_inputs`. A built-in model brings one.
         check : bool
             Run the golden model, too, and compare every byte of the memory region after each
             sample. The report says whether they agree.
@@ -132,7 +136,7 @@ class Session:
         UsageError
             When the inputs do not fit the network.
         CheckFailedError
-            When the simulated NPU stops with an error.
+            When the simulated NPU stops with an error or breaks a rule of its buses.
         HadronError
             When the simulation cannot be built.
         """
@@ -143,15 +147,16 @@ class Session:
         regions = []
         for number, sample in enumerate(bound.samples):
             region = self._region(sample)
+            expected = region.copy()
+            if self.on == "golden" or compared:
+                self._run_golden(expected)
             if self.on == "golden":
-                self._run_golden(region)
+                region = expected
             else:
-                expected = region.copy()
                 result = self._run_rtl(region)
                 if slowest is None or result.cycles > slowest.cycles:
                     slowest = result
                 if compared:
-                    self._run_golden(expected)
                     difference = difference or _difference(region, expected, number)
             regions.append(region)
         outputs = {binding.name: _gather(binding, regions) for binding in self.program.outputs}
@@ -178,9 +183,10 @@ class Session:
                 region, command_base=program.command_offset, command_count=program.command_count,
                 memory_base=0, memory_bytes=program.region_bytes)
         except ValueError as error:
-            raise UsageError(f"{program.model}: the program is damaged ({error})") from None
+            raise UsageError(f"{program.model}: the golden model refuses the program: "
+                             f"{error}") from None
         if result.status is not Status.DONE:
-            raise UsageError(f"{program.model}: the program is damaged: command "
+            raise UsageError(f"{program.model}: the golden model refuses the program: command "
                              f"{result.error_command}: {result.error.name}: {result.detail}")
 
     def _run_rtl(self, region: Bytes) -> SimulationResult:
@@ -192,10 +198,13 @@ class Session:
             self.on_progress(Progress("simulate", cycles, total))
 
         simulated(0)
-        result = simulator.run(
-            region, program.command_offset, program.command_count, 0, program.region_bytes,
-            max_cycles=max(_MIN_MAX_CYCLES, _MAX_CYCLES_FACTOR * program.cycles),
-            memory_model=self.memory, on_progress=simulated)
+        try:
+            result = simulator.run(
+                region, program.command_offset, program.command_count, 0, program.region_bytes,
+                max_cycles=max(_MIN_MAX_CYCLES, _MAX_CYCLES_FACTOR * program.cycles),
+                memory_model=self.memory, on_progress=simulated)
+        except (ProtocolError, TimeoutError) as error:
+            raise CheckFailedError(f"{program.model}: the RTL failed: {error}") from None
         if result.status != "done":
             raise CheckFailedError(
                 f"{program.model}: the RTL ended with {result.status} after {result.cycles} "

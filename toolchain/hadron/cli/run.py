@@ -67,7 +67,7 @@ def run(model: Model, input_file: Input = None, config: Config = None, on: On = 
 
 
 def find_input(model: LoadedModel, name: str | None) -> str | Path:
-    """Return the file of an input: as named, sample K of a built-in model, or its default.
+    """Return the file of an input: as named, a sample of a built-in model, or its default.
 
     Raises
     ------
