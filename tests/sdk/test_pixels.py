@@ -71,5 +71,5 @@ def test_images_get_the_channels_of_the_input(tmp_path: Path, rng: np.random.Gen
 def test_an_input_that_is_no_image_is_told(tmp_path: Path, shape: tuple[int, ...]) -> None:
     path = tmp_path / "x.png"
     Image.new("L", (3, 2)).save(path)
-    with pytest.raises(UsageError, match="which no image has; give it as .npy, .npz or .raw$"):
+    with pytest.raises(UsageError, match=r"which no image has; give it as .npy, .npz or .raw$"):
         read_image(path, binding(1.0, 0, shape))

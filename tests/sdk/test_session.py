@@ -91,7 +91,7 @@ def test_a_program_object_runs(project: Path) -> None:
 
 
 def test_a_program_keeps_its_configuration(digits: Session) -> None:
-    with pytest.raises(UsageError, match="^digits: compiled for h64, not for h256$"):
+    with pytest.raises(UsageError, match=r"^digits: compiled for h64, not for h256$"):
         Session(digits.program, "h256")
 
 
@@ -108,7 +108,7 @@ def test_several_inputs_go_by_name_or_order(tmp_path: Path, rng: np.random.Gener
         [output] = session.run(inputs).outputs.values()
         np.testing.assert_array_equal(output, expected)
     assert session.run([x, y]).report.outputs[0].top == ()
-    with pytest.raises(UsageError, match="^array: no array for input b; the arrays are a$"):
+    with pytest.raises(UsageError, match=r"^array: no array for input b; the arrays are a$"):
         session.run({"a": x})
     with pytest.raises(UsageError, match=r"the model has 2 inputs \(a, b\)"):
         session.run(x)
@@ -153,8 +153,8 @@ def test_the_slowest_sample_is_reported(fake: type[FakeSimulator]) -> None:
 
 def test_an_rtl_that_stops_is_an_error(fake: type[FakeSimulator]) -> None:
     fake.status = "error"
-    with pytest.raises(CheckFailedError, match="^digits: the RTL ended with error after 90 cycles: "
-                                               "CHECKSUM at command 3$"):
+    with pytest.raises(CheckFailedError, match=r"^digits: the RTL ended with error after 90 cycles: "
+                                               r"CHECKSUM at command 3$"):
         Session("digits", "h64", on="rtl").run()
 
 
@@ -173,7 +173,7 @@ def test_a_damaged_program_is_refused(tmp_path: Path, digits: Session) -> None:
     image = bytearray((folder / "memory.bin").read_bytes())
     image[130] ^= 1
     (folder / "memory.bin").write_bytes(image)
-    with pytest.raises(UsageError, match="^digits: the golden model refuses the program: "
+    with pytest.raises(UsageError, match=r"^digits: the golden model refuses the program: "
                                          "command 1: CHECKSUM: "):
         Session(folder).run(np.zeros((8, 8), np.int8))
 
@@ -190,5 +190,5 @@ def test_unknown_names_are_refused(arguments: dict[str, str], message: str) -> N
 
 
 def test_a_model_of_ones_own_needs_an_input(project: Path) -> None:
-    with pytest.raises(UsageError, match="^digits.tflite: an input is needed$"):
+    with pytest.raises(UsageError, match=r"^digits.tflite: an input is needed$"):
         Session(project / MODEL, "h64").run()

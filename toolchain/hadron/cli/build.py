@@ -16,7 +16,7 @@ __all__ = ["build", "slowest_clock"]
 
 
 def build(board: Annotated[str, typer.Argument(metavar="BOARD", show_default=False,
-                                               help="ulx3s-25f, ulx3s-45f or ulx3s-85f.")],
+                                               help="Board, such as ulx3s-85f.")],
           config: Config = None,
           seeds: Annotated[int, typer.Option("--seeds", min=1, metavar="N", help=(
               "Placements to try; the bitstream is the fastest."))] = 1,
