@@ -153,8 +153,8 @@ def test_the_slowest_sample_is_reported(fake: type[FakeSimulator]) -> None:
 
 def test_an_rtl_that_stops_is_an_error(fake: type[FakeSimulator]) -> None:
     fake.status = "error"
-    with pytest.raises(CheckFailedError, match=r"^digits: the RTL ended with error after 90 cycles: "
-                                               r"CHECKSUM at command 3$"):
+    message = "digits: the RTL ended with error after 90 cycles: CHECKSUM at command 3"
+    with pytest.raises(CheckFailedError, match=f"^{message}$"):
         Session("digits", "h64", on="rtl").run()
 
 
