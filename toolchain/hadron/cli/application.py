@@ -1,6 +1,7 @@
 """Put the commands together; turn mistakes into one line and an exit status."""
 
 import importlib.metadata
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -92,6 +93,10 @@ def _top(context: typer.Context,
 
 def main() -> None:
     """Run the command line of this process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A layer may have a name that the terminal's encoding lacks.
+            stream.reconfigure(errors="replace")
     app(prog_name="hadron")
 
 
