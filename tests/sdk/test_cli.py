@@ -411,3 +411,11 @@ def test_nothing_is_left_of_a_file_that_cannot_be_written(project: Path) -> None
     fails("run", "digits", "--json", "no/r.json", "-o", "out")
     assert not Path("out").exists()
     assert not [path for path in Path().iterdir() if path.name.startswith(".")]
+
+
+def test_ctrl_c_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hadron.session.Session, "_run_golden", interrupted)
+    assert fails("run", "digits", status=130) == "interrupted"

@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from hadron import UsageError
+from hadron.inputs import bind_inputs
+from hadron.models import load_model
 from hadron.pixels import PixelScale, default_scale, quantize_pixels, read_image
 from hadron_compiler import TensorBinding
 
@@ -65,6 +67,13 @@ def test_images_get_the_channels_of_the_input(tmp_path: Path, rng: np.random.Gen
     luma = read_image(tmp_path / "rgba.png", binding(1.0, 0))
     weighted = rgba[..., :3] @ np.array([0.299, 0.587, 0.114])
     assert np.abs(luma[..., 0] - weighted).max() < 1
+
+
+def test_jpeg_is_read(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8), (200, 10, 10)).save(tmp_path / "x.JPG", "JPEG")
+    [[bound]] = bind_inputs(load_model("digits", "h64").program, tmp_path / "x.JPG").samples
+    assert bound.shape == (1, 8, 8, 1)
+    assert abs(int(bound[0, 4, 4, 0]) - (round(0.299 * 200 + 0.701 * 10) - 128)) <= 3
 
 
 @pytest.mark.parametrize("shape", [(1, 2, 3, 8), (1, 6), (2, 2, 3, 1)])
