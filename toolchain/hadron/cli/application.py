@@ -58,6 +58,8 @@ class HadronGroup(typer.core.TyperGroup):
             if message is None:
                 raise
             _fail(message(), 2)
+        if status == _INTERRUPTED:  # how some versions of typer tell of Ctrl-C
+            _fail("interrupted", _INTERRUPTED)
         sys.exit(status if isinstance(status, int) else 0)
 
 
