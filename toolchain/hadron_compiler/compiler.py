@@ -15,9 +15,9 @@ from hadron_compiler.ir.graph import Graph, Tensor
 from hadron_compiler.passes import run_passes
 from hadron_compiler.program import LayerReport, Program, TensorBinding
 from hadron_compiler.schedule.build import MemoryOffsets, build_commands
-from hadron_compiler.schedule.cycles import Timing, predict
 from hadron_compiler.schedule.dependencies import derive_dependencies
 from hadron_compiler.schedule.order import order_commands
+from hadron_compiler.schedule.prediction import Prediction, predict
 from hadron_compiler.schedule.tokens import assign_tokens
 from hadron_spec.commands import COMMAND_ALIGN, COMMAND_BYTES, CommandError, Opcode, Unit
 from hadron_spec.config import NpuConfig
@@ -121,7 +121,7 @@ def _place_memory(graph: Graph, layout: Layout) -> tuple[MemoryImage, MemoryOffs
 
 
 def _reports(graph: Graph, kernels: Sequence[Kernel], commands: Sequence[Command],
-             timing: Timing) -> tuple[LayerReport, ...]:
+             timing: Prediction) -> tuple[LayerReport, ...]:
     moved = {unit: [0] * len(kernels) for unit in Unit}
     for command in commands:
         if command.unit in (Unit.LOAD, Unit.STORE):

@@ -2,9 +2,10 @@
 
 import pytest
 
-from hadron_compiler.codegen.command import Command
+from hadron_compiler.codegen.command import Command, Range, Space
 from hadron_compiler.codegen.loops import Loop, loop_fields
-from hadron_compiler.schedule.cycles import command_cycles, execute_overhead, predict
+from hadron_compiler.schedule.cycles import command_cycles, execute_overhead
+from hadron_compiler.schedule.prediction import predict
 from hadron_rtl.execute import ExecuteUnit
 from hadron_spec.commands import Opcode
 from hadron_spec.config import CONFIGS, NpuConfig
@@ -18,9 +19,18 @@ def execute(results: int, steps: int, **tokens: int) -> Command:
     return Command(Opcode.MATRIX, 0, fields, [], [], **tokens)
 
 
+def cost(command: Command) -> int:
+    return command_cycles(command, H256).total
+
+
 def load(size: int, **tokens: int) -> Command:
-    return Command(Opcode.LOAD, 0, {"memory_offset": 0, "row_bytes": size, "rows": 1}, [], [],
-                   **tokens)
+    return Command(Opcode.LOAD, 0, {"memory_offset": 0, "row_bytes": size, "rows": 1}, [],
+                   [Range(Space.WEIGHTS, 0, 1)], **tokens)
+
+
+def streamed(opcode: Opcode, size: int) -> Command:
+    near = [Range(Space.SCRATCHPAD, 0, size)]
+    return Command(opcode, 0, {"memory_offset": 0, "row_bytes": size, "rows": 1}, near, near)
 
 
 @pytest.mark.parametrize("config", [*CONFIGS.values(), *SMALL_CONFIGS.values()],
@@ -32,17 +42,16 @@ def test_overheads_are_those_of_the_hardware(config: NpuConfig) -> None:
 
 
 def test_the_array_takes_one_step_a_cycle() -> None:
-    assert command_cycles(execute(100, 9), H256) - command_cycles(execute(50, 9), H256) == 450
+    assert cost(execute(100, 9)) - cost(execute(50, 9)) == 450
 
 
 def test_the_requantizer_bounds_short_results() -> None:
     outlet = H256.columns // H256.requant_lanes
-    assert (command_cycles(execute(100, 1), H256) - command_cycles(execute(50, 1), H256)
-            == 50 * outlet)
+    assert cost(execute(100, 1)) - cost(execute(50, 1)) == 50 * outlet
 
 
 def test_transfers_take_a_beat_a_cycle() -> None:
-    assert command_cycles(load(3200), H256) - command_cycles(load(1600), H256) == 100
+    assert cost(load(3200)) - cost(load(1600)) == 100
 
 
 def test_a_load_runs_under_work_that_does_not_wait_for_it() -> None:
@@ -55,3 +64,14 @@ def test_a_load_runs_under_work_that_does_not_wait_for_it() -> None:
     late = predict([execute(1000, 9, send=1), load(16000, wait=1, send=1),
                     execute(1000, 9, wait=1)], 1, H256).total
     assert late > alone + 900
+
+
+def test_loads_stores_and_results_share_a_port() -> None:
+    alone = predict([streamed(Opcode.LOAD, 16000)], 1, H256).total
+    both = predict([streamed(Opcode.LOAD, 16000), streamed(Opcode.STORE, 16000)], 1, H256).total
+    assert 1900 < both - alone + 1000 < 2200
+    under = predict([execute(1000, 4), streamed(Opcode.LOAD, 16000)], 1, H256).total
+    beside = predict([execute(1000, 4), load(16000)], 1, H256).total
+    assert under == beside  # a quarter of the port is taken: the load still ends before the work
+    busy = predict([execute(250, 4), streamed(Opcode.LOAD, 16000)], 1, H256).total
+    assert busy - alone > 100

@@ -1,0 +1,143 @@
+"""Predict a program's cycles by running fetcher and units against each other.
+
+Between two events (a command is fetched, starts or ends) everything proceeds at a constant rate:
+EXECUTE at one step a cycle, transfers at one beat a cycle, or at what the shared scratchpad port
+leaves them. Results go first there; LOAD and STORE take turns in the rest.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hadron_compiler.codegen.command import Command
+from hadron_compiler.schedule.cycles import (
+    START_LATENCY,
+    STOP_LATENCY,
+    CommandCycles,
+    command_cycles,
+)
+from hadron_spec.commands import COMMAND_BYTES, OTHER_UNITS, QUEUE_COMMANDS, Unit
+from hadron_spec.config import NpuConfig
+
+__all__ = ["Prediction", "predict"]
+
+FETCH_OVERHEAD = 4
+"""Cycles the fetcher spends on a command beside its beats: checksum and hand-over."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predicted cycles of a program, in all and at the end of each layer's last command."""
+
+    total: int
+    layer_ends: tuple[int, ...]
+
+    @property
+    def layers(self) -> list[int]:
+        """Cycles from the end of the layer before to the end of each layer."""
+        previous = 0
+        spans = []
+        for end in self.layer_ends:
+            spans.append(max(0, end - previous))
+            previous = max(previous, end)
+        return spans
+
+
+@dataclass
+class _Running:
+    """A command that runs: cycles of latency left, then of work."""
+
+    command: Command
+    cycles: CommandCycles
+    fixed: float
+    work: float
+
+
+def predict(commands: Sequence[Command], layers: int, config: NpuConfig) -> Prediction:
+    """Return when a program and each of its layers end."""
+    return _Simulation(commands, layers, config).run()
+
+
+class _Simulation:
+    def __init__(self, commands: Sequence[Command], layers: int, config: NpuConfig) -> None:
+        self.config = config
+        self.commands = deque(command for command in commands if command.unit is not None)
+        self.queues: dict[Unit, deque[Command]] = {unit: deque() for unit in Unit}
+        self.running: dict[Unit, _Running] = {}
+        self.tokens = dict.fromkeys(
+            ((sender, receiver) for sender in Unit for receiver in OTHER_UNITS[sender]), 0)
+        self.ends = [0] * layers
+        self.now = 0.0
+        self.fetch_cycles = -(-COMMAND_BYTES // config.axi_bytes) + FETCH_OVERHEAD
+        # When the next command has been read and waits for room in its queue.
+        self.fetched = float(START_LATENCY + self.fetch_cycles)
+
+    def run(self) -> Prediction:
+        """Step from event to event until nothing is left."""
+        while self.commands or self.running or any(self.queues.values()):
+            self._hand_out()
+            for unit in Unit:
+                self._start(unit)
+            rates = self._rates()
+            steps = [(run.fixed or run.work / rates[unit]) for unit, run in self.running.items()]
+            if self.commands and self.fetched > self.now:
+                steps.append(self.fetched - self.now)
+            step = min(steps)
+            self.now += step
+            for unit in list(self.running):
+                self._advance(unit, step, rates[unit])
+        total = round(self.now) + STOP_LATENCY
+        return Prediction(total, tuple(self.ends))
+
+    def _hand_out(self) -> None:
+        """Move the fetched command to its queue if there is room, and fetch the next."""
+        while self.commands and self.fetched <= self.now:
+            unit = self.commands[0].unit
+            assert unit is not None
+            if len(self.queues[unit]) == QUEUE_COMMANDS[unit]:
+                return
+            self.queues[unit].append(self.commands.popleft())
+            self.fetched = self.now + self.fetch_cycles
+            self._start(unit)
+
+    def _start(self, unit: Unit) -> None:
+        """Start the first command of a queue when its unit is idle and its tokens are there."""
+        if unit in self.running or not self.queues[unit]:
+            return
+        command = self.queues[unit][0]
+        needed = [(sender, unit) for bit, sender in enumerate(OTHER_UNITS[unit])
+                  if command.wait >> bit & 1]
+        if all(self.tokens[pair] for pair in needed):
+            for pair in needed:
+                self.tokens[pair] -= 1
+            self.queues[unit].popleft()
+            cycles = command_cycles(command, self.config)
+            self.running[unit] = _Running(command, cycles, cycles.fixed, cycles.work)
+
+    def _rates(self) -> dict[Unit, float]:
+        """Return the beats or steps a cycle of every running command."""
+        rates = dict.fromkeys(self.running, 1.0)
+        sharing = [unit for unit, run in self.running.items() if run.cycles.port and not run.fixed]
+        if sharing:
+            free = 1.0
+            execute = self.running.get(Unit.EXECUTE)
+            if execute is not None and execute.cycles.total:
+                free -= execute.cycles.results / execute.cycles.total
+            for unit in sharing:
+                rates[unit] = max(free, 0.01) / len(sharing)
+        return rates
+
+    def _advance(self, unit: Unit, step: float, rate: float) -> None:
+        run = self.running[unit]
+        if run.fixed:
+            run.fixed = max(0.0, run.fixed - step)
+        else:
+            run.work -= step * rate
+        if run.fixed > 1e-6 or run.work > 1e-6:
+            return
+        del self.running[unit]
+        end = round(self.now)
+        self.ends[run.command.layer] = max(self.ends[run.command.layer], end)
+        for bit, receiver in enumerate(OTHER_UNITS[unit]):
+            if run.command.send >> bit & 1:
+                self.tokens[unit, receiver] += 1
