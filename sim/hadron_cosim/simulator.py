@@ -185,10 +185,7 @@ class NpuSimulator:
             on_progress(done)
         self.npu.run(2, until_irq=False)  # closes what the trace still holds open
         self.check_protocol()
-        if not self.npu.state.irq:
-            status = 0
-        else:
-            status = self.read_register("STATUS")
+        status = self.read_register("STATUS") if self.npu.state.irq else 0
         ended = {2: "done", 4: "error", 8: "aborted"}.get(status & 0xE, "timeout")
         counters = {name: self.read_register(name) for name in COUNTERS}
         trace = sorted((TraceEvent(Unit(unit), layer, start - begin, end - begin)

@@ -1,11 +1,12 @@
 // Clocks the NPU that Yosys wrote as C++, holds its memory, talks to its registers.
 //
-// Compiled with design.cc (write_cxxrtl) and ports.h (which optional ports the design has) into one
-// shared library; hadron_cosim.cxxrtl.library is the other side of the functions at the end.
+// Compiled with design.h (write_cxxrtl, cut by split.py) and ports.h (which optional ports the design
+// has) into one shared library; hadron_cosim.cxxrtl.library is the other side of the functions at
+// the end.
 
 #include "ports.h"
 
-#include "design.cc"
+#include "design.h"
 
 #include <cstring>
 #include <string>
@@ -17,8 +18,8 @@
 
 namespace hadron {
 
-// A port is a value<> or, where the design registers it, a wire<>: outputs are read after eval()
-// and before commit(), when both hold what the pins show in this cycle.
+// A port is a value<> or, where the design registers it, a wire<>: outputs are read after
+// evaluate() and before advance(), when both hold what the pins show in this cycle.
 template <size_t N>
 const cxxrtl::value<N> &pins(const cxxrtl::value<N> &port) { return port; }
 template <size_t N>
@@ -151,21 +152,20 @@ class Harness {
         design_.p_s__axil__rready.data[0] = axil_.r;
     }
 
-    // One eval() a cycle: with the edge in it, it computes the logic from the registers as they
-    // were, and only commit() moves them. Where Yosys found feedback between wires (ports.h says),
-    // the logic needs several passes to settle, and they come first.
+    // One evaluation a cycle: it computes the logic from the registers as they were, and what they
+    // take at the edge; only advance() moves them. Where Yosys found feedback between wires
+    // (ports.h says), the logic needs several passes to settle, and they come first.
     void cycle() {
         drive();
 #ifdef HAS_FEEDBACK
-        design_.p_clk.data[0] = 0;
-        design_.prev_p_clk.data[0] = 0;
-        design_.step();
+        design_.edge = false;
+        do design_.evaluate();
+        while (design_.advance());
+        design_.edge = true;
 #endif
-        design_.p_clk.data[0] = 1;
-        design_.prev_p_clk.data[0] = 0;
-        design_.eval();
+        design_.evaluate();
         sample();
-        design_.commit();
+        design_.advance();
         now_++;
     }
 
