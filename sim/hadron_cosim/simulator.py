@@ -84,6 +84,8 @@ class NpuSimulator:
         Another design with the same ports, for tests of the lane.
     on_stage : callable, optional
         Told the name of each stage of a build (:data:`hadron_cosim.cxxrtl.STAGES`).
+    on_progress : callable, optional
+        Told how many of how many files of a build are compiled.
 
     Raises
     ------
@@ -94,7 +96,8 @@ class NpuSimulator:
     """
 
     def __init__(self, config: NpuConfig, lane: str = "cxxrtl", *, rtlil: str | None = None,
-                 on_stage: Callable[[str], None] = lambda _: None) -> None:
+                 on_stage: Callable[[str], None] = lambda _: None,
+                 on_progress: Callable[[int, int], None] = lambda _done, _all: None) -> None:
         if lane != "cxxrtl":
             raise ValueError(f"lane {lane!r}, must be 'cxxrtl'")
         if rtlil is None:
@@ -103,7 +106,8 @@ class NpuSimulator:
             on_stage("elaborate")
             rtlil = to_rtlil(config)
         self.config = config
-        self.npu = SimulatedNpu(build_library(rtlil, on_stage=on_stage))
+        self.npu = SimulatedNpu(build_library(rtlil, on_stage=on_stage,
+                                              on_progress=on_progress))
         self._memory = np.zeros(4096, dtype=np.uint8)
         self.configure()
 

@@ -35,3 +35,13 @@ def test_a_stage_of_known_duration_moves_by_time() -> None:
         bar(Progress("compile", seconds=0.1))
         time.sleep(0.8)
     assert "97%" in out.getvalue()
+
+
+def test_what_is_known_is_better_than_the_clock() -> None:
+    out = io.StringIO()
+    with ProgressBar(Console(file=out, force_terminal=True, width=100)) as bar:
+        bar(Progress("compile", seconds=0.1))
+        bar(Progress("compile", 1, 4))
+        time.sleep(0.8)
+    assert "25%" in out.getvalue()
+    assert "97%" not in out.getvalue()

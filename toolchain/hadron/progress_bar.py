@@ -59,6 +59,7 @@ class ProgressBar:
             if progress.stage != self._stage:
                 self._new_stage(progress)
             if self._task is not None and progress.total:
+                self._seconds = 0.0  # what is known is better than the clock
                 self._bars.update(self._task, completed=progress.done, total=progress.total)
 
     def _new_stage(self, progress: Progress) -> None:

@@ -220,8 +220,12 @@ class Session:
             def stage(name: str) -> None:
                 self.on_progress(Progress(name, seconds=STAGES.get(name, 0.0)))
 
+            def compiled(done: int, files: int) -> None:
+                self.on_progress(Progress("compile", done, files))
+
             try:
-                self._simulator = NpuSimulator(self.program.config, on_stage=stage)
+                self._simulator = NpuSimulator(self.program.config, on_stage=stage,
+                                               on_progress=compiled)
             except (CompilerError, YosysError, OSError) as error:
                 raise HadronError(f"the simulation could not be built: {error}") from None
         return self._simulator

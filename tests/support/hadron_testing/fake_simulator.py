@@ -29,10 +29,12 @@ class FakeSimulator:
     status = "done"
     runs: list[str]
 
-    def __init__(self, config: NpuConfig, *, on_stage: Callable[[str], None]) -> None:
+    def __init__(self, config: NpuConfig, *, on_stage: Callable[[str], None],
+                 on_progress: Callable[[int, int], None]) -> None:
         self.config = config
         self.runs = []
         on_stage("compile")
+        on_progress(1, 2)
 
     def run(self, memory: npt.NDArray[np.uint8], command_base: int, command_count: int,
             memory_base: int, memory_bytes: int, *, max_cycles: int, memory_model: object,
