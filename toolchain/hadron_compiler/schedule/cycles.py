@@ -37,6 +37,9 @@ LOAD_OVERHEAD = 9
 STORE_OVERHEAD = 18
 """Cycles of a LOAD and of a STORE beside its beats and the memory's latency. Source: RTL runs."""
 
+TABLE_BYTES_PER_CYCLE = 4
+"""The table takes a word a cycle, whatever the bus brings."""
+
 MEMORY_LATENCY = 32
 """Cycles from a read's address to its first beat, and from a write's last beat to its response.
 Source: docs, memory model `fast`."""
@@ -76,6 +79,8 @@ def command_cycles(command: Command, config: NpuConfig) -> CommandCycles:
         beats = -(-(start + fields["row_bytes"]) // bus) * fields["rows"]
         overhead = LOAD_OVERHEAD if command.opcode is Opcode.LOAD else STORE_OVERHEAD
         local = command.writes if command.opcode is Opcode.LOAD else command.reads
+        if local[0].space is Space.TABLE:
+            beats = max(beats, fields["row_bytes"] // TABLE_BYTES_PER_CYCLE)
         port = all(part.space is Space.SCRATCHPAD for part in local)
         return CommandCycles(MEMORY_LATENCY + overhead, beats, port, 0)
     counts = {name: fields[f"count_{name}"] for name in ("kg", "oy", "ox", "ky", "kx", "seg")}

@@ -86,8 +86,9 @@ class _Simulation:
             self.now += step
             for unit in list(self.running):
                 self._advance(unit, step, rates[unit])
-        total = round(self.now) + STOP_LATENCY
-        return Prediction(total, tuple(self.ends))
+        # END is fetched like any other command, and found when all units are idle.
+        total = max(self.now + STOP_LATENCY, self.fetched)
+        return Prediction(round(total), tuple(self.ends))
 
     def _hand_out(self) -> None:
         """Move the fetched command to its queue if there is room, and fetch the next."""
