@@ -303,6 +303,20 @@ async def program_errors_end_it(dut):
 
 
 @cocotb.test()
+async def commands_behind_end_are_not_run(dut):
+    """What was read ahead of END's discovery does no harm, be it garbage or refused."""
+    bench = ControllerBench(dut)
+    await bench.reset()
+    for before in range(6):
+        program = [*(execute() for _ in range(before)), end()]
+        behind = PROGRAM_BASE + 128 * len(program)
+        bench.memory.refused = {range(behind, behind + 1)} if before % 2 else set()
+        started = bench.execute.started
+        await bench.run([*program, bytes(128), *(execute() for _ in range(4)), end()])
+        assert bench.execute.started == started + before
+
+
+@cocotb.test()
 async def deadlocks_are_found(dut):
     """Behind END, behind a full queue, and in a ring."""
     bench = ControllerBench(dut)
