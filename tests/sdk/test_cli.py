@@ -187,6 +187,10 @@ def test_profile_of_the_golden_model_is_the_prediction() -> None:
     assert "waits" not in text
 
 
+def test_profile_of_ones_own_model_takes_zeros(project: Path) -> None:
+    assert "input   zeros\n" in succeeds("profile", project / MODEL, "--on", "golden")
+
+
 def test_names_are_escaped_in_html(project: Path) -> None:
     succeeds("compile", "digits", "--config", "h64", "-o", "prog")
     description = read("prog/program.json")

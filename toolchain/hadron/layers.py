@@ -26,7 +26,8 @@ class LayerTiming:
     ----------
     cycles : int
         From the end of the layers before to the end of its last command, as the compiler predicts
-        them: the layers of a program add up to its run.
+        them: the layers of a program add up to its run. What a layer computes while the one before
+        still stores counts for the latter, so utilization may exceed 1 by a little.
     stalls : dict of str to int
         Of these, cycles in which EXECUTE did not run, by cause (`STALLS`).
     """

@@ -1,5 +1,7 @@
 """``hadron profile``: where the cycles of a network go."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from hadron.atomic import write_json, write_text
@@ -35,9 +37,12 @@ def profile(model: Model, config: Config = None, on: On = Lane.RTL,
     with ProgressBar() as progress:
         session = Session(model, config, on.value, memory=memory.value, on_progress=progress)
         # Cycles hardly depend on the data: a built-in model's sample, or all zeros.
-        inputs = session.model.default_sample or {
-            binding.name: np.full(binding.shape, binding.zero_point, np.int8)
-            for binding in session.program.inputs}
+        if session.model.default_sample is not None:
+            inputs = session.bind()
+        else:
+            zeros = {binding.name: np.full(binding.shape, binding.zero_point, np.int8)
+                     for binding in session.program.inputs}
+            inputs = replace(session.bind(zeros), source="zeros")
         report = session.run(inputs).report
     terminal = console()
     terminal.print(summary(report))
