@@ -1,0 +1,55 @@
+"""Predicted cycles are those of the RTL: of programs, and of each layer, within five percent."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hadron_compiler import Program, compile_model
+from hadron_cosim.simulator import NpuSimulator
+from hadron_spec.config import CONFIGS
+from hadron_testing.large_models import LARGE
+
+CONFIG = CONFIGS["h64"]
+TOLERANCE = 0.05
+SHORT = 400
+"""Cycles below which a layer is not compared on its own: fetches and loads at the start decide."""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def simulator() -> NpuSimulator:
+    return NpuSimulator(CONFIG)
+
+
+def compare(simulator: NpuSimulator, program: Program) -> None:
+    memory = np.zeros(program.region_bytes, np.uint8)
+    memory[:len(program.memory)] = np.frombuffer(program.memory, np.uint8)
+    result = simulator.run(memory, program.command_offset, program.command_count, 0,
+                           program.region_bytes)
+    assert result.status == "done"
+    assert program.cycles == pytest.approx(result.cycles, rel=TOLERANCE)
+    ends = {event.layer: event.end for event in sorted(result.trace, key=lambda event: event.end)}
+    before = 0
+    for layer in program.layers:
+        end = max(ends.get(layer.index, before), before)
+        if end - before > SHORT:
+            assert layer.cycles == pytest.approx(end - before, rel=TOLERANCE), layer
+        before = end
+
+
+def test_shipped_network(simulator: NpuSimulator, project: Path) -> None:
+    compare(simulator, compile_model(project / "toolchain/hadron/data/digits.tflite", CONFIG))
+
+
+@pytest.mark.parametrize("name", ["mlperf_ic_resnet8", "mlperf_vww_mbv1_025_96",
+                                  "tinymaix_mnist_resnet"])
+def test_third_party_network(simulator: NpuSimulator, shared: Path, name: str) -> None:
+    compare(simulator, compile_model(shared / "models" / f"{name}_int8.tflite", CONFIG))
+
+
+@pytest.mark.parametrize("name", ["depthwise", "add", "rows", "deep_pixels", "many_outputs"])
+def test_streamed_network(simulator: NpuSimulator, name: str, rng: np.random.Generator) -> None:
+    builder, outputs = LARGE[name](rng)
+    compare(simulator, compile_model(builder.finish(outputs), CONFIG))
