@@ -12,7 +12,7 @@ from hadron_spec.config import CONFIGS
 BENCHES = Path(__file__).parent / "benches"
 
 
-@pytest.mark.parametrize("name", ["h64", "h128"])
+@pytest.mark.parametrize("name", ["h64", pytest.param("h128", marks=pytest.mark.slow)])
 def test_controller(name, tmp_path, test_seed):
     """Every case of `benches/controller_cases.py`, on a 64-bit and on a 128-bit bus."""
     verilog = to_verilog(Controller(CONFIGS[name]), name="controller")
