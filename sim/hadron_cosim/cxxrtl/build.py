@@ -16,8 +16,8 @@ __all__ = ["STAGES", "build_library", "library_is_cached"]
 STAGES = {"translate to C++": 10.0, "compile": 60.0}
 """The stages of a build and about how many seconds each takes for ``h256`` on two idle cores."""
 
-_HARNESS = ("harness.cc", "memory.h", "checks.h", "options.h")
-_SPLITTER = "split.py"
+_HARNESS = ("harness.cc", "memory.h", "checks.h", "options.h", "bits.h")
+_GENERATORS = ("split.py", "rewrite.py")
 # Nets split by their drivers, and folded before: else Yosys sees feedback in them that is none.
 # -g0: no debug items, which nobody reads here.
 _SCRIPT = """\
@@ -56,7 +56,7 @@ def _ports(rtlil: str) -> set[str]:
 def _key(rtlil: str) -> str:
     compiler = find_compiler()
     sources = [(resources.files(__package__) / name).read_bytes()
-               for name in (*_HARNESS, _SPLITTER)]
+               for name in (*_HARNESS, *_GENERATORS)]
     return digest(rtlil, *sources, compiler.version, *compiler.command, yosys_version(), _SCRIPT,
                   *_FLAGS)
 

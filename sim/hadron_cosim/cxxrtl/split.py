@@ -14,14 +14,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-# Most write ports are idle in most cycles; Yosys queues a write with an empty mask for each.
-_WRITE_MASKED = """
-template<size_t N>
-inline void write_masked(memory<N> &memory, size_t index, const value<N> &value_,
-                         const value<N> &mask, int priority) {
-	if (!mask.is_zero()) memory.update(index, value_, mask, priority);
-}
-"""
+from hadron_cosim.cxxrtl.rewrite import rewrite
 
 __all__ = ["split_design"]
 
@@ -29,7 +22,6 @@ _DECLARATION = re.compile(r"^\tvalue<(\d+)> (\w+);$")
 _DEFINITION = re.compile(r"^\tvalue<(\d+)> (\w+) = (.*)$", re.DOTALL)
 _COMMIT = re.compile(r"^\t\tif \((\w+)\.commit\(observer\)\) changed = true;$")
 _MEMORY = re.compile(r"^\tmemory<\d+> (\w+)", re.MULTILINE)
-_UPDATE = re.compile(r"\b(memory_\w+)\.update\(")
 _PREVIOUS = re.compile(r"^\t\tprev_(\w+) = (\w+);$")
 _WORD = re.compile(r"\b[ip]_\w+")
 
@@ -111,7 +103,7 @@ def split_design(source: Path, folder: Path, *, parts: int, feedback: bool) -> l
         if match := _DEFINITION.match(statement):
             widths[match[2]] = int(match[1])
             statement = f"\t{match[2]} = {match[3]}"
-        statements.append(_UPDATE.sub(r"write_masked(\1, ", statement))
+        statements.append(rewrite(statement))
 
     chunks = _chunks(statements, _CHUNK_CHARACTERS)
     used = [{word for statement in chunk for word in _WORD.findall(statement)} & widths.keys()
@@ -153,9 +145,9 @@ def split_design(source: Path, folder: Path, *, parts: int, feedback: bool) -> l
         *(f"\tvoid evaluate{index}();" for index in range(len(chunks))),
         *(f"\tvoid advance{index}(bool &changed);" for index in range(len(move_chunks))),
     ]
-    header = header.replace("struct p_dut", _WRITE_MASKED + "struct p_dut", 1)
     (folder / "design.h").write_text(
-        "\n".join(["#pragma once", header, *members, rest, "} // namespace cxxrtl_design", ""]),
+        "\n".join(["#pragma once", '#include "bits.h"', header, *members, rest,
+                   "} // namespace cxxrtl_design", ""]),
         encoding="utf-8")
 
     functions.append(reset + "\n}")
