@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hadron_cosim.cxxrtl import SimulatedNpu, build_library
+from hadron_cosim.design import npu_rtlil, npu_rtlil_is_cached
 from hadron_cosim.memory_model import FAST, BusErrors, MemoryModel, Stalls, memory_model
 from hadron_spec.commands import Unit
 from hadron_spec.config import NpuConfig
@@ -71,7 +72,7 @@ class SimulationResult:
 class NpuSimulator:
     """One NPU in RTL simulation.
 
-    The first use of a configuration builds its simulation (about a minute); it is kept in
+    The first use of a configuration builds its simulation (half a minute to two); it is kept in
     the user's cache folder. Bus address 0 is the first byte of the memory given to :meth:`run`.
 
     Parameters
@@ -101,10 +102,9 @@ class NpuSimulator:
         if lane != "cxxrtl":
             raise ValueError(f"lane {lane!r}, must be 'cxxrtl'")
         if rtlil is None:
-            from hadron_rtl.export import to_rtlil
-
-            on_stage("elaborate")
-            rtlil = to_rtlil(config)
+            if not npu_rtlil_is_cached(config):
+                on_stage("elaborate")
+            rtlil = npu_rtlil(config)
         self.config = config
         self.npu = SimulatedNpu(build_library(rtlil, on_stage=on_stage,
                                               on_progress=on_progress))

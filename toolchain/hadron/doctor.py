@@ -12,6 +12,7 @@ from typing import Any
 from hadron_cosim.cache import cache_root
 from hadron_cosim.compiler import CompilerError, find_compiler
 from hadron_cosim.cxxrtl import library_is_cached
+from hadron_cosim.design import npu_rtlil, npu_rtlil_is_cached
 from hadron_spec.config import NpuConfig
 
 __all__ = ["Check", "examine"]
@@ -122,10 +123,8 @@ def _cache() -> Check:
 def _simulation(config: NpuConfig) -> Check:
     name = f"simulation of {config.name}"
     try:
-        from hadron_rtl.export import to_rtlil
-
-        built = library_is_cached(to_rtlil(config))
-    except (CompilerError, ImportError) as error:
+        built = npu_rtlil_is_cached(config) and library_is_cached(npu_rtlil(config))
+    except CompilerError as error:
         return Check(name, False, False, str(error), "see above")
     return Check(name, built, False, "built" if built else "not built yet",
                  "" if built else "the first `hadron run --on rtl` builds it")
