@@ -8,7 +8,7 @@ from hadron_cosim.memory_model import FAST, BusErrors, Stalls
 from hadron_cosim.simulator import NpuSimulator, SimulationResult
 from hadron_spec.config import CONFIGS
 from hadron_spec.errors import ErrorCode
-from hadron_testing.programs import GARBAGE, run_program
+from hadron_testing.programs import memory_image, outputs_of, run_program
 from hadron_testing.random_models import random_network
 
 CONFIG = CONFIGS["h64"]
@@ -24,15 +24,6 @@ def simulator() -> NpuSimulator:
     return NpuSimulator(CONFIG)
 
 
-def _image(program: Program, inputs: list[np.ndarray]) -> np.ndarray:
-    memory = np.full(program.region_bytes, GARBAGE, np.uint8)
-    memory[: len(program.memory)] = np.frombuffer(program.memory, np.uint8)
-    for binding, value in zip(program.inputs, inputs, strict=True):
-        memory[binding.offset : binding.offset + binding.size] = np.frombuffer(
-            value.astype(np.int8).tobytes(), np.uint8)
-    return memory
-
-
 def _start(simulator: NpuSimulator, program: Program) -> None:
     simulator.start(program.command_offset, program.command_count, 0, program.region_bytes)
 
@@ -45,9 +36,8 @@ def _run(simulator: NpuSimulator, program: Program, memory: np.ndarray) -> Simul
 
 
 def _check_outputs(program: Program, memory: np.ndarray, expected: list[np.ndarray]) -> None:
-    for binding, value in zip(program.outputs, expected, strict=True):
-        found = memory[binding.offset : binding.offset + binding.size].view(np.int8)
-        np.testing.assert_array_equal(found.reshape(binding.shape), value)
+    for found, value in zip(outputs_of(program, memory), expected, strict=True):
+        np.testing.assert_array_equal(found, value)
 
 
 def test_abort_leaves_nothing_behind(simulator, rng):
@@ -56,7 +46,7 @@ def test_abort_leaves_nothing_behind(simulator, rng):
     expected, _ = run_program(program, case.inputs, check_hazards=False)
     for i in range(RUNS):
         stalls = Stalls.everywhere(int(rng.integers(1 << 30))) if i % 2 else None
-        memory = _image(program, case.inputs)
+        memory = memory_image(program, case.inputs)
         simulator.configure("sdram" if i % 4 < 2 else "fast", stalls=stalls, memory=memory)
         _start(simulator, program)
         simulator.npu.run(int(rng.integers(1, program.cycles)), until_irq=False)
@@ -64,7 +54,7 @@ def test_abort_leaves_nothing_behind(simulator, rng):
         simulator.npu.run(5000)
         assert simulator.read_register("STATUS") & (BUSY | ABORTED) == ABORTED
         simulator.check_protocol()
-        memory = _image(program, case.inputs)
+        memory = memory_image(program, case.inputs)
         assert _run(simulator, program, memory).status == "done"
         _check_outputs(program, memory, expected)
 
@@ -81,7 +71,7 @@ def test_bus_error_leaves_nothing_behind(simulator, rng):
             errors, code = BusErrors(read=int(rng.integers(len(program.memory)))), "BUS_READ"
         else:
             errors, code = BusErrors(write=output.offset + output.size - 1), "BUS_WRITE"
-        memory = _image(program, case.inputs)
+        memory = memory_image(program, case.inputs)
         simulator.configure(stalls=Stalls.everywhere(int(rng.integers(1 << 30))), errors=errors,
                             memory=memory)
         result = _run(simulator, program, memory)
@@ -93,7 +83,7 @@ def test_bus_error_leaves_nothing_behind(simulator, rng):
         failed += 1
         # The same NPU, not reset, with the memory mended: nothing is outstanding, so none is lost.
         simulator.npu.configure(FAST)
-        memory = _image(program, case.inputs)
+        memory = memory_image(program, case.inputs)
         assert _run(simulator, program, memory).status == "done"
         _check_outputs(program, memory, expected)
     assert failed >= RUNS // 2

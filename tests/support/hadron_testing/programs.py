@@ -7,10 +7,27 @@ import numpy as np
 from hadron_compiler import Program
 from hadron_model.executor import Executor, Result
 
-__all__ = ["run_program"]
+__all__ = ["GARBAGE", "memory_image", "outputs_of", "run_program"]
 
 GARBAGE = 0x5A
 """What memory holds where the program did not put anything."""
+
+
+def memory_image(program: Program, inputs: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the memory region of a program with its inputs in place and garbage elsewhere."""
+    memory = np.full(program.region_bytes, GARBAGE, np.uint8)
+    memory[:len(program.memory)] = np.frombuffer(program.memory, np.uint8)
+    for binding, value in zip(program.inputs, inputs, strict=True):
+        assert value.shape == binding.shape
+        memory[binding.offset:binding.offset + binding.size] = np.frombuffer(
+            value.astype(np.int8).tobytes(), np.uint8)
+    return memory
+
+
+def outputs_of(program: Program, memory: np.ndarray) -> list[np.ndarray]:
+    """Return the output tensors that a run left in memory."""
+    return [memory[binding.offset:binding.offset + binding.size].view(np.int8)
+            .reshape(binding.shape) for binding in program.outputs]
 
 
 def run_program(program: Program, inputs: Sequence[np.ndarray], *, check_hazards: bool = True
@@ -19,17 +36,10 @@ def run_program(program: Program, inputs: Sequence[np.ndarray], *, check_hazards
 
     Memory that the image does not cover, and the scratchpad, hold garbage.
     """
-    memory = bytearray([GARBAGE]) * program.region_bytes
-    memory[:len(program.memory)] = program.memory
-    for binding, value in zip(program.inputs, inputs, strict=True):
-        assert value.shape == binding.shape
-        memory[binding.offset:binding.offset + binding.size] = value.astype(np.int8).tobytes()
+    memory = memory_image(program, inputs)
     executor = Executor(program.config)
     executor.memories.scratchpad[:] = GARBAGE
     result = executor.run(
         memory, command_base=program.command_offset, command_count=program.command_count,
         memory_base=0, memory_bytes=program.region_bytes, check_hazards=check_hazards)
-    outputs = [
-        np.frombuffer(memory, np.int8, binding.size, binding.offset).reshape(binding.shape)
-        for binding in program.outputs]
-    return outputs, result
+    return outputs_of(program, memory), result
