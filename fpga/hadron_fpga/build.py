@@ -10,6 +10,7 @@ from typing import Any
 from hadron_spec.config import NpuConfig, load_config
 
 from .boards import BOARDS, BoardTop
+from .carry_chains import trim_carry_chains
 from .place_and_route import RoutedDesign, place_and_route
 from .tools import run_tool, tool_versions
 
@@ -77,6 +78,7 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
 
     on_progress("synthesis", 0.0)
     run_tool("yosys", [f"{_NAME}.ys"], folder=folder, log="yosys.log")
+    trim_carry_chains(folder / f"{_NAME}.json")
     on_progress("synthesis", 1.0)
 
     def route(seed: int) -> RoutedDesign:
