@@ -34,7 +34,8 @@ opt_expr
 clean
 tee -q -o cxxrtl.log write_cxxrtl -g0 design.cc
 """
-_PARTS = 16
+_CHARACTERS_OF_A_PART = 150_000
+"""The runtime's headers take a second in each; more parts than this only cost time."""
 _FLAGS = ("-std=c++17", "-O2", "-w", "-fPIC", "-DNDEBUG", "-I.")
 _ZEROS = re.compile(
     r"  cell \$meminit_v2 .*\n(?:    (?:parameter|connect) (?!\\DATA).*\n)*"
@@ -107,7 +108,9 @@ def build_library(rtlil: str, *, on_stage: Callable[[str], None] = lambda _: Non
         for name in _HARNESS:
             with resources.as_file(resources.files(__package__) / name) as path:
                 shutil.copyfile(path, folder / name)
-        parts = split_design(folder / "design.cc", folder, parts=_PARTS, feedback=feedback)
+        source = folder / "design.cc"
+        parts = split_design(source, folder, feedback=feedback,
+                             parts=1 + source.stat().st_size // _CHARACTERS_OF_A_PART)
         on_stage("compile")
         sources = [folder / "harness.cc", *parts]
         done = 0
@@ -119,7 +122,7 @@ def build_library(rtlil: str, *, on_stage: Callable[[str], None] = lambda _: Non
 
         objects = compiler.compile_objects(sources, flags, folder, count)
         compiler.run(["-shared", "-fPIC", *map(str, objects), "-o", "npu.so"], folder)
-        for path in (*objects, *parts, folder / "design.cc", folder / "design.il"):
+        for path in (*objects, *parts, source, folder / "design.il"):
             path.unlink()
 
     return build_once("cxxrtl", _key(rtlil), build) / "npu.so"

@@ -25,18 +25,24 @@ _MEMORY = re.compile(r"^\tmemory<\d+> (\w+)", re.MULTILINE)
 _PREVIOUS = re.compile(r"^\t\tprev_(\w+) = (\w+);$")
 _WORD = re.compile(r"\b[ip]_\w+")
 
+_MEMORY_INDEX = "\tauto "
+
 _CHUNK_CHARACTERS = 30_000
 
 
 def _statements(body: list[str]) -> Iterator[str]:
-    """Group lines into statements: each ends on one tab's level with ``;`` or ``}``."""
+    """Group lines into statements: each ends on one tab's level with ``;`` or ``}``.
+
+    A memory access is one statement: its index, the test whether it is valid, and what it does.
+    """
     lines: list[str] = []
     for line in body:
         if line.lstrip().startswith("//"):
             continue
         lines.append(line)
         closes = line.startswith("\t}") and not line.rstrip().endswith("{")
-        simple = not line.startswith("\t\t") and line.endswith(";")
+        simple = (not line.startswith("\t\t") and line.endswith(";")
+                  and not lines[0].startswith(_MEMORY_INDEX))
         if line.startswith("\t") and not line.startswith("\t\t") and (closes or simple):
             yield "\n".join(lines)
             lines = []

@@ -1,15 +1,15 @@
 """A block with the NPU's ports that copies memory: what simulation lanes are tested with.
 
 It builds in seconds. START copies COMMAND_COUNT x 128 bytes from COMMAND_BASE to MEMORY_BASE and
-adds one to every byte; it keeps several bursts outstanding. `bug` makes it break one rule of the
-AXI protocol, to show that the checks of a lane can fail.
+adds one to every byte; it keeps several bursts outstanding. A number in WATCHDOG makes it break one
+rule of the AXI protocol, to show that the checks of a lane can fail.
 """
 
 import tempfile
 from pathlib import Path
 
 from amaranth.back import rtlil
-from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal
+from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal, Value
 from amaranth.lib.fifo import SyncFIFOBuffered
 
 from hadron_cosim.yosys import rtlil_to_verilog
@@ -17,9 +17,10 @@ from hadron_spec.registers import register
 
 __all__ = ["BUGS", "AxiCopier", "to_rtlil", "to_verilog"]
 
-BUGS = ("boundary", "wlast", "unstable", "drop_valid", "early_irq", "size")
-"""Cross 4 KB; WLAST a beat early; change WDATA while it waits; take ARVALID back; interrupt with
-the last response outstanding; ask for beats narrower than the bus."""
+BUGS = {name: number for number, name in enumerate(
+    ("wlast", "unstable", "drop_valid", "early_irq", "size"), start=1)}
+"""WLAST a beat early; change WDATA while it waits; take ARVALID back; interrupt with the last
+response outstanding; ask for beats narrower than the bus: numbers for WATCHDOG."""
 
 _BEATS = 8
 
@@ -31,13 +32,10 @@ class AxiCopier(Elaboratable):
     ----------
     axi_data_width : int
         Width of the memory port, bits: 32, 64 or 128.
-    bug : str, optional
-        One of `BUGS`.
     """
 
-    def __init__(self, *, axi_data_width: int = 64, bug: str = "") -> None:
+    def __init__(self, *, axi_data_width: int = 64) -> None:
         self.width = axi_data_width
-        self.bug = bug
         port = {
             "s_axil_awaddr": 12, "s_axil_awprot": 3, "s_axil_awvalid": 1, "s_axil_awready": 1,
             "s_axil_wdata": 32, "s_axil_wstrb": 4, "s_axil_wvalid": 1, "s_axil_wready": 1,
@@ -71,6 +69,9 @@ class AxiCopier(Elaboratable):
         registers = {name: Signal(32, name=name.lower()) for name in (
             "IRQ_ENABLE", "COMMAND_BASE", "COMMAND_COUNT", "MEMORY_BASE", "MEMORY_BYTES",
             "WATCHDOG")}
+        def has(bug: str) -> Value:
+            return registers["WATCHDOG"] == BUGS[bug]
+
         busy, done, error, event = Signal(), Signal(), Signal(), Signal(2)
         cycles, read_beats, write_beats = Signal(32), Signal(32), Signal(32)
 
@@ -115,11 +116,11 @@ class AxiCopier(Elaboratable):
             total.eq(registers["COMMAND_COUNT"] << 7 >> (burst_bytes.bit_length() - 1)
                      if beats_log2 <= 0 else registers["COMMAND_COUNT"]),
             self.m_axi_araddr.eq(registers["COMMAND_BASE"] + asked * burst_bytes),
-            self.m_axi_arlen.eq(_BEATS - 1 if self.bug != "boundary" else 4096 // size),
-            self.m_axi_arsize.eq((size.bit_length() - 1) - (self.bug == "size")),
+            self.m_axi_arlen.eq(_BEATS - 1),
+            self.m_axi_arsize.eq((size.bit_length() - 1) - has("size")),
             self.m_axi_arburst.eq(1),
             self.m_axi_arvalid.eq(busy & (asked != total) & (room >= _BEATS)
-                                  & (~waited if self.bug == "drop_valid" else 1)),
+                                  & ~(waited & has("drop_valid"))),
             self.m_axi_rready.eq(1),
             fifo.w_en.eq(self.m_axi_rvalid),
             fifo.w_data.eq(self.m_axi_rdata),
@@ -143,9 +144,9 @@ class AxiCopier(Elaboratable):
             self.m_axi_awburst.eq(1),
             self.m_axi_awvalid.eq(busy & (addressed != total) & (addressed <= sent)),
             self.m_axi_wvalid.eq(fifo.r_rdy & (addressed > sent)),
-            self.m_axi_wdata.eq(plus_one ^ (flicker if self.bug == "unstable" else 0)),
+            self.m_axi_wdata.eq(plus_one ^ (flicker & has("unstable"))),
             self.m_axi_wstrb.eq(~0),
-            self.m_axi_wlast.eq(beat == _BEATS - 1 - (self.bug == "wlast")),
+            self.m_axi_wlast.eq(beat == _BEATS - 1 - has("wlast")),
             fifo.r_en.eq(self.m_axi_wvalid & self.m_axi_wready),
             self.m_axi_bready.eq(1),
         ]
@@ -168,8 +169,7 @@ class AxiCopier(Elaboratable):
                 read_beats.eq(read_beats + self.m_axi_rvalid),
                 write_beats.eq(write_beats + (self.m_axi_wvalid & self.m_axi_wready)),
             ]
-            finished = sent if self.bug == "early_irq" else answered
-            with m.If(finished == total):
+            with m.If(Mux(has("early_irq"), sent, answered) == total):
                 m.d.sync += [busy.eq(0), done.eq(~error), event.eq(Cat(~error, error))]
         with m.If(start):
             m.d.sync += [busy.eq(1), done.eq(0), error.eq(0)]
