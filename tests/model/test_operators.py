@@ -25,6 +25,12 @@ def _multipliers(case: Case):
     return {"multipliers": [m for m, _ in pairs], "shifts": [s for _, s in pairs]}
 
 
+def _values(case: Case) -> list[np.ndarray]:
+    """Return the operands' values: those of the inputs, and of the constants among them."""
+    given = dict(zip(case.builder.inputs, case.inputs, strict=True))
+    return [given[tensor] if tensor.data is None else tensor.data for tensor in case.operands]
+
+
 def evaluate(case: Case) -> np.ndarray:
     """Run the golden model's operator on a case."""
     attributes = dict(case.attributes)
@@ -54,6 +60,18 @@ def evaluate(case: Case) -> np.ndarray:
                                  parameters=add_parameters(a.scale, b.scale, out.scale),
                                  zero_point_a=a.zero_point, zero_point_b=b.zero_point,
                                  output_zero_point=out.zero_point, **limits)
+        case "SUB" | "MUL":
+            a, b = case.operands
+            left, right = _values(case)
+            points = {"zero_point_a": a.zero_point, "zero_point_b": b.zero_point,
+                      "output_zero_point": out.zero_point, **limits}
+            if case.operator == "SUB":
+                return operators.sub(left, right, **points, parameters=add_parameters(
+                    a.scale, b.scale, out.scale))
+            multiplier, shift = convolution_multiplier(a.scale, b.scale, out.scale)
+            return operators.mul(left, right, multiplier=multiplier, shift=shift, **points)
+        case "CONCATENATION":
+            return operators.concatenation(_values(case), attributes["axis"])
         case "SOFTMAX":
             return operators.softmax(x, softmax_table(float(np.float32(attributes["beta"]))
                                                       * case.operands[0].scale))

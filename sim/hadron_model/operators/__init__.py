@@ -5,22 +5,28 @@ from scales. Nothing here knows floating point, tiles or commands.
 """
 
 from hadron_model.operators.add import add
+from hadron_model.operators.concatenation import concatenation
 from hadron_model.operators.convolution import conv2d, depthwise_conv2d
 from hadron_model.operators.fully_connected import fully_connected, fully_connected_float64
+from hadron_model.operators.mul import mul
 from hadron_model.operators.pooling import average_pool2d, max_pool2d
 from hadron_model.operators.requantize import AccumulatorOverflowError
 from hadron_model.operators.reshape import reshape
 from hadron_model.operators.softmax import softmax
+from hadron_model.operators.sub import sub
 
 __all__ = [
     "AccumulatorOverflowError",
     "add",
     "average_pool2d",
+    "concatenation",
     "conv2d",
     "depthwise_conv2d",
     "fully_connected",
     "fully_connected_float64",
     "max_pool2d",
+    "mul",
     "reshape",
     "softmax",
+    "sub",
 ]

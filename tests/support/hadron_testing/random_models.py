@@ -11,11 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hadron_spec.numerics import rescale_addend
+from hadron_spec.tflite_quantization import add_parameters
 from hadron_testing.tflite_builder import ModelBuilder, Tensor
 
 __all__ = ["ACTIVATIONS", "GENERATORS", "Case", "random_add", "random_average_pool",
-           "random_conv", "random_depthwise", "random_fully_connected", "random_max_pool",
-           "random_network", "random_reshape", "random_softmax"]
+           "random_concatenation", "random_conv", "random_depthwise", "random_fully_connected",
+           "random_max_pool", "random_mul", "random_network", "random_reshape", "random_softmax",
+           "random_sub"]
 
 ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
 
@@ -206,6 +209,79 @@ def random_add(rng: np.random.Generator, *, size_max: int = 9, channels_max: int
     return _case(rng, "ADD", builder, y, {"activation": activation})
 
 
+def _shape(rng: np.random.Generator, size_max: int, channels_max: int) -> tuple[int, ...]:
+    rank = int(_choose(rng, (4, 4, 4, 1, 2, 3)))
+    shape = (*(int(n) for n in rng.integers(1, size_max + 1, 2)),
+             int(rng.integers(1, channels_max + 1)))
+    return (1, *shape) if rank == 4 else shape[3 - rank:]
+
+
+def _constant_shape(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Draw the shape of a scalar or of a value a channel."""
+    channels = shape[-1]
+    ones = (1,) * (len(shape) - 1)
+    return _choose(rng, ((), (1,), (channels,), (*ones, channels)))
+
+
+def random_mul(rng: np.random.Generator, *, size_max: int = 9, channels_max: int = 40) -> Case:
+    """Make a MUL by a scalar or by a constant a channel, on either side."""
+    shape = _shape(rng, size_max, channels_max)
+    builder = ModelBuilder()
+    x = builder.input(shape, _scale(rng), _zero_point(rng))
+    other = builder.constant(_activations(rng, _constant_shape(rng, shape)), _scale(rng),
+                             _zero_point(rng))
+    effective = 2.0 ** (rng.uniform(-9, -4) if rng.random() < 0.6 else rng.uniform(-28, 6))
+    activation = _activation(rng)
+    operands = (x, other) if rng.random() < 0.7 else (other, x)
+    y = builder.binary("MUL", *operands, x.scale * other.scale / effective, _zero_point(rng),
+                       activation=activation)
+    return _case(rng, "MUL", builder, y, {"activation": activation})
+
+
+def random_sub(rng: np.random.Generator, *, size_max: int = 9, channels_max: int = 40) -> Case:
+    """Make a SUB of a constant of any shape, whose negative rounds to the negative."""
+    shape = _shape(rng, size_max, channels_max)
+    while True:
+        a_scale = _scale(rng)
+        b_scale = a_scale if rng.random() < 0.2 else a_scale * float(2 ** rng.uniform(-8, 8))
+        scale = max(a_scale, b_scale) * float(2 ** rng.uniform(-4, 4))
+        zero_point = _zero_point(rng)
+        data = _activations(rng, shape if rng.random() < 0.4 else _constant_shape(rng, shape))
+        parameters = add_parameters(a_scale, b_scale, scale)
+        centred = data.astype(np.int64) - zero_point
+        added, subtracted = (rescale_addend(values, parameters.multiplier_b, parameters.shift_b)
+                             for values in (centred, -centred))
+        if np.array_equal(added, -subtracted):
+            break
+    builder = ModelBuilder()
+    x = builder.input(shape, a_scale, _zero_point(rng))
+    activation = _activation(rng)
+    y = builder.binary("SUB", x, builder.constant(data, b_scale, zero_point), scale,
+                       _zero_point(rng), activation=activation)
+    return _case(rng, "SUB", builder, y, {"activation": activation})
+
+
+def random_concatenation(rng: np.random.Generator, *, size_max: int = 9,
+                         channels_max: int = 40) -> Case:
+    """Make a CONCATENATION along any axis; now and then of a constant, or of one tensor twice."""
+    shape = _shape(rng, size_max, channels_max)
+    axis = int(rng.integers(len(shape)))
+    scale, zero_point = _scale(rng), _zero_point(rng)
+    builder = ModelBuilder()
+    parts = []
+    for _ in range(int(rng.integers(1, 6))):
+        part = (*shape[:axis], int(rng.integers(1, channels_max + 1)), *shape[axis + 1:])
+        kind = rng.random() if parts else 1.0
+        if kind < 0.15:
+            parts.append(parts[-1])
+        elif kind < 0.3:
+            parts.append(builder.constant(_activations(rng, part), scale, zero_point))
+        else:
+            parts.append(builder.input(part, scale, zero_point))
+    y = builder.concatenation(parts, scale, zero_point, axis=axis)
+    return _case(rng, "CONCATENATION", builder, y, {"axis": axis})
+
+
 def random_softmax(rng: np.random.Generator, *, count_max: int = 400, rows_max: int = 4) -> Case:
     """Make a SOFTMAX; its sum stays in the range that the reference kernel defines."""
     count, rows = int(rng.integers(1, count_max + 1)), int(rng.integers(1, rows_max + 1))
@@ -232,6 +308,9 @@ GENERATORS = {
     "AVERAGE_POOL_2D": random_average_pool,
     "MAX_POOL_2D": random_max_pool,
     "ADD": random_add,
+    "SUB": random_sub,
+    "MUL": random_mul,
+    "CONCATENATION": random_concatenation,
     "SOFTMAX": random_softmax,
     "RESHAPE": random_reshape,
 }

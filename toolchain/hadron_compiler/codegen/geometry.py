@@ -34,12 +34,21 @@ class Region:
 
 @dataclass(frozen=True)
 class Geometry:
-    """Shape of an operator: `images` times (height, width, channels) in and out, and the window."""
+    """Shape of an operator: `images` times (height, width, channels) in and out, and the window.
+
+    `channels` are the output channels it computes, half-open; None stands for all.
+    """
 
     images: int
     source: tuple[int, int, int]
     destination: tuple[int, int, int]
     window: Window = field(default_factory=Window)
+    channels: tuple[int, int] | None = None
+
+    @property
+    def written(self) -> tuple[int, int]:
+        """The output channels it computes, half-open."""
+        return self.channels or (0, self.destination[2])
 
     @property
     def whole(self) -> Region:

@@ -6,6 +6,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
+from hadron_compiler.codegen.copy import CopyKernel
 from hadron_compiler.codegen.elementwise import AddKernel, AddStage
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.kernel import Kernel
@@ -22,9 +23,11 @@ from hadron_compiler.errors import CompileError, UnsupportedError
 from hadron_compiler.ir.graph import (
     Activation,
     AddAttributes,
+    ConcatenationAttributes,
     ConvolutionAttributes,
     FullyConnectedAttributes,
     Graph,
+    MulAttributes,
     Operation,
     OpKind,
     PadAttributes,
@@ -34,7 +37,7 @@ from hadron_compiler.ir.graph import (
     Window,
 )
 from hadron_spec.config import NpuConfig
-from hadron_spec.numerics import ACC_BITS, SHIFT_MAX, softmax_table
+from hadron_spec.numerics import ACC_BITS, SHIFT_MAX, rescale_addend, softmax_table
 from hadron_spec.tflite_quantization import (
     QuantizationError,
     activation_range,
@@ -46,6 +49,9 @@ from hadron_spec.tflite_quantization import (
 )
 
 __all__ = ["lower"]
+
+WEIGHT_MAX = 127
+"""Largest weight, and the smallest negated."""
 
 _ACC_LIMIT = 1 << (ACC_BITS - 1)
 _Multiplier = Callable[[float, float, float], tuple[int, int]]
@@ -194,10 +200,16 @@ def _depthwise_conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
     attributes = operation.attributes
     assert isinstance(attributes, ConvolutionAttributes)
     weights = _weights(operation)
-    _, rows, taps, channels = weights.shape
-    stage = _output_stage(operation, weights.reshape(-1, channels).T.astype(np.int64),
+    stage = _output_stage(operation, weights.reshape(-1, weights.shape[3]).T.astype(np.int64),
                           attributes.activation, convolution_multiplier)
-    geometry = _window_geometry(operation, attributes.window)
+    return _depthwise(operation, config, _window_geometry(operation, attributes.window), stage,
+                      weights)
+
+
+def _depthwise(operation: Operation, config: NpuConfig, geometry: Geometry, stage: OutputStage,
+               weights: npt.NDArray[np.int8]) -> Kernel:
+    """Return the kernel of a convolution of each channel by itself; `weights` is 1HWO."""
+    _, rows, taps, channels = weights.shape
     depth = geometry.source[2]
     multiplier = channels // depth
     if 2 * channels <= config.columns:
@@ -281,6 +293,62 @@ def _add(operation: Operation, config: NpuConfig) -> Kernel:
     return AddKernel(config, operation.label, output.elements, stage)
 
 
+def _sub(operation: Operation, config: NpuConfig) -> Kernel:
+    """Add the negated constant, having checked that its negative rounds to the negative."""
+    x, negated = operation.required(0), operation.required(1)
+    parameters = add_parameters(x.scale, negated.scale, operation.outputs[0].scale)
+    assert negated.data is not None
+    for value in np.unique(negated.data):
+        difference = int(value) - negated.zero_point
+        added = rescale_addend(difference, parameters.multiplier_b, parameters.shift_b)
+        subtracted = rescale_addend(-difference, parameters.multiplier_b, parameters.shift_b)
+        if added != -subtracted:
+            raise _RefusedError(f"constant {negated.name} holds {~int(value)}, whose negative "
+                                "rounds otherwise at the scale of the sum: a tie, halves are "
+                                "rounded up")
+    return _add(operation, config)
+
+
+def _mul(operation: Operation, config: NpuConfig) -> Kernel:
+    """A depthwise convolution of one element.
+
+    A constant less its zero point takes nine bits, a weight eight: the element is read as often as
+    it takes weights to make up the largest.
+    """
+    attributes = operation.attributes
+    assert isinstance(attributes, MulAttributes)
+    source, constant = operation.required(0), operation.required(1)
+    *outer, width, channels = (1, 1, *source.shape)
+    image = (prod(outer), width, channels)
+    assert constant.data is not None
+    factors = np.broadcast_to(constant.data.astype(np.int64).ravel() - constant.zero_point,
+                              (channels,))
+    stage = _output_stage(operation, factors[:, None], attributes.activation,
+                          convolution_multiplier)
+    taps = max(1, -(-int(np.abs(factors).max()) // WEIGHT_MAX))
+    weights = np.zeros((1, taps, 1, channels), np.int8)
+    for tap in range(taps):
+        weights[0, tap, 0] = np.clip(factors, -WEIGHT_MAX, WEIGHT_MAX)
+        factors = factors - weights[0, tap, 0]
+    geometry = Geometry(1, image, image, Window(kernel_y=taps, dilation_y=0))
+    return _depthwise(operation, config, geometry, stage, weights)
+
+
+def _concatenation(operation: Operation, config: NpuConfig) -> Kernel:
+    """Copy one input; what lies inside of the axis is a pixel of as many channels."""
+    attributes = operation.attributes
+    assert isinstance(attributes, ConcatenationAttributes)
+    source, output = operation.required(0), operation.outputs[0]
+    axis = attributes.axis
+    outer = (1, 1, *output.shape[:axis])
+    rows, columns = prod(outer[:-1]), outer[-1]
+    inner = prod(output.shape[axis + 1:])
+    first, size = attributes.first * inner, source.shape[axis] * inner
+    geometry = Geometry(1, (rows, columns, size), (rows, columns, output.shape[axis] * inner),
+                        channels=(first, first + size))
+    return CopyKernel(config, operation.label, geometry)
+
+
 def _softmax(operation: Operation, config: NpuConfig) -> Kernel:
     attributes = operation.attributes
     assert isinstance(attributes, SoftmaxAttributes)
@@ -297,6 +365,9 @@ _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
     OpKind.AVERAGE_POOL_2D: _average_pool_2d,
     OpKind.MAX_POOL_2D: _max_pool_2d,
     OpKind.ADD: _add,
+    OpKind.SUB: _sub,
+    OpKind.MUL: _mul,
+    OpKind.CONCATENATION: _concatenation,
     OpKind.MEAN: _mean,
     OpKind.PAD: _pad,
     OpKind.SOFTMAX: _softmax,

@@ -15,10 +15,12 @@ from hadron_compiler.frontend.problems import Problems
 from hadron_compiler.ir.graph import (
     Activation,
     AddAttributes,
+    ConcatenationAttributes,
     ConvolutionAttributes,
     DType,
     FullyConnectedAttributes,
     MeanAttributes,
+    MulAttributes,
     Operation,
     OpKind,
     PadAttributes,
@@ -29,10 +31,13 @@ from hadron_compiler.ir.graph import (
     Window,
 )
 
-__all__ = ["CONSTANT_INPUTS", "MAX_POOL_TAPS", "MAX_SOFTMAX_ELEMENTS", "import_operator",
-           "supported_operators"]
+__all__ = ["CONSTANT_INPUTS", "MAX_CONCATENATED", "MAX_POOL_TAPS", "MAX_SOFTMAX_ELEMENTS",
+           "import_operator", "supported_operators"]
 
 Options = dict[str, float]
+
+MAX_CONCATENATED = 256
+"""Most inputs of CONCATENATION: each is a layer of its own."""
 
 CONSTANT_INPUTS: dict[OpKind, tuple[int, int, frozenset[int]]] = {
     OpKind.CONV_2D: (2, 3, frozenset({1, 2})),
@@ -41,6 +46,9 @@ CONSTANT_INPUTS: dict[OpKind, tuple[int, int, frozenset[int]]] = {
     OpKind.AVERAGE_POOL_2D: (1, 1, frozenset()),
     OpKind.MAX_POOL_2D: (1, 1, frozenset()),
     OpKind.ADD: (2, 2, frozenset()),
+    OpKind.SUB: (2, 2, frozenset()),
+    OpKind.MUL: (2, 2, frozenset()),
+    OpKind.CONCATENATION: (1, MAX_CONCATENATED, frozenset()),
     OpKind.MEAN: (2, 2, frozenset({1})),
     OpKind.PAD: (2, 2, frozenset({1})),
     OpKind.RESHAPE: (1, 2, frozenset({1})),
@@ -145,8 +153,8 @@ class _Checker:
             self.require(bias.elements == channels,
                          f"bias {bias.name} has {bias.elements} elements, must be {channels}")
 
-    def same_quantization(self) -> None:
-        source, output = self.operation.required(0), self.operation.outputs[0]
+    def same_quantization(self, position: int = 0) -> None:
+        source, output = self.operation.required(position), self.operation.outputs[0]
         same = source.scale == output.scale and source.zero_point == output.zero_point
         self.require(same, f"quantization of input {source.name} and output {output.name} differ")
 
@@ -270,6 +278,25 @@ def _max_pool_2d(check: _Checker) -> Any:
 
 def _add(check: _Checker) -> Any:
     """ADD: two tensors of the same shape; a constant is broadcast."""
+    return _sum(check)
+
+
+def _sub(check: _Checker) -> Any:
+    """SUB: a constant from a tensor; the constant is broadcast, and its negative must round like
+    itself."""
+    x, constant = check.operation.required(0), check.operation.required(1)
+    if not check.require(constant.data is not None, f"subtrahend {constant.name} is not a "
+                         "constant; Hadron subtracts constants only"):
+        return None
+    assert constant.data is not None
+    # Inverting value and zero point negates their difference and leaves both in INT8.
+    data: npt.NDArray[np.int8] = ~constant.data.astype(np.int8)
+    check.operation.inputs = [x, replace(constant, data=data,
+                                         zero_points=(~constant.zero_point,))]
+    return _sum(check)
+
+
+def _sum(check: _Checker) -> Any:
     a, b = check.operation.required(0), check.operation.required(1)
     output = check.operation.outputs[0]
     for position, tensor in enumerate((a, b)):
@@ -283,6 +310,49 @@ def _add(check: _Checker) -> Any:
     if a.shape == b.shape:
         check.output_shape(a.shape)
     return AddAttributes(check.activation())
+
+
+def _mul(check: _Checker) -> Any:
+    """MUL: a tensor by a constant of one value or one a channel (the last axis)."""
+    a, b = check.operation.required(0), check.operation.required(1)
+    output = check.operation.outputs[0]
+    if not check.require(a.data is not None or b.data is not None, f"neither {a.name} nor {b.name} "
+                         "is a constant; Hadron multiplies by constants only"):
+        return None
+    x, constant = (a, b) if b.data is not None else (b, a)
+    channels = output.shape[-1] if output.shape else 1
+    per_channel = constant.elements == channels and constant.shape[-1:] == (channels,)
+    check.require(constant.elements == 1 or per_channel, f"constant {constant.name} has the shape "
+                  f"{list(constant.shape)}; one value, or one for each of the {channels} channels, "
+                  "is supported")
+    check.output_shape(x.shape)
+    check.operation.inputs = [x, constant]
+    return MulAttributes(check.activation())
+
+
+def _concatenation(check: _Checker) -> Any:
+    """CONCATENATION: along any axis; all inputs quantized like the output."""
+    parts, output = check.operation.activations, check.operation.outputs[0]
+    rank = len(output.shape)
+    axis = check.option("Axis")
+    if not check.require(-rank <= axis < rank, f"axis {axis} is not one of the {rank} of output "
+                                               f"{output.name}"):
+        return None
+    axis %= rank
+    for position, part in enumerate(parts):
+        check.same_quantization(position)
+        if not check.require(len(part.shape) == rank, f"input {part.name} has the shape "
+                             f"{list(part.shape)}, must have {rank} dimensions"):
+            return None
+    joined = list(parts[0].shape)
+    joined[axis] = sum(part.shape[axis] for part in parts)
+    for part in parts:
+        others = [*part.shape[:axis], joined[axis], *part.shape[axis + 1:]]
+        check.require(others == joined, f"input {part.name} has the shape {list(part.shape)}; all "
+                      f"must be alike but for axis {axis}")
+    check.output_shape(tuple(joined))
+    check.require(check.activation() is Activation.NONE, "a fused activation is not supported")
+    return ConcatenationAttributes(axis)
 
 
 def _broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
@@ -360,6 +430,9 @@ _IMPORTERS: dict[OpKind, Callable[[_Checker], Any]] = {
     OpKind.AVERAGE_POOL_2D: _average_pool_2d,
     OpKind.MAX_POOL_2D: _max_pool_2d,
     OpKind.ADD: _add,
+    OpKind.SUB: _sub,
+    OpKind.MUL: _mul,
+    OpKind.CONCATENATION: _concatenation,
     OpKind.MEAN: _mean,
     OpKind.PAD: _pad,
     OpKind.RESHAPE: _reshape,

@@ -15,11 +15,13 @@ __all__ = [
     "Activation",
     "AddAttributes",
     "Attributes",
+    "ConcatenationAttributes",
     "ConvolutionAttributes",
     "DType",
     "FullyConnectedAttributes",
     "Graph",
     "MeanAttributes",
+    "MulAttributes",
     "OpKind",
     "Operation",
     "PadAttributes",
@@ -47,6 +49,9 @@ class OpKind(Enum):
     AVERAGE_POOL_2D = "AVERAGE_POOL_2D"
     MAX_POOL_2D = "MAX_POOL_2D"
     ADD = "ADD"
+    SUB = "SUB"
+    MUL = "MUL"
+    CONCATENATION = "CONCATENATION"
     MEAN = "MEAN"
     PAD = "PAD"
     RESHAPE = "RESHAPE"
@@ -118,9 +123,24 @@ class PoolAttributes:
 
 @dataclass(frozen=True)
 class AddAttributes:
-    """ADD."""
+    """ADD; and SUB, whose second input holds the negated constant."""
 
     activation: Activation
+
+
+@dataclass(frozen=True)
+class MulAttributes:
+    """MUL of the first input by a constant, the second."""
+
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class ConcatenationAttributes:
+    """CONCATENATION: the inputs fill the output along `axis`, from element `first` on."""
+
+    axis: int
+    first: int = 0
 
 
 @dataclass(frozen=True)
@@ -148,6 +168,8 @@ Attributes: TypeAlias = (
     | FullyConnectedAttributes
     | PoolAttributes
     | AddAttributes
+    | MulAttributes
+    | ConcatenationAttributes
     | MeanAttributes
     | PadAttributes
     | SoftmaxAttributes
@@ -198,6 +220,9 @@ class Tensor:
         return self.zero_points[0]
 
 
+_ACTIVATION_INPUTS = {OpKind.ADD: 2, OpKind.SUB: 2, OpKind.CONCATENATION: None}
+
+
 @dataclass(eq=False)
 class Operation:
     """One operator: `inputs` in TFLite's order, None where an optional one is absent."""
@@ -215,8 +240,9 @@ class Operation:
 
     @property
     def activations(self) -> list[Tensor]:
-        """The inputs that are read as activations: both of ADD's, the first of the others."""
-        count = 2 if self.kind is OpKind.ADD else 1
+        """The inputs that are read as activations: both of ADD's and SUB's, all of
+        CONCATENATION's, the first of the others."""
+        count = _ACTIVATION_INPUTS.get(self.kind, 1)
         return [tensor for tensor in self.inputs[:count] if tensor is not None]
 
     def required(self, position: int) -> Tensor:

@@ -1,7 +1,7 @@
 """Rules every graph keeps; checked after each pass."""
 
 from hadron_compiler.errors import VerifyError
-from hadron_compiler.ir.graph import DType, Graph, Tensor
+from hadron_compiler.ir.graph import DType, Graph, OpKind, Tensor
 
 __all__ = ["verify"]
 
@@ -13,9 +13,11 @@ def verify(graph: Graph) -> Graph:
     ------
     VerifyError
         When a tensor is read before it is written or written twice, an alias differs in size from
-        what it shows, or an activation is not quantized.
+        what it shows, or an activation is not quantized. The output of CONCATENATION may be
+        written in parts by several; it is written when all of them have been.
     """
     defined: set[Tensor] = set()
+    missing: dict[Tensor, int] = {}
 
     def check(ok: bool, rule: str) -> None:
         if not ok:
@@ -42,6 +44,12 @@ def verify(graph: Graph) -> Graph:
                   f"{activation.name} differs in size from {activation.storage.name}")
         for tensor in operation.outputs:
             check(tensor.root is None, f"{operation.label} writes the alias {tensor.name}")
+            if operation.kind is OpKind.CONCATENATION:
+                rest = missing.setdefault(tensor, tensor.size)
+                missing[tensor] = rest - sum(part.size for part in operation.activations)
+                check(missing[tensor] >= 0, f"tensor {tensor.name} is written twice")
+                if missing[tensor]:
+                    continue
             define(tensor)
     for tensor in graph.outputs:
         check(readable(tensor), f"output {tensor.name} is never written")

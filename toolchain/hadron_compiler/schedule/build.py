@@ -59,6 +59,9 @@ class _Builder:
                                                          or tensor.data is not None)}
         self.stored = {tensor.storage for tensor in graph.outputs
                        if tensor.storage in layout.addresses}
+        self.writer = {operation.outputs[0]: index
+                       for index, operation in enumerate(graph.operations)}
+        """The last layer that writes a tensor: several may write parts of one."""
 
     def layer(self, index: int, operation: Operation, kernel: Kernel) -> None:
         """Append the commands of one layer."""
@@ -80,7 +83,7 @@ class _Builder:
                     self._tile(_Tile(index, kernel.geometry, plan, block, image, region,
                                      turn % plan.depth), sources, destination)
                     turn += 1
-        if destination in self.stored:
+        if destination in self.stored and index == self.writer[destination]:
             self._store_whole(index, destination)
 
     def _input_pieces(self, sources: Sequence[Tensor]) -> int:
@@ -120,7 +123,7 @@ class _Builder:
             views.append(view)
             address += plan.depth * size
         out_channels = (tile.parts[0].channels if plan.channel_tiles
-                        else (0, geometry.destination[2]))
+                        else geometry.written)
         streamed = destination not in self.layout.addresses
         offset = 0
         if streamed:

@@ -88,7 +88,7 @@ class Tiler:
         parts = self.parts(max_channels)
         tiles = max_channels is not None
         out_channels = (max(part.channels[1] - part.channels[0] for part in parts)
-                        if tiles else geometry.destination[2])
+                        if tiles else geometry.written[1] - geometry.written[0])
         in_channels = (max(part.source_channels[1] - part.source_channels[0] for part in parts)
                        if tiles else channels)
         in_rows = min(height, (rows - 1) * window.stride_y + window.span_y)
@@ -136,7 +136,8 @@ class Tiler:
             best = self._largest(columns, partial(self._columns, None, depth), capacity)
             if best is not None:
                 return best
-        channels = self.kernel.geometry.destination[2] // 2
+        first, end = self.kernel.geometry.written
+        channels = (end - first) // 2
         smallest = self._plan(1, 1, None, 1)
         while channels:
             try:

@@ -1,0 +1,17 @@
+"""CONCATENATION of tensors of the same quantization: their bytes, in order along an axis.
+
+Source: tensorflow/lite/kernels/internal/reference/concatenation.h, Concatenation, which
+tflite-micro uses for INT8, too: it copies, whatever the scales are.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["concatenation"]
+
+
+def concatenation(parts: Sequence[NDArray[np.int8]], axis: int) -> NDArray[np.int8]:
+    """Return `parts`, INT8 and alike but for `axis`, joined along it."""
+    return np.concatenate(list(parts), axis)

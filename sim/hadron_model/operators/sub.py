@@ -1,0 +1,38 @@
+"""SUB of two INT8 tensors of any scales.
+
+Source: tensorflow/lite/kernels/internal/reference/sub.h, SubElementwise; tflite-micro
+kernels/sub_common.cc.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hadron_model.operators.requantize import requantize
+from hadron_spec.numerics import rescale_addend
+from hadron_spec.tflite_quantization import AddParameters
+
+__all__ = ["sub"]
+
+
+def sub(a: NDArray[np.int8], b: NDArray[np.int8], *, parameters: AddParameters, zero_point_a: int,
+        zero_point_b: int, output_zero_point: int, minimum: int = -128, maximum: int = 127
+        ) -> NDArray[np.int8]:
+    """Subtract `b` from `a`, broadcasting as NumPy does.
+
+    Parameters
+    ----------
+    a, b : ndarray
+        INT8.
+    parameters : AddParameters
+        `tflite_quantization.add_parameters` of the three scales: those of ADD.
+    zero_point_a, zero_point_b, output_zero_point : int
+        -128 to 127.
+    minimum, maximum : int
+        Range of the fused activation.
+    """
+    difference = (rescale_addend(a.astype(np.int64) - zero_point_a, parameters.multiplier_a,
+                                 parameters.shift_a)
+                  - rescale_addend(b.astype(np.int64) - zero_point_b, parameters.multiplier_b,
+                                   parameters.shift_b))
+    return requantize(difference, parameters.multiplier, parameters.shift,
+                      zero_point=output_zero_point, minimum=minimum, maximum=maximum)
