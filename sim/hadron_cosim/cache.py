@@ -18,9 +18,9 @@ from pathlib import Path
 
 import platformdirs
 
-__all__ = ["build_once", "cache_root", "digest"]
+__all__ = ["UNUSED_DAYS", "build_once", "cache_root", "digest"]
 
-_UNUSED_DAYS = 60
+UNUSED_DAYS = 60
 """Entries nobody used for this long are removed when a new one of their kind is built."""
 
 
@@ -48,7 +48,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _remove_unused(root: Path, kind: str) -> None:
-    limit = time.time() - _UNUSED_DAYS * 86400
+    limit = time.time() - UNUSED_DAYS * 86400
     for path in root.glob(f"{kind}-*"):
         with contextlib.suppress(OSError):
             if path.is_dir() and path.stat().st_mtime < limit:

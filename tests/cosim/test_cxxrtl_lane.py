@@ -5,8 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
+from hadron_cosim.cxxrtl import build
 from hadron_cosim.memory_model import FAST, SDRAM, BusErrors, MemoryModel, Stalls
 from hadron_cosim.simulator import NpuSimulator, ProtocolError, SimulationResult
+from hadron_cosim.yosys import run_yosys
 from hadron_spec.commands import Unit
 from hadron_spec.config import CONFIGS
 from hadron_testing.axi_copier import BUGS, to_rtlil
@@ -148,6 +150,24 @@ def test_notices_bursts_across_4_kb(copier64):
         copier64.run(memory, 4096 - 32, 1, TARGET, SIZE - TARGET, 10_000)
     with pytest.raises(ProtocolError, match="AW burst of 8 beats at 0x8fe0 crosses"):
         copier64.run(memory, SOURCE, 1, TARGET + 4096 - 32, SIZE - TARGET, 10_000)
+
+
+def test_logic_that_feeds_back_is_settled_first(copier64, rng, tmp_path, monkeypatch):
+    """The slower way of designs in which Yosys finds feedback gives the same result."""
+    def run_yosys_that_finds_feedback(script, folder):
+        run_yosys(script, folder)
+        with (folder / "cxxrtl.log").open("a") as log:
+            log.write("Module `dut' contains feedback arcs through wires:\n")
+
+    monkeypatch.setenv("HADRON_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(build, "run_yosys", run_yosys_that_finds_feedback)
+    slow = NpuSimulator(CONFIGS["h64"], rtlil=to_rtlil(axi_data_width=64))
+    results = []
+    for simulator in (slow, copier64):
+        result, memory, expected = _copy(simulator, rng, stalls=Stalls.everywhere(3))
+        np.testing.assert_array_equal(memory, expected)
+        results.append(result)
+    assert results[0] == results[1]
 
 
 def test_refuses_memory_it_cannot_share(copier64):
