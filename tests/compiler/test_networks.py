@@ -13,6 +13,7 @@ from hadron_testing.programs import run_program
 
 NETWORKS = ["mlperf_ic_resnet8", "mlperf_vww_mbv1_025_96", "tinymaix_mnist_dw",
             "tinymaix_mnist_resnet", "tinymaix_mnist_valid"]
+LARGE_NETWORKS = ["cfu_mbv2_035_160", "emza_ssd_slim_120x160"]
 
 
 def inputs_of(shared: Path, name: str) -> list[np.ndarray]:
@@ -36,6 +37,24 @@ def test_network_equals_the_oracle(shared: Path, name: str, config: str) -> None
         assert result.ok, (result.error.name, result.detail, [str(h) for h in result.hazards[:3]])
         assert result.unused_tokens == 0
         np.testing.assert_array_equal(got[0], oracle.run(path.read_bytes(), [x])[0])
+
+
+@pytest.mark.parametrize("config", ["h64", "h256"])
+@pytest.mark.parametrize("name", LARGE_NETWORKS)
+def test_large_network_equals_the_oracle(shared: Path, name: str, config: str,
+                                         rng: np.random.Generator) -> None:
+    model = (shared / "models" / f"{name}_int8.tflite").read_bytes()
+    program = compile_model(model, CONFIGS[config])
+    inputs = [rng.integers(-128, 128, program.inputs[0].shape).astype(np.int8)]
+    if name == "cfu_mbv2_035_160":
+        inputs.append(np.load(shared / "inputs" / "mnv2_cfu.npz")["x"][0][None])
+    for x in inputs:
+        got, result = run_program(program, [x])
+        assert result.ok, (result.error.name, result.detail, [str(h) for h in result.hazards[:3]])
+        assert result.unused_tokens == 0
+        expected = oracle.run(model, [x], outputs=len(program.outputs))
+        for array, wanted in zip(got, expected, strict=True):
+            np.testing.assert_array_equal(array, wanted)
 
 
 def test_published_outputs_of_resnet8(shared: Path) -> None:

@@ -126,6 +126,45 @@ def test_a_constant_is_broadcast(shape: tuple[int, ...], rng: np.random.Generato
     check(model, [rng.integers(-128, 128, x.shape).astype(np.int8)], "h128")
 
 
+@pytest.mark.parametrize("zero_point", [-128, -1, 0, 127])
+@pytest.mark.parametrize("channels", [1, 3, 40])
+def test_factors_of_nine_bits(channels: int, zero_point: int, rng: np.random.Generator) -> None:
+    """A constant less its zero point is -255 to 255, more than a weight holds."""
+    builder = ModelBuilder()
+    x = builder.input((2, 5, 6, channels), 0.1, 3)
+    values = np.resize(np.asarray([-128, 127, -127, 0], np.int8), channels)
+    y = builder.binary("MUL", x, builder.constant(values, 0.01, zero_point), 0.1, 1)
+    model = builder.finish([y])
+    x = rng.integers(-128, 128, x.shape).astype(np.int8)
+    for config in ALL_CONFIGS:
+        check(model, [x], config)
+
+
+def test_a_constant_of_larger_scale_is_subtracted(rng: np.random.Generator) -> None:
+    """Shifted, not multiplied: any value may be negated."""
+    builder = ModelBuilder()
+    x = builder.input((1, 4, 16, 4), 0.1, 3)
+    values = np.arange(-128, 128).astype(np.int8).reshape(1, 4, 16, 4)
+    for zero_point in (-128, 5, 127):
+        y = builder.binary("SUB", x, builder.constant(values, 0.2, zero_point), 0.5, 1)
+        check(builder.finish([y]), [rng.integers(-128, 128, x.shape).astype(np.int8)], "h64")
+        builder.operators.clear()
+
+
+@pytest.mark.parametrize("axis", [-4, -1, 0, 1, 2, 3])
+def test_a_concatenation_between_other_operators(axis: int, rng: np.random.Generator) -> None:
+    layers = Layers(rng, (1, 6, 7, 9))
+    builder, x = layers.builder, layers.inputs[0]
+    pooled = builder.pool_2d("MAX_POOL_2D", x, (1, 1))
+    again = builder.reshape(builder.reshape(pooled, (1, 378)), x.shape)
+    joined = builder.concatenation([x, again, pooled], x.scale, x.zero_point, axis=axis)
+    twice = builder.concatenation([joined, joined], x.scale, x.zero_point, axis=2)
+    y = layers.conv(twice, 5, (3, 3), stride=(2, 2))
+    model = builder.finish([y, joined, pooled])
+    for config in ALL_CONFIGS:
+        check(model, [rng.integers(-128, 128, x.shape).astype(np.int8)], config, outputs=3)
+
+
 def test_a_tensor_added_to_itself(rng: np.random.Generator) -> None:
     builder = ModelBuilder()
     x = builder.input((1, 5, 6, 7), 0.1, 3)

@@ -210,6 +210,78 @@ def _add_scale(builder: ModelBuilder) -> Tensor:
     return builder.binary("ADD", x, x, 1e-8, 0)
 
 
+def _constant(builder: ModelBuilder, *values: int, shape: tuple[int, ...] = (), scale: float = 0.1,
+              zero_point: int = 0) -> Tensor:
+    return builder.constant(np.array(values, np.int8).reshape(shape), scale, zero_point, name="k")
+
+
+def _mul_of_two_tensors(builder: ModelBuilder) -> Tensor:
+    return builder.binary("MUL", image(builder), image(builder, name="z"), 0.1, 0)
+
+
+def _mul_by_an_image(builder: ModelBuilder) -> Tensor:
+    return builder.binary("MUL", image(builder), _constant(builder, *[1] * 8, shape=(1, 8, 1)),
+                          0.1, 0)
+
+
+def _mul_scale(builder: ModelBuilder) -> Tensor:
+    return builder.binary("MUL", image(builder, scale=1.0), _constant(builder, 5, scale=1.0),
+                          1 / 128, 0)
+
+
+def _sub_of_two_tensors(builder: ModelBuilder) -> Tensor:
+    return builder.binary("SUB", image(builder), image(builder, name="z"), 0.1, 0)
+
+
+def _sub_from_a_constant(builder: ModelBuilder) -> Tensor:
+    return builder.binary("SUB", _constant(builder, 5), image(builder), 0.1, 0)
+
+
+def _sub_shape(builder: ModelBuilder) -> Tensor:
+    return builder.binary("SUB", builder.input((1, 1, 1, 2), 0.1, 0, name="x"),
+                          _constant(builder, *[1] * 8, shape=(1, 8, 1)), 0.1, 0)
+
+
+def _sub_tie(builder: ModelBuilder) -> Tensor:
+    """One, at this scale, is exactly between two numbers."""
+    return builder.binary("SUB", image(builder, scale=1.0),
+                          _constant(builder, 7, 8, shape=(2,), scale=0.5 + 2**-21, zero_point=7),
+                          1.0, 0)
+
+
+def _join(builder: ModelBuilder, shape: tuple[int, ...] = (1, 8, 8, 3), scale: float = 0.1,
+          output: tuple[int, ...] = (1, 8, 8, 5), axis: int = 3, activation: int = 0) -> Tensor:
+    z = builder.input(shape, scale, 0, name="z")
+    y = builder.tensor(output, 0.1, 0, name="y")
+    builder.operator("CONCATENATION", [image(builder), z], [y], "Concatenation", axis=axis,
+                     fusedActivationFunction=activation)
+    return y
+
+
+def _join_rescales(builder: ModelBuilder) -> Tensor:
+    return _join(builder, scale=0.2)
+
+
+def _join_axis(builder: ModelBuilder) -> Tensor:
+    return _join(builder, axis=4)
+
+
+def _join_rank(builder: ModelBuilder) -> Tensor:
+    return _join(builder, (8, 8, 3))
+
+
+def _join_shape(builder: ModelBuilder) -> Tensor:
+    return _join(builder, (1, 8, 7, 3))
+
+
+def _join_output(builder: ModelBuilder) -> Tensor:
+    return _join(builder, output=(1, 8, 8, 6))
+
+
+def _join_activation(builder: ModelBuilder) -> Tensor:
+    return _join(builder, activation=1)
+
+
 @pytest.mark.parametrize(("make", "expected"), [
     (_weights_not_constant, "CONV_2D #0: tensor w is not a constant"),
     (_broadcast, "ADD #0: broadcasting is not supported: x has the shape [1, 8, 8, 2], z "
@@ -233,6 +305,26 @@ def _add_scale(builder: ModelBuilder) -> Tensor:
     (_pool_requantizes, "AVERAGE_POOL_2D #0: quantization of input x and output y differ"),
     (_add_scale, "ADD #0: output scale 9.99999993922529e-09 is too small for inputs of scale "
                  "0.10000000149011612 and 0.10000000149011612"),
+    (_mul_of_two_tensors, "MUL #0: neither x nor z is a constant; Hadron multiplies by constants "
+                          "only"),
+    (_mul_by_an_image, "MUL #0: constant k has the shape [1, 8, 1]; one value, or one for each of "
+                       "the 2 channels, is supported"),
+    (_mul_scale, "MUL #0: the effective scale of channel 0 is 2**7 or more, must be less than 128"),
+    (_sub_of_two_tensors, "SUB #0: subtrahend z is not a constant; Hadron subtracts constants "
+                          "only"),
+    (_sub_from_a_constant, "SUB #0: subtrahend x is not a constant; Hadron subtracts constants "
+                           "only"),
+    (_sub_shape, "SUB #0: broadcasting is not supported: x has the shape [1, 1, 1, 2], k "
+                 "[1, 8, 1]"),
+    (_sub_tie, "SUB #0: constant k holds 8, whose negative rounds otherwise at the scale of the "
+               "sum: a tie, halves are rounded up"),
+    (_join_rescales, "CONCATENATION #0: quantization of input z and output y differ"),
+    (_join_axis, "CONCATENATION #0: axis 4 is not one of the 4 of output y"),
+    (_join_rank, "CONCATENATION #0: input z has the shape [8, 8, 3], must have 4 dimensions"),
+    (_join_shape, "CONCATENATION #0: input z has the shape [1, 8, 7, 3]; all must be alike but for "
+                  "axis 3"),
+    (_join_output, "CONCATENATION #0: output y has the shape [1, 8, 8, 6], must be [1, 8, 8, 5]"),
+    (_join_activation, "CONCATENATION #0: a fused activation is not supported"),
 ])
 def test_refusal_names_operator_tensor_and_limit(make: Callable[[ModelBuilder], Tensor],
                                                  expected: str) -> None:

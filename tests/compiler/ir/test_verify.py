@@ -5,9 +5,16 @@ import re
 import pytest
 
 from hadron_compiler.errors import VerifyError
-from hadron_compiler.ir.graph import DType, Graph, Operation, OpKind, Tensor
+from hadron_compiler.ir.graph import (
+    ConcatenationAttributes,
+    DType,
+    Graph,
+    Operation,
+    OpKind,
+    Tensor,
+)
 from hadron_compiler.ir.verify import verify
-from hadron_compiler.passes import alias_reshapes, remove_dead_operations
+from hadron_compiler.passes import alias_reshapes, remove_dead_operations, split_concatenations
 
 
 def tensor(name: str, *shape: int, **options: object) -> Tensor:
@@ -74,3 +81,28 @@ def test_dead_operations_go() -> None:
     dead = Operation(OpKind.SOFTMAX, 2, [changed.inputs[0]], [tensor("unused")], None)
     changed.operations.insert(0, dead)
     assert dead not in verify(remove_dead_operations.run(changed)).operations
+
+
+def joined() -> Graph:
+    x, y = tensor("x", 1, 4), tensor("y", 1, 8)
+    join = Operation(OpKind.CONCATENATION, 0, [x, x], [y], ConcatenationAttributes(1))
+    return split_concatenations.run(Graph("net", [join], [x], [y]))
+
+
+def test_concatenation_becomes_one_operation_an_input() -> None:
+    split = verify(joined())
+    assert [(operation.label, operation.attributes) for operation in split.operations] == [
+        ("CONCATENATION #0", ConcatenationAttributes(1, 0)),
+        ("CONCATENATION #0", ConcatenationAttributes(1, 4))]
+
+
+def test_a_tensor_joined_in_part_is_not_written() -> None:
+    changed = joined()
+    changed.operations.pop()
+    refuses(changed, "net: output y is never written")
+
+
+def test_more_joined_than_fits() -> None:
+    changed = joined()
+    changed.operations.append(changed.operations[0])
+    refuses(changed, "net: tensor y is written twice")

@@ -105,6 +105,35 @@ def _add(rng: np.random.Generator) -> Model:
     return layers.builder, [layers.add(*layers.inputs)]
 
 
+def _sub(rng: np.random.Generator) -> Model:
+    layers = Layers(rng, (1, 100, 61, 37))
+    constant = layers.builder.constant(rng.integers(-128, 128, (1, 37)).astype(np.int8), 1 / 128, 5)
+    return layers.builder, [layers.builder.binary("SUB", layers.inputs[0], constant, 1 / 64, -9)]
+
+
+def _mul(rng: np.random.Generator) -> Model:
+    """Some factors take more than one weight."""
+    layers = Layers(rng, (1, 100, 61, 37))
+    constant = layers.builder.constant(rng.integers(-128, 128, 37).astype(np.int8), 0.01, 120)
+    return layers.builder, [layers.builder.binary("MUL", constant, layers.inputs[0], 0.01, 7)]
+
+
+def _concatenation(axis: int) -> Callable[[np.random.Generator], Model]:
+    """Join inputs, a constant and an output that is read on; the sum is read on, too."""
+    def make(rng: np.random.Generator) -> Model:
+        shapes = [[1, 40, 50, 21] for _ in range(3)]
+        shapes[0][axis], shapes[1][axis] = 17, 32
+        layers = Layers(rng, tuple(shapes[0]), tuple(shapes[1]))
+        builder = layers.builder
+        # Inputs draw their zero points: join copies of one quantization.
+        x, y = (builder.binary("ADD", part, part, 1 / 64, 3) for part in layers.inputs)
+        constant = builder.constant(rng.integers(-128, 128, shapes[2]).astype(np.int8), 1 / 64, 3)
+        joined = builder.concatenation([x, constant, y, x], 1 / 64, 3, axis=axis)
+        pooled = builder.pool_2d("MAX_POOL_2D", joined, (2, 2), stride=(2, 2))
+        return builder, [y, joined, pooled]
+    return make
+
+
 def _rows(rng: np.random.Generator) -> Model:
     layers = Layers(rng, (300, 401))
     return layers.builder, [layers.builder.softmax(layers.dense(layers.inputs[0], 77), beta=0.1)]
@@ -157,6 +186,11 @@ LARGE: dict[str, Callable[[np.random.Generator], Model]] = {
     "deep_pixels": _deep_pixels,
     "average": _average,
     "add": _add,
+    "sub": _sub,
+    "mul": _mul,
+    "join_rows": _concatenation(1),
+    "join_columns": _concatenation(2),
+    "join_channels": _concatenation(3),
     "rows": _rows,
     "weights": _weights,
     "batch": _batch,

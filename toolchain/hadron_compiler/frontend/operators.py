@@ -297,16 +297,16 @@ def _sub(check: _Checker) -> Any:
 
 
 def _sum(check: _Checker) -> Any:
-    a, b = check.operation.required(0), check.operation.required(1)
+    given = check.operation.required(0), check.operation.required(1)
     output = check.operation.outputs[0]
-    for position, tensor in enumerate((a, b)):
+    for position, tensor in enumerate(given):
         if (tensor.data is not None and tensor.shape != output.shape
                 and _broadcasts(tensor.shape, output.shape)):
             data = np.ascontiguousarray(np.broadcast_to(tensor.data, output.shape))
             check.operation.inputs[position] = replace(tensor, shape=output.shape, data=data)
     a, b = check.operation.required(0), check.operation.required(1)
     check.require(a.shape == b.shape, f"broadcasting is not supported: {a.name} has the shape "
-                  f"{list(a.shape)}, {b.name} {list(b.shape)}")
+                  f"{list(given[0].shape)}, {b.name} {list(given[1].shape)}")
     if a.shape == b.shape:
         check.output_shape(a.shape)
     return AddAttributes(check.activation())
