@@ -1,7 +1,7 @@
 """CONCATENATION of tensors of the same quantization: their bytes, in order along an axis.
 
-Source: tensorflow/lite/kernels/internal/reference/concatenation.h, Concatenation, which
-tflite-micro uses for INT8, too: it copies, whatever the scales are.
+Source: tensorflow/lite/kernels/internal/reference/concatenation.h, Concatenation; tflite-micro
+kernels/concatenation.cc, which refuses inputs quantized unlike the output.
 """
 
 from collections.abc import Sequence
