@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from hadron_compiler import Program, compile_model
+from hadron_compiler import compile_model
 from hadron_cosim.memory_model import Stalls
-from hadron_cosim.simulator import NpuSimulator, SimulationResult
+from hadron_cosim.simulator import NpuSimulator
+from hadron_model.executor import Executor
 from hadron_spec.config import CONFIGS, NpuConfig
 from hadron_testing import oracle
-from hadron_testing.programs import GARBAGE, run_program
+from hadron_testing.programs import memory_image, outputs_of
 from hadron_testing.random_models import GENERATORS, random_network
 
 SMALL = NpuConfig(name="small", lanes=16, columns=2, dsp_columns=2, act_bytes=32 << 10,
@@ -26,31 +27,24 @@ def simulator(request) -> NpuSimulator:
     return NpuSimulator(request.param)
 
 
-def _run(simulator: NpuSimulator, program: Program, inputs, **options
-         ) -> tuple[SimulationResult, list[np.ndarray]]:
-    memory = np.full(program.region_bytes, GARBAGE, np.uint8)
-    memory[: len(program.memory)] = np.frombuffer(program.memory, np.uint8)
-    for binding, value in zip(program.inputs, inputs, strict=True):
-        memory[binding.offset : binding.offset + binding.size] = np.frombuffer(
-            value.astype(np.int8).tobytes(), np.uint8)
-    result = simulator.run(memory, program.command_offset, program.command_count, 0,
-                           program.region_bytes, 200 * program.cycles + 10_000, **options)
-    return result, [
-        memory[binding.offset : binding.offset + binding.size].view(np.int8).reshape(binding.shape)
-        for binding in program.outputs]
-
-
 def _check(simulator: NpuSimulator, case, rng: np.random.Generator) -> None:
+    """Compare all memory with the golden model's, and the outputs with the oracle's."""
     program = compile_model(case.model, simulator.config)
-    golden, _ = run_program(program, case.inputs, check_hazards=False)
-    reference = oracle.run(case.model, case.inputs, outputs=len(golden))
+    golden = memory_image(program, case.inputs)
+    assert Executor(simulator.config).run(
+        golden, command_base=program.command_offset, command_count=program.command_count,
+        memory_base=0, memory_bytes=program.region_bytes).ok
     stalls = Stalls.everywhere(int(rng.integers(1 << 30)), chance=float(rng.uniform(0, 0.3)))
     for options in ({}, {"memory_model": "sdram"}, {"stalls": stalls}):
-        result, outputs = _run(simulator, program, case.inputs, **options)
+        memory = memory_image(program, case.inputs)
+        result = simulator.run(memory, program.command_offset, program.command_count, 0,
+                               program.region_bytes, 200 * program.cycles + 10_000, **options)
         assert result.status == "done", (case.operator, case.attributes, result)
-        for output, expected, tflm in zip(outputs, golden, reference, strict=True):
-            np.testing.assert_array_equal(output, expected)
-            np.testing.assert_array_equal(output.reshape(tflm.shape), tflm)
+        np.testing.assert_array_equal(memory, golden)
+    outputs = outputs_of(program, golden)
+    reference = oracle.run(case.model, case.inputs, outputs=len(outputs))
+    for output, expected in zip(outputs, reference, strict=True):
+        np.testing.assert_array_equal(output.reshape(expected.shape), expected)
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
