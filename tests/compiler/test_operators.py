@@ -151,6 +151,17 @@ def test_a_constant_of_larger_scale_is_subtracted(rng: np.random.Generator) -> N
         builder.operators.clear()
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_constant_of_ties_is_subtracted(sign: int, rng: np.random.Generator) -> None:
+    """Every other difference, rescaled, is exactly between two numbers."""
+    builder = ModelBuilder()
+    x = builder.input((1, 4, 8, 4), 1.0, 3)
+    values = (sign * np.arange(128)).astype(np.int8).reshape(x.shape)
+    y = builder.binary("SUB", x, builder.constant(values, 0.5 + 2**-21, 0), 1.0, 1)
+    for _ in range(8):
+        check(builder.finish([y]), [rng.integers(-128, 128, x.shape).astype(np.int8)], "h64")
+
+
 @pytest.mark.parametrize("axis", [-4, -1, 0, 1, 2, 3])
 def test_a_concatenation_between_other_operators(axis: int, rng: np.random.Generator) -> None:
     layers = Layers(rng, (1, 6, 7, 9))

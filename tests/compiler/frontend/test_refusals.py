@@ -243,9 +243,9 @@ def _sub_shape(builder: ModelBuilder) -> Tensor:
 
 
 def _sub_tie(builder: ModelBuilder) -> Tensor:
-    """One, at this scale, is exactly between two numbers."""
+    """One and its negative are exactly between two numbers at this scale."""
     return builder.binary("SUB", image(builder, scale=1.0),
-                          _constant(builder, 7, 8, shape=(2,), scale=0.5 + 2**-21, zero_point=7),
+                          _constant(builder, 6, 8, shape=(2,), scale=0.5 + 2**-21, zero_point=7),
                           1.0, 0)
 
 
@@ -317,7 +317,7 @@ def _join_activation(builder: ModelBuilder) -> Tensor:
     (_sub_shape, "SUB #0: broadcasting is not supported: x has the shape [1, 1, 1, 2], k "
                  "[1, 8, 1]"),
     (_sub_tie, "SUB #0: constant k holds 8, whose negative rounds otherwise at the scale of the "
-               "sum: a tie, halves are rounded up"),
+               "sum"),
     (_join_rescales, "CONCATENATION #0: quantization of input z and output y differ"),
     (_join_axis, "CONCATENATION #0: axis 4 is not one of the 4 of output y"),
     (_join_rank, "CONCATENATION #0: input z has the shape [8, 8, 3], must have 4 dimensions"),

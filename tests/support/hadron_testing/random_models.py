@@ -239,7 +239,7 @@ def random_mul(rng: np.random.Generator, *, size_max: int = 9, channels_max: int
 
 
 def random_sub(rng: np.random.Generator, *, size_max: int = 9, channels_max: int = 40) -> Case:
-    """Make a SUB of a constant of any shape, whose negative rounds to the negative."""
+    """Make a SUB of a constant of any shape that the compiler can negate."""
     shape = _shape(rng, size_max, channels_max)
     while True:
         a_scale = _scale(rng)
@@ -249,9 +249,10 @@ def random_sub(rng: np.random.Generator, *, size_max: int = 9, channels_max: int
         data = _activations(rng, shape if rng.random() < 0.4 else _constant_shape(rng, shape))
         parameters = add_parameters(a_scale, b_scale, scale)
         centred = data.astype(np.int64) - zero_point
-        added, subtracted = (rescale_addend(values, parameters.multiplier_b, parameters.shift_b)
-                             for values in (centred, -centred))
-        if np.array_equal(added, -subtracted):
+        subtracted = -rescale_addend(centred, parameters.multiplier_b, parameters.shift_b)
+        added = (rescale_addend(-centred, parameters.multiplier_b + offset, parameters.shift_b)
+                 for offset in (0, 1, -1))
+        if any(np.array_equal(subtracted, values) for values in added):
             break
     builder = ModelBuilder()
     x = builder.input(shape, a_scale, _zero_point(rng))

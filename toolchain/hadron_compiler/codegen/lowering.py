@@ -1,4 +1,4 @@
-"""From an operation to its kernel: shapes, integers and the proof that they stay in range."""
+"""From an operation to its kernel: shapes, and the integers it computes with."""
 
 from collections.abc import Callable
 from math import prod
@@ -9,6 +9,13 @@ import numpy.typing as npt
 from hadron_compiler.codegen.copy import CopyKernel
 from hadron_compiler.codegen.elementwise import AddKernel, AddStage
 from hadron_compiler.codegen.geometry import Geometry
+from hadron_compiler.codegen.integers import (
+    RefusedError,
+    bounds,
+    check_bound,
+    check_shift,
+    output_stage,
+)
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.matrix import ConvolutionKernel, DepthwiseKernel, OutputStage
 from hadron_compiler.codegen.pixel_packing import (
@@ -21,7 +28,6 @@ from hadron_compiler.codegen.pool import AveragePoolKernel, MaxPoolKernel, MeanK
 from hadron_compiler.codegen.softmax import SoftmaxKernel
 from hadron_compiler.errors import CompileError, UnsupportedError
 from hadron_compiler.ir.graph import (
-    Activation,
     AddAttributes,
     ConcatenationAttributes,
     ConvolutionAttributes,
@@ -37,10 +43,9 @@ from hadron_compiler.ir.graph import (
     Window,
 )
 from hadron_spec.config import NpuConfig
-from hadron_spec.numerics import ACC_BITS, SHIFT_MAX, rescale_addend, softmax_table
+from hadron_spec.numerics import MULTIPLIER_FRACTION_BITS, rescale_addend, softmax_table
 from hadron_spec.tflite_quantization import (
     QuantizationError,
-    activation_range,
     add_parameters,
     convolution_multiplier,
     float32,
@@ -52,13 +57,6 @@ __all__ = ["lower"]
 
 WEIGHT_MAX = 127
 """Largest weight, and the smallest negated."""
-
-_ACC_LIMIT = 1 << (ACC_BITS - 1)
-_Multiplier = Callable[[float, float, float], tuple[int, int]]
-
-
-class _RefusedError(CompileError):
-    """Why one operator cannot be lowered; collected with those of the others."""
 
 
 def lower(graph: Graph, config: NpuConfig) -> list[Kernel]:
@@ -74,8 +72,8 @@ def lower(graph: Graph, config: NpuConfig) -> list[Kernel]:
     for operation in graph.operations:
         try:
             kernels.append(_LOWERINGS[operation.kind](operation, config))
-        except (_RefusedError, QuantizationError, ValueError) as error:
-            if isinstance(error, CompileError) and not isinstance(error, _RefusedError):
+        except (RefusedError, QuantizationError, ValueError) as error:
+            if isinstance(error, CompileError) and not isinstance(error, RefusedError):
                 raise
             problems.append(f"{operation.label}: {error}")
     if problems:
@@ -91,61 +89,6 @@ def _image(tensor: Tensor) -> tuple[int, int, int]:
 def _window_geometry(operation: Operation, window: Window) -> Geometry:
     source, output = operation.required(0), operation.outputs[0]
     return Geometry(source.shape[0], _image(source), _image(output), window)
-
-
-def _bounds(activation: Activation, output: Tensor) -> tuple[int, int]:
-    return activation_range(activation.value, output.scale, output.zero_point)
-
-
-def _output_stage(operation: Operation, weights: npt.NDArray[np.int64], activation: Activation,
-                  multiplier: _Multiplier) -> OutputStage:
-    """Fold the input's zero point into the bias and prove that no accumulator overflows.
-
-    `weights` is (channels, taps). With d = x - zero point for all d the input can take, neither
-    bias + sum(w * d) nor the same shifted left by the multiplier's exponent may leave 32 bits.
-    """
-    source, output = operation.required(0), operation.outputs[0]
-    weight_tensor = operation.required(1)
-    channels = weights.shape[0]
-    bias = np.zeros(channels, np.int64)
-    bias_tensor = operation.inputs[2] if len(operation.inputs) > 2 else None
-    if bias_tensor is not None and bias_tensor.data is not None:
-        bias = bias_tensor.data.astype(np.int64).reshape(channels)
-    scales = weight_tensor.scales
-    pairs = [multiplier(source.scale, scale, output.scale) for scale in scales]
-    if len(pairs) == 1:
-        pairs *= channels
-    multipliers = np.array([pair[0] for pair in pairs], np.int64)
-    shifts = np.array([pair[1] for pair in pairs], np.int64)
-    _check_shift(shifts)
-    zero = source.zero_point
-    positive = np.where(weights > 0, weights, 0).sum(axis=1)
-    negative = np.where(weights < 0, weights, 0).sum(axis=1)
-    highest = bias + positive * (127 - zero) + negative * (-128 - zero)
-    lowest = bias + positive * (-128 - zero) + negative * (127 - zero)
-    bound = np.maximum(np.abs(highest), np.abs(lowest)) << np.maximum(shifts, 0)
-    _check_bound(bound, "the accumulator of channel")
-    folded = bias - zero * weights.sum(axis=1)
-    # The hardware adds the sum of the raw inputs to the folded bias: modulo 2**32 that is the same.
-    folded = (folded + _ACC_LIMIT) % (1 << ACC_BITS) - _ACC_LIMIT
-    return OutputStage(folded, multipliers, shifts, output.zero_point, *_bounds(activation, output))
-
-
-def _check_shift(shifts: npt.NDArray[np.int64]) -> None:
-    wrong = np.flatnonzero(shifts > SHIFT_MAX)
-    if wrong.size:
-        channel = int(wrong[0])
-        raise _RefusedError(f"the effective scale of channel {channel} is 2**"
-                            f"{int(shifts[channel]) - 1} or more, must be less than "
-                            f"{1 << SHIFT_MAX}")
-
-
-def _check_bound(bound: npt.NDArray[np.int64], what: str) -> None:
-    wrong = np.flatnonzero(bound >= _ACC_LIMIT)
-    if wrong.size:
-        channel = int(wrong[0])
-        raise _RefusedError(f"{what} {channel} may reach {int(bound[channel])}, must be less than "
-                            f"2**{ACC_BITS - 1}")
 
 
 def _weights(operation: Operation) -> npt.NDArray[np.int8]:
@@ -179,8 +122,8 @@ def _conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
     weights = _weights(operation)
     channels, rows, taps, depth = weights.shape
     geometry = _window_geometry(operation, attributes.window)
-    stage = _output_stage(operation, weights.reshape(channels, -1).astype(np.int64),
-                          attributes.activation, convolution_multiplier)
+    stage = output_stage(operation, weights.reshape(channels, -1).astype(np.int64),
+                         attributes.activation, convolution_multiplier)
     macs = prod(operation.outputs[0].shape) * rows * taps * depth
     groups = geometry.source[2] // depth
     if groups > 1:
@@ -200,8 +143,8 @@ def _depthwise_conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
     attributes = operation.attributes
     assert isinstance(attributes, ConvolutionAttributes)
     weights = _weights(operation)
-    stage = _output_stage(operation, weights.reshape(-1, weights.shape[3]).T.astype(np.int64),
-                          attributes.activation, convolution_multiplier)
+    stage = output_stage(operation, weights.reshape(-1, weights.shape[3]).T.astype(np.int64),
+                         attributes.activation, convolution_multiplier)
     return _depthwise(operation, config, _window_geometry(operation, attributes.window), stage,
                       weights)
 
@@ -232,8 +175,8 @@ def _fully_connected(operation: Operation, config: NpuConfig) -> Kernel:
     weights = _weights(operation)
     channels, depth = weights.shape
     per_channel = len(operation.required(1).scales) > 1
-    stage = _output_stage(operation, weights.astype(np.int64), attributes.activation,
-                          convolution_multiplier if per_channel else fully_connected_multiplier)
+    stage = output_stage(operation, weights.astype(np.int64), attributes.activation,
+                         convolution_multiplier if per_channel else fully_connected_multiplier)
     rows = operation.required(0).elements // depth
     geometry = Geometry(1, (rows, 1, depth), (rows, 1, channels))
     return ConvolutionKernel(config, operation.label, geometry, stage,
@@ -245,7 +188,7 @@ def _pool(operation: Operation) -> tuple[Geometry, int, int]:
     attributes = operation.attributes
     assert isinstance(attributes, PoolAttributes)
     geometry = _window_geometry(operation, attributes.window)
-    return (geometry, *_bounds(attributes.activation, operation.outputs[0]))
+    return (geometry, *bounds(attributes.activation, operation.outputs[0]))
 
 
 def _average_pool_2d(operation: Operation, config: NpuConfig) -> Kernel:
@@ -270,9 +213,9 @@ def _mean(operation: Operation, config: NpuConfig) -> Kernel:
     count = height * width
     multiplier, shift = mean_multiplier(source.scale, output.scale, count)
     zero = source.zero_point
-    _check_shift(np.array([shift]))
+    check_shift(np.array([shift]))
     largest = count * max(127 - zero, 128 + zero)
-    _check_bound(np.array([largest << max(shift, 0)]), "the sum of channel")
+    check_bound(np.array([largest << max(shift, 0)]), "the sum of channel")
     stage = OutputStage(np.array([-zero * count]), np.array([multiplier]), np.array([shift]),
                         output.zero_point, -128, 127)
     geometry = Geometry(images, (height, width, channels), (1, 1, channels), Window(height, width))
@@ -280,6 +223,11 @@ def _mean(operation: Operation, config: NpuConfig) -> Kernel:
 
 
 def _add(operation: Operation, config: NpuConfig) -> Kernel:
+    return _sum(operation, config, 0)
+
+
+def _sum(operation: Operation, config: NpuConfig, offset: int) -> Kernel:
+    """Return the kernel of a sum; `offset` is added to the multiplier of the smaller scale."""
     attributes = operation.attributes
     assert isinstance(attributes, AddAttributes)
     inputs = [operation.required(0), operation.required(1)]
@@ -287,26 +235,33 @@ def _add(operation: Operation, config: NpuConfig) -> Kernel:
     larger = 0 if inputs[0].scale >= inputs[1].scale else 1
     a, b = inputs[larger], inputs[1 - larger]
     parameters = add_parameters(a.scale, b.scale, output.scale)
-    stage = AddStage(larger, a.zero_point, b.zero_point, parameters.multiplier_b,
+    stage = AddStage(larger, a.zero_point, b.zero_point, parameters.multiplier_b + offset,
                      parameters.shift_b, parameters.multiplier, parameters.shift,
-                     output.zero_point, *_bounds(attributes.activation, output))
+                     output.zero_point, *bounds(attributes.activation, output))
     return AddKernel(config, operation.label, output.elements, stage)
 
 
 def _sub(operation: Operation, config: NpuConfig) -> Kernel:
-    """Add the negated constant, having checked that its negative rounds to the negative."""
+    """Add the negated constant.
+
+    Halves are rounded up, so that the negative of a tie is not the tie of the negative. The
+    multiplier next to it may decide all ties as they must be, and no value otherwise.
+    """
     x, negated = operation.required(0), operation.required(1)
     parameters = add_parameters(x.scale, negated.scale, operation.outputs[0].scale)
     assert negated.data is not None
-    for value in np.unique(negated.data):
-        difference = int(value) - negated.zero_point
-        added = rescale_addend(difference, parameters.multiplier_b, parameters.shift_b)
-        subtracted = rescale_addend(-difference, parameters.multiplier_b, parameters.shift_b)
-        if added != -subtracted:
-            raise _RefusedError(f"constant {negated.name} holds {~int(value)}, whose negative "
-                                "rounds otherwise at the scale of the sum: a tie, halves are "
-                                "rounded up")
-    return _add(operation, config)
+    differences = np.unique(negated.data).astype(np.int64) - negated.zero_point
+    wanted = -rescale_addend(-differences, parameters.multiplier_b, parameters.shift_b)
+    wrong = differences[:0]
+    for offset in (0, 1, -1):
+        multiplier = parameters.multiplier_b + offset
+        found = rescale_addend(differences, multiplier, parameters.shift_b)
+        if multiplier < 1 << MULTIPLIER_FRACTION_BITS and np.array_equal(found, wanted):
+            return _sum(operation, config, offset)
+        if not offset:
+            wrong = differences[found != wanted]
+    raise RefusedError(f"constant {negated.name} holds {~int(wrong[0] + negated.zero_point)}, "
+                       "whose negative rounds otherwise at the scale of the sum")
 
 
 def _mul(operation: Operation, config: NpuConfig) -> Kernel:
@@ -323,8 +278,8 @@ def _mul(operation: Operation, config: NpuConfig) -> Kernel:
     assert constant.data is not None
     factors = np.broadcast_to(constant.data.astype(np.int64).ravel() - constant.zero_point,
                               (channels,))
-    stage = _output_stage(operation, factors[:, None], attributes.activation,
-                          convolution_multiplier)
+    stage = output_stage(operation, factors[:, None], attributes.activation,
+                         convolution_multiplier)
     taps = max(1, -(-int(np.abs(factors).max()) // WEIGHT_MAX))
     weights = np.zeros((1, taps, 1, channels), np.int8)
     for tap in range(taps):

@@ -282,8 +282,8 @@ def _add(check: _Checker) -> Any:
 
 
 def _sub(check: _Checker) -> Any:
-    """SUB: a constant from a tensor; the constant is broadcast, and its negative must round like
-    itself."""
+    """SUB: a constant, broadcast, from a tensor; unless its scale is the smaller and it has ties
+    of both signs."""
     x, constant = check.operation.required(0), check.operation.required(1)
     if not check.require(constant.data is not None, f"subtrahend {constant.name} is not a "
                          "constant; Hadron subtracts constants only"):

@@ -1,0 +1,81 @@
+"""The integers behind an accumulator, and the proof that they stay in the hardware's range."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from hadron_compiler.codegen.matrix import OutputStage
+from hadron_compiler.errors import CompileError
+from hadron_compiler.ir.graph import Activation, Operation, Tensor
+from hadron_spec.numerics import ACC_BITS, SHIFT_MAX
+from hadron_spec.tflite_quantization import activation_range
+
+__all__ = ["Multiplier", "RefusedError", "bounds", "check_bound", "check_shift", "output_stage"]
+
+_ACC_LIMIT = 1 << (ACC_BITS - 1)
+
+Multiplier = Callable[[float, float, float], tuple[int, int]]
+"""Multiplier and shift of the scales of input, weights and output."""
+
+
+class RefusedError(CompileError):
+    """Why one operator cannot be lowered; `lower` collects those of all."""
+
+
+def bounds(activation: Activation, output: Tensor) -> tuple[int, int]:
+    """Return the smallest and the largest output that a fused activation lets through."""
+    return activation_range(activation.value, output.scale, output.zero_point)
+
+
+def output_stage(operation: Operation, weights: npt.NDArray[np.int64], activation: Activation,
+                 multiplier: Multiplier) -> OutputStage:
+    """Fold the input's zero point into the bias and prove that no accumulator overflows.
+
+    `weights` is (channels, taps). With d = x - zero point for all d the input can take, neither
+    bias + sum(w * d) nor the same shifted left by the multiplier's exponent may leave 32 bits.
+    """
+    source, output = operation.required(0), operation.outputs[0]
+    weight_tensor = operation.required(1)
+    channels = weights.shape[0]
+    bias = np.zeros(channels, np.int64)
+    bias_tensor = operation.inputs[2] if len(operation.inputs) > 2 else None
+    if bias_tensor is not None and bias_tensor.data is not None:
+        bias = bias_tensor.data.astype(np.int64).reshape(channels)
+    scales = weight_tensor.scales
+    pairs = [multiplier(source.scale, scale, output.scale) for scale in scales]
+    if len(pairs) == 1:
+        pairs *= channels
+    multipliers = np.array([pair[0] for pair in pairs], np.int64)
+    shifts = np.array([pair[1] for pair in pairs], np.int64)
+    check_shift(shifts)
+    zero = source.zero_point
+    positive = np.where(weights > 0, weights, 0).sum(axis=1)
+    negative = np.where(weights < 0, weights, 0).sum(axis=1)
+    highest = bias + positive * (127 - zero) + negative * (-128 - zero)
+    lowest = bias + positive * (-128 - zero) + negative * (127 - zero)
+    bound = np.maximum(np.abs(highest), np.abs(lowest)) << np.maximum(shifts, 0)
+    check_bound(bound, "the accumulator of channel")
+    folded = bias - zero * weights.sum(axis=1)
+    # The hardware adds the sum of the raw inputs to the folded bias: modulo 2**32 that is the same.
+    folded = (folded + _ACC_LIMIT) % (1 << ACC_BITS) - _ACC_LIMIT
+    return OutputStage(folded, multipliers, shifts, output.zero_point, *bounds(activation, output))
+
+
+def check_shift(shifts: npt.NDArray[np.int64]) -> None:
+    """Refuse effective scales beyond the hardware's."""
+    wrong = np.flatnonzero(shifts > SHIFT_MAX)
+    if wrong.size:
+        channel = int(wrong[0])
+        raise RefusedError(f"the effective scale of channel {channel} is 2**"
+                           f"{int(shifts[channel]) - 1} or more, must be less than "
+                           f"{1 << SHIFT_MAX}")
+
+
+def check_bound(bound: npt.NDArray[np.int64], what: str) -> None:
+    """Refuse magnitudes, one a channel, that do not fit an accumulator."""
+    wrong = np.flatnonzero(bound >= _ACC_LIMIT)
+    if wrong.size:
+        channel = int(wrong[0])
+        raise RefusedError(f"{what} {channel} may reach {int(bound[channel])}, must be less than "
+                           f"2**{ACC_BITS - 1}")
