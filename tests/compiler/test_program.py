@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -63,8 +64,8 @@ def test_header_compiles_as_c(program: Program, tmp_path: Path) -> None:
     source.write_text('#include "program.h"\n'
                       f"_Static_assert(HADRON_PROGRAM_INPUT0_OFFSET == {program.inputs[0].offset}"
                       ', "offset");\nint zero_point = HADRON_PROGRAM_INPUT0_ZERO_POINT;\n')
-    subprocess.run(["g++", "-x", "c", "-std=c11", "-Wall", "-Werror", "-fsyntax-only", str(source)],
-                   check=True)
+    subprocess.run([sys.executable, "-m", "ziglang", "cc", "-c", "-std=c11", "-Wall", "-Werror",
+                    str(source), "-o", str(tmp_path / "use.o")], check=True)
 
 
 def test_load_refuses_what_is_no_program(program: Program, tmp_path: Path) -> None:
