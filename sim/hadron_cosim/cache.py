@@ -76,7 +76,8 @@ def build_once(kind: str, key: str, build: Callable[[Path], None]) -> Path:
     root = cache_root()
     final = root / f"{kind}-{key}"
     if final.is_dir():
-        os.utime(final)
+        with contextlib.suppress(OSError):  # a cache that others made may be read-only
+            os.utime(final)
         return final
     root.mkdir(parents=True, exist_ok=True)
     with _locked(root / f"{kind}-{key}.lock"):

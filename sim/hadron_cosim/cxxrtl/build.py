@@ -34,7 +34,7 @@ opt_expr
 clean
 tee -q -o cxxrtl.log write_cxxrtl -g0 design.cc
 """
-_CHARACTERS_OF_A_PART = 150_000
+_CHARACTERS_OF_A_PART = 300_000
 """The runtime's headers take a second in each; more parts than this only cost time."""
 _FLAGS = ("-std=c++17", "-O2", "-w", "-fPIC", "-DNDEBUG", "-I.")
 _ZEROS = re.compile(
