@@ -66,9 +66,10 @@ class Multiplier18(wiring.Component):
             p_GSR="DISABLED",
             p_SOURCEB_MODE="B_SHIFT",
             p_RESETMODE="SYNC",
-            i_CLK0=ClockSignal(), i_CLK1=Const(0), i_CLK2=Const(0), i_CLK3=Const(0),
-            i_CE0=Const(1), i_CE1=Const(0), i_CE2=Const(0), i_CE3=Const(0),
-            i_RST0=Const(0), i_RST1=Const(0), i_RST2=Const(0), i_RST3=Const(0),
+            # All alike, so that each takes one of the few nets a block of multipliers can have.
+            **{f"i_CLK{i}": ClockSignal() for i in range(4)},
+            **{f"i_CE{i}": Const(1) for i in range(4)},
+            **{f"i_RST{i}": Const(0) for i in range(4)},
             i_SIGNEDA=Const(1), i_SIGNEDB=Const(1),
             i_SOURCEA=Const(0), i_SOURCEB=Const(0),
             **{f"i_A{i}": self.a[i] for i in range(18)},
