@@ -43,7 +43,8 @@ def run_tool(tool: str, arguments: Sequence[str], *, folder: Path, log: str,
     # Run by this interpreter, so that it works whether or not the environment's bin is on PATH.
     launch = f"import sys, {module}; sys.exit({module}.{function}(sys.argv[1:]))"
     with (
-        (folder / log).open("w", encoding="utf-8") as output,
+        # Line by line, so that the log says how far a long run is.
+        (folder / log).open("w", encoding="utf-8", buffering=1) as output,
         subprocess.Popen([sys.executable, "-c", launch, *arguments], cwd=folder, text=True,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process,
     ):
