@@ -28,6 +28,9 @@ PUBLISHED = {
 
 NOT_PUBLISHED = 9999
 
+LONG = 1_000_000
+"""Cycles from which a network runs on its first real input alone."""
+
 pytestmark = pytest.mark.slow
 
 
@@ -50,11 +53,12 @@ def check_published(shared, name: str, outputs: list[np.ndarray]) -> None:
     data = np.load(shared / "inputs" / PUBLISHED[name])
     scores = np.stack(outputs).reshape(len(outputs), -1).astype(int)
     if "golden" in data:
-        np.testing.assert_array_equal(scores, data["golden"].reshape(scores.shape))
+        published = data["golden"].reshape(-1, scores.shape[1])
+        np.testing.assert_array_equal(scores, published[:len(scores)])
     if "golden_diff" in data:
-        known = data["golden_diff"] != NOT_PUBLISHED
-        np.testing.assert_array_equal((scores[:, 1] - scores[:, 0])[known],
-                                      data["golden_diff"][known])
+        published = data["golden_diff"][:len(scores)]
+        known = published != NOT_PUBLISHED
+        np.testing.assert_array_equal((scores[:, 1] - scores[:, 0])[known], published[known])
 
 
 def check_oracle(file, x: np.ndarray, result: Result) -> None:
@@ -71,6 +75,8 @@ def test_network(shared, rng, name, config):
     session = Session(file, config=config, on="rtl")
     shape = session.program.inputs[0].shape
     inputs = real_inputs(shared, name)
+    if session.program.cycles > LONG:
+        inputs = inputs[:1]
     real = len(inputs)
     inputs += [rng.integers(-128, 128, shape).astype(np.int8) for _ in range(RANDOM_INPUTS[name])]
     firsts = []
