@@ -42,7 +42,7 @@
 #define HADRON_CONFIG1_WEIGHT_STEPS_SHIFT    16
 #define HADRON_CONFIG1_WEIGHT_STEPS_MASK     0xffff0000u /* Depth of the weight memory, steps. */
 
-/* CONTROL (write-only, one bit one action): Actions. */
+/* CONTROL (write-only): Actions. */
 #define HADRON_REG_CONTROL                   0x010u
 #define HADRON_CONTROL_START_SHIFT           0
 #define HADRON_CONTROL_START_MASK            0x00000001u /* Run the program; ignored while STATUS.BUSY. */

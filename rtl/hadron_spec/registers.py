@@ -21,7 +21,7 @@ class Access(Enum):
 
     RO = "read-only"
     RW = "read-write"
-    WO = "write-only, one bit one action"
+    WO = "write-only"
     W1C = "read, write one to clear"
 
 

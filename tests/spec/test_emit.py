@@ -8,9 +8,17 @@ import pytest
 
 from hadron_spec.commands import FIELDS, Opcode
 from hadron_spec.config import CONFIGS
-from hadron_spec.emit import OUTPUTS, c_header, commands_page, configurations_page, svd
+from hadron_spec.emit import (
+    OUTPUTS,
+    c_header,
+    commands_page,
+    configurations_page,
+    isp_c_header,
+    svd,
+)
 from hadron_spec.emit.__main__ import main
 from hadron_spec.errors import ErrorCode
+from hadron_spec.isp.registers import ISP_BASE, ISP_REGISTERS
 from hadron_spec.registers import REGISTERS, Access
 
 
@@ -50,6 +58,18 @@ def test_header_has_every_register_and_field() -> None:
             assert defines[f"{prefix}_MASK"] == ((1 << field.width) - 1) << field.lsb
 
 
+def test_isp_header_has_every_register_field_and_table() -> None:
+    defines = _defines(isp_c_header())
+    for register in ISP_REGISTERS:
+        assert defines[f"HADRON_ISP_REG_{register.name}"] == register.offset
+        for field in register.fields:
+            prefix = f"HADRON_ISP_{register.name}_{field.name}"
+            assert defines[f"{prefix}_SHIFT"] == field.lsb
+            assert defines[f"{prefix}_MASK"] == ((1 << field.width) - 1) << field.lsb
+    assert defines["HADRON_ISP_SHADING_MESH_SIZE_2"] == 4
+    assert defines["HADRON_ISP_SHADING_MESH_STRIDE_0"] == 128
+
+
 def test_header_has_every_error_code() -> None:
     enumerators = dict(re.findall(r"^ +HADRON_ERROR_(\w+) = (\d+),", c_header(), re.MULTILINE))
     assert enumerators == {code.name: str(code.value) for code in ErrorCode}
@@ -61,12 +81,16 @@ def test_header_macros_and_enumerators_do_not_collide() -> None:
     assert not set(enumerators) & set(_defines(header))
 
 
-def test_svd_parses_and_has_every_register() -> None:
+@pytest.mark.parametrize("peripheral", ["NPU", "ISP"])
+def test_svd_parses_and_has_every_register(peripheral: str) -> None:
     root = ElementTree.fromstring(svd().encode())
-    elements = root.findall("./peripherals/peripheral/registers/register")
+    peripherals = {p.findtext("name"): p for p in root.findall("./peripherals/peripheral")}
+    assert int(peripherals["ISP"].findtext("baseAddress"), 0) == ISP_BASE
+    contents = REGISTERS if peripheral == "NPU" else ISP_REGISTERS
+    elements = peripherals[peripheral].findall("./registers/register")
     assert [(e.findtext("name"), int(e.findtext("addressOffset"), 0)) for e in elements] == [
-        (r.name, r.offset) for r in REGISTERS]
-    for element, register in zip(elements, REGISTERS, strict=True):
+        (r.name, r.offset) for r in contents]
+    for element, register in zip(elements, contents, strict=True):
         clears = element.findtext("modifiedWriteValues") == "oneToClear"
         assert clears == (register.access is Access.W1C)
         fields = [(f.findtext("name"), int(f.findtext("bitOffset")), int(f.findtext("bitWidth")))

@@ -1,0 +1,1 @@
+"""The ISP's specification: settings of every stage, configurations and registers."""

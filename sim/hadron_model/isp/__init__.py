@@ -1,0 +1,1 @@
+"""The golden model of the ISP: integer NumPy, one module a stage, ``run(image, settings)``."""
