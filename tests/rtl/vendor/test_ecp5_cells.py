@@ -11,6 +11,7 @@ from hadron_rtl.vendor.byte_ram import ByteRam
 from hadron_rtl.vendor.masked_adder import MaskedAdder
 from hadron_rtl.vendor.multiplier import Multiplier18
 from hadron_rtl.vendor.target import Ecp5Export, targets_ecp5
+from hadron_rtl.vendor.wide_ram import WideRam
 
 
 def yosys(folder, script):
@@ -71,7 +72,17 @@ def test_block_ram_takes_one_block_for_32_bits_by_512(depth, blocks):
     assert not any("$mux" in line for line in lines)
 
 
-@pytest.mark.parametrize("ram", [ByteRam(depth=32768), BlockRam(width=32, depth=32768)])
+@pytest.mark.parametrize(("width", "depth", "blocks"), [
+    (48, 1920, 6), (48, 1280, 6), (48, 640, 3), (48, 64, 2), (36, 512, 1), (3, 16384, 3)])
+def test_wide_ram_uses_every_bit_of_a_block(width, depth, blocks):
+    ram = WideRam(width=width, depth=depth)
+    lines = cells(ram)
+    assert sum("cell \\DP16KD" in line for line in lines) == ram.blocks == blocks
+    assert not any("$mux" in line for line in lines)
+
+
+@pytest.mark.parametrize("ram", [
+    ByteRam(depth=32768), BlockRam(width=32, depth=32768), WideRam(width=32, depth=32768)])
 def test_refuses_memories_that_need_a_multiplexer(ram):
     with pytest.raises(ValueError, match=r"^depth=32768, must be at most 16384 on ECP5$"):
         cells(ram)

@@ -5,6 +5,7 @@ from amaranth.sim import Simulator
 
 from hadron_rtl.vendor.block_ram import BlockRam
 from hadron_rtl.vendor.byte_ram import ByteRam
+from hadron_rtl.vendor.wide_ram import WideRam
 
 
 def simulate(dut, testbench):
@@ -68,6 +69,39 @@ def test_block_ram_reads_what_it_was_written_byte_by_byte(depth, rng):
                 assert expected[-dut.LATENCY] in (None, ctx.get(dut.read_data))
 
     simulate(dut, testbench)
+
+
+@pytest.mark.parametrize(("width", "depth"), [(48, 1920), (13, 7)])
+def test_wide_ram_reads_what_it_was_written(width, depth, rng):
+    dut = WideRam(width=width, depth=depth)
+    memory = [0] * depth
+    addresses = [int(a) for a in rng.integers(0, depth, 12)]
+
+    async def testbench(ctx):
+        expected = []
+        for _ in range(300):
+            read, written = (int(v) for v in rng.choice(addresses, 2))
+            write = int(rng.integers(2))
+            value = int(rng.integers(1 << width))
+            ctx.set(dut.read_address, read)
+            ctx.set(dut.write_address, written)
+            ctx.set(dut.write, write)
+            ctx.set(dut.write_data, value)
+            expected.append(None if read == written and write else memory[read])
+            if write:
+                memory[written] = value
+            await ctx.tick()
+            if len(expected) >= dut.LATENCY:
+                assert expected[-dut.LATENCY] in (None, ctx.get(dut.read_data))
+
+    simulate(dut, testbench)
+
+
+def test_wide_ram_refuses_other_sizes():
+    with pytest.raises(ValueError, match=r"^width=0, must be at least 1$"):
+        WideRam(width=0, depth=512)
+    with pytest.raises(ValueError, match=r"^depth=1, must be at least 2$"):
+        WideRam(width=8, depth=1)
 
 
 @pytest.mark.parametrize("depth", [0, 1, 3000])

@@ -1,0 +1,95 @@
+"""Back-pressure for a stage whose pipeline never stops."""
+
+from amaranth.hdl import Module, ShapeLike, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..postproc.delay import delayed
+from ..stream.result_fifo import ResultFifo
+from .pixel_stream import Pixel, pixel_stream
+
+__all__ = ["ResultBuffer"]
+
+
+class ResultBuffer(wiring.Component):
+    """Queue at the end of a free-running pipeline, with the credits for its beginning.
+
+    Multipliers and block RAMs of ECP5 run every cycle, so a stage does not hold its pipeline up:
+    it starts a pixel only while there is room here, and what it started always finds room. All
+    outputs come from registers, so that no ready chain passes a stage.
+
+    Parameters
+    ----------
+    shape : ShapeLike
+        Shape of a result.
+    latency : int
+        Cycles from `i_valid` to its `i_data`, 0 or more; `i_first` and `i_last` are delayed here.
+    ahead : int
+        Cycles from `take` to `i_valid`, 0 or more.
+
+    Members
+    -------
+    room : Out(1)
+        One more pixel may be started.
+    take : In(1)
+        A pixel is started; only with `room`.
+    i_valid, i_first, i_last : In(1)
+        A pixel that was started, `ahead` cycles later, and its marks.
+    i_data : In(shape)
+        Result, `latency` cycles after its `i_valid`.
+    o : Out(pixel_stream(shape))
+        Results in order.
+
+    Latency: ``LATENCY`` cycles after `i_data`. Throughput: one pixel a cycle.
+    """
+
+    LATENCY = ResultFifo.LATENCY
+
+    def __init__(self, *, shape: ShapeLike, latency: int, ahead: int = 0):
+        self.shape = shape
+        self.latency = latency
+        self.ahead = ahead
+        # A credit comes back two cycles after its pixel has left.
+        around = ahead + latency + self.LATENCY + 2
+        self.depth = 1 << (around - 1).bit_length()
+        super().__init__({
+            "room": Out(1),
+            "take": In(1),
+            "i_valid": In(1),
+            "i_first": In(1),
+            "i_last": In(1),
+            "i_data": In(shape),
+            "o": Out(pixel_stream(shape)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.queue = queue = ResultFifo(shape=Pixel(self.shape), depth=self.depth)
+        valid = self.i_valid
+        for cycle in range(self.latency):
+            # Unlike the marks and the data, this one is reset.
+            register = Signal(name=f"valid_{cycle + 1}")
+            m.d.sync += register.eq(valid)
+            valid = register
+        m.d.comb += [
+            queue.i.valid.eq(valid),
+            queue.i.payload.data.eq(self.i_data),
+            queue.i.payload.first.eq(delayed(m, self.i_first, self.latency, name="first")),
+            queue.i.payload.last.eq(delayed(m, self.i_last, self.latency, name="last")),
+        ]
+        wiring.connect(m, queue.o, wiring.flipped(self.o))
+
+        free = Signal(range(self.depth + 1), init=self.depth)
+        free_next = Signal(range(self.depth + 1))
+        left = Signal()
+        room = Signal(init=1)
+        m.d.comb += [
+            free_next.eq(free - self.take + left),
+            self.room.eq(room),
+        ]
+        m.d.sync += [
+            left.eq(self.o.valid & self.o.ready),
+            free.eq(free_next),
+            room.eq(free_next.any()),
+        ]
+        return m
