@@ -5,12 +5,12 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from hadron_testing.isp import run_stage
 
 from hadron_model.isp.windows import neighbours, windows
 from hadron_rtl.isp.pixel_stream import Geometry, pixel_stream
 from hadron_rtl.isp.result_buffer import ResultBuffer
 from hadron_rtl.isp.window import LineWindow
+from hadron_testing.isp import run_stage
 
 
 class WindowStage(wiring.Component):

@@ -18,7 +18,7 @@ async def feed_pixels(ctx, port, frames, *, rng, density=1.0):
     """Push frames (arrays (height, width) or (height, width, channels)) into a pixel stream."""
     stalls = _stalls(rng, density)
     for frame in frames:
-        height, width = frame.shape[:2]
+        width = frame.shape[1]
         for y, row in enumerate(frame.tolist()):
             for x, pixel in enumerate(row):
                 while not next(stalls):
