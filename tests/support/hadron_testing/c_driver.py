@@ -9,10 +9,10 @@ from pathlib import Path
 
 from hadron_spec.registers import REGISTERS, register
 
-__all__ = ["COUNTERS", "FOREVER", "CDriver", "Counters", "Failure", "Program", "Status",
+__all__ = ["COUNTERS", "FOREVER", "WARNINGS", "CDriver", "Counters", "Failure", "Program", "Status",
            "build_driver", "compile_driver", "load_driver"]
 
-_WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wswitch-enum",
+WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wswitch-enum",
              "-Werror", "-pedantic")
 
 FOREVER = 0xFFFF_FFFF
@@ -76,7 +76,7 @@ class Counters(ctypes.Structure):
 
 def compile_driver(project: Path, output: Path, *options: str) -> None:
     """Compile ``firmware/src/hadron.c`` with every warning an error."""
-    command = [sys.executable, "-m", "ziglang", "cc", *_WARNINGS, "-O2", *options,
+    command = [sys.executable, "-m", "ziglang", "cc", *WARNINGS, "-O2", *options,
                f"-I{project / 'firmware/include'}", str(project / "firmware/src/hadron.c"),
                "-o", str(output)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
