@@ -6,10 +6,15 @@ from enum import IntEnum
 from .fields import StageSettings, setting
 
 __all__ = [
+    "BARS",
+    "BARS_LEVEL",
     "COLOURS",
     "MESH_COLUMNS",
     "MESH_ROWS",
     "MINIMUM_SIZE",
+    "NOISE_FEEDBACK",
+    "NOISE_SEED",
+    "NOISE_STEPS",
     "PIXEL_BITS",
     "BayerDenoiseSettings",
     "BlackLevelSettings",
@@ -37,6 +42,17 @@ MESH_COLUMNS = 17
 
 MINIMUM_SIZE = 8
 """Least columns and lines of a frame: every stage works from there on."""
+
+BARS = (0b111, 0b110, 0b011, 0b010, 0b101, 0b100, 0b001, 0b000)
+"""Red, green, blue of the test pattern's bars."""
+
+BARS_LEVEL = 3072
+"""A lit colour of the bars: 3/4 of full scale."""
+
+NOISE_SEED = 1
+NOISE_FEEDBACK = 0xB400
+NOISE_STEPS = 13
+"""The noise pattern: a 16-bit Galois register shifted right, 13 steps a pixel; its low 12 bits."""
 
 LINEARIZE_NODES = 129
 DENOISE_LEVELS = 16
