@@ -11,6 +11,7 @@ from hadron_spec.config import CONFIGS, NpuConfig
 from hadron_testing import oracle
 from hadron_testing.programs import memory_image, outputs_of
 from hadron_testing.random_models import GENERATORS, random_network
+from hadron_testing.random_movement import MOVEMENT
 
 SMALL = NpuConfig(name="small", lanes=16, columns=2, dsp_columns=2, act_bytes=32 << 10,
                   weight_steps=256, requant_lanes=1, axi_data_width=64)
@@ -49,7 +50,7 @@ def _check(simulator: NpuSimulator, case, rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_one_operator(simulator, operator, rng):
-    for _ in range(CASES_OF_AN_OPERATOR):
+    for _ in range(3 if operator in MOVEMENT else CASES_OF_AN_OPERATOR):
         _check(simulator, GENERATORS[operator](rng), rng)
 
 

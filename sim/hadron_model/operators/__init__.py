@@ -8,25 +8,59 @@ from hadron_model.operators.add import add
 from hadron_model.operators.concatenation import concatenation
 from hadron_model.operators.convolution import conv2d, depthwise_conv2d
 from hadron_model.operators.fully_connected import fully_connected, fully_connected_float64
+from hadron_model.operators.movement import (
+    broadcast_to,
+    gather,
+    mirror_pad,
+    pack,
+    pad,
+    slice_,
+    split,
+    strided_slice,
+    transpose,
+    unpack,
+)
 from hadron_model.operators.mul import mul
 from hadron_model.operators.pooling import average_pool2d, max_pool2d
 from hadron_model.operators.requantize import AccumulatorOverflowError
 from hadron_model.operators.reshape import reshape
 from hadron_model.operators.softmax import softmax
+from hadron_model.operators.spatial import (
+    batch_to_space_nd,
+    depth_to_space,
+    resize_nearest_neighbor,
+    space_to_batch_nd,
+    space_to_depth,
+)
 from hadron_model.operators.sub import sub
 
 __all__ = [
     "AccumulatorOverflowError",
     "add",
     "average_pool2d",
+    "batch_to_space_nd",
+    "broadcast_to",
     "concatenation",
     "conv2d",
+    "depth_to_space",
     "depthwise_conv2d",
     "fully_connected",
     "fully_connected_float64",
+    "gather",
     "max_pool2d",
+    "mirror_pad",
     "mul",
+    "pack",
+    "pad",
     "reshape",
+    "resize_nearest_neighbor",
+    "slice_",
     "softmax",
+    "space_to_batch_nd",
+    "space_to_depth",
+    "split",
+    "strided_slice",
     "sub",
+    "transpose",
+    "unpack",
 ]

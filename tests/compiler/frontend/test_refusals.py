@@ -175,10 +175,6 @@ def _mean_axes(builder: ModelBuilder) -> Tensor:
     return builder.mean(image(builder), (3,), 0.1, 0)
 
 
-def _pad_channels(builder: ModelBuilder) -> Tensor:
-    return builder.pad(image(builder), [(0, 0), (0, 0), (0, 0), (1, 0)])
-
-
 def _output_size(builder: ModelBuilder) -> Tensor:
     y = builder.tensor((1, 9, 8, 2), 0.1, 0, name="y")
     builder.operator("MAX_POOL_2D", [image(builder)], [y], "Pool2D", strideH=1, strideW=1,
@@ -295,8 +291,6 @@ def _join_activation(builder: ModelBuilder) -> Tensor:
                      "1/256 and -128"),
     (_softmax_row, "SOFTMAX #0: a row has 5000 elements, at most 4095 are supported"),
     (_mean_axes, "MEAN #0: axes [3] are not supported; rows and columns, [1, 2], are"),
-    (_pad_channels, "PAD #0: paddings [[0, 0], [0, 0], [0, 0], [1, 0]] are not supported; rows "
-                    "and columns may be padded"),
     (_output_size, "MAX_POOL_2D #0: output y has the shape [1, 9, 8, 2], the window makes "
                    "[1, 8, 8] of it"),
     (_unquantized, "MAX_POOL_2D #0: tensor x has no quantization: scale and zero point are "

@@ -6,13 +6,15 @@ one, and accumulators close to the INT32 rails. No accumulator overflows, neithe
 kernel nor with the input's zero point folded into the bias.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from hadron_spec.numerics import rescale_addend
 from hadron_spec.tflite_quantization import add_parameters
+from hadron_testing.draws import activations, choose, draw_scale, draw_zero_point
+from hadron_testing.random_movement import MOVEMENT
 from hadron_testing.tflite_builder import ModelBuilder, Tensor
 
 __all__ = ["ACTIVATIONS", "GENERATORS", "Case", "random_add", "random_average_pool",
@@ -36,31 +38,12 @@ class Case:
     output: Tensor
     attributes: dict[str, object]
     """stride, dilation, padding, activation, size, beta: what the operator has."""
-
-
-def _choose(rng: np.random.Generator, values: Sequence):
-    return values[int(rng.integers(len(values)))]
-
-
-def _zero_point(rng: np.random.Generator) -> int:
-    return int(_choose(rng, (-128, 127, *(int(n) for n in rng.integers(-128, 128, 4)))))
+    outputs: int = 1
+    """How many outputs the model has."""
 
 
 def _activation(rng: np.random.Generator) -> str:
-    return _choose(rng, ("NONE", *ACTIVATIONS))
-
-
-def _scale(rng: np.random.Generator, low: float = 1e-3, high: float = 1.0) -> float:
-    return float(np.float32(np.exp(rng.uniform(np.log(low), np.log(high)))))
-
-
-def _activations(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
-    kind = rng.integers(8)
-    if kind == 0:
-        return rng.choice(np.asarray([-128, 127], np.int8), shape)
-    if kind == 1:
-        return np.full(shape, rng.choice([-128, 127, 0]), np.int8)
-    return rng.integers(-128, 128, shape).astype(np.int8)
+    return choose(rng, ("NONE", *ACTIVATIONS))
 
 
 def _weights(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
@@ -77,7 +60,7 @@ def _quantization(rng: np.random.Generator, x: Tensor, taps: int, channels: int,
     """Draw bias, weight scales and output scale for `taps` products a result."""
     bound = 2 * taps * 255 * 127
     spread = 64 * 64 * np.sqrt(taps)
-    kind = _choose(rng, (*("calibrated",) * 4, "squeezed", "large", "rails"))
+    kind = choose(rng, (*("calibrated",) * 4, "squeezed", "large", "rails"))
     if kind == "calibrated":
         effective = 127 / spread * np.exp(rng.uniform(np.log(0.1), np.log(2)))
     elif kind == "squeezed":
@@ -95,7 +78,7 @@ def _quantization(rng: np.random.Generator, x: Tensor, taps: int, channels: int,
         bias = np.rint(rng.normal(0, spread, channels))
     bias = None if rng.random() < 0.1 else bias.astype(np.int32)
     spread_of_scales = rng.uniform(0.25, 1, channels if per_channel else 1)
-    weight_scales = (_scale(rng) * spread_of_scales).astype(np.float32)
+    weight_scales = (draw_scale(rng) * spread_of_scales).astype(np.float32)
     scale = float(x.scale * weight_scales.max() / np.float32(effective))
     return bias, weight_scales, scale
 
@@ -108,7 +91,7 @@ def _window(rng: np.random.Generator, *, kernel_max: int, size_max: int
     most_dilation = 1 if rng.random() < 0.7 else 3
     dilation = tuple(int(n) for n in rng.integers(1, most_dilation + 1, 2))
     span = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
-    padding = _choose(rng, ("SAME", "VALID"))
+    padding = choose(rng, ("SAME", "VALID"))
     least = span if padding == "VALID" else (1, 1)
     size = tuple(int(rng.integers(low, max(low, size_max) + 1)) for low in least)
     return kernel, size, {"stride": stride, "dilation": dilation, "padding": padding,
@@ -117,7 +100,7 @@ def _window(rng: np.random.Generator, *, kernel_max: int, size_max: int
 
 def _case(rng: np.random.Generator, operator: str, builder: ModelBuilder, output: Tensor,
           attributes: dict) -> Case:
-    inputs = [_activations(rng, x.shape) for x in builder.inputs]
+    inputs = [activations(rng, x.shape) for x in builder.inputs]
     last = builder.operators[-1]
     operands = [None if i < 0 else builder.tensors[i] for i in last.inputs]
     return Case(operator, builder.finish([output]), inputs, builder, operands, output, attributes)
@@ -126,14 +109,14 @@ def _case(rng: np.random.Generator, operator: str, builder: ModelBuilder, output
 def random_conv(rng: np.random.Generator, *, size_max: int = 9, channels_max: int = 40) -> Case:
     """Make a CONV_2D."""
     kernel, size, attributes = _window(rng, kernel_max=4, size_max=size_max)
-    depth, channels = (int(_choose(rng, (1, 3, int(rng.integers(1, channels_max + 1)))))
+    depth, channels = (int(choose(rng, (1, 3, int(rng.integers(1, channels_max + 1)))))
                        for _ in range(2))
     builder = ModelBuilder()
-    x = builder.input((1, *size, depth), _scale(rng), _zero_point(rng))
+    x = builder.input((1, *size, depth), draw_scale(rng), draw_zero_point(rng))
     weights = _weights(rng, (channels, *kernel, depth))
     bias, scales, scale = _quantization(rng, x, kernel[0] * kernel[1] * depth, channels,
                                         bool(rng.random() < 0.8))
-    y = builder.conv_2d(x, weights, bias, scales, scale, _zero_point(rng), **attributes)
+    y = builder.conv_2d(x, weights, bias, scales, scale, draw_zero_point(rng), **attributes)
     return _case(rng, "CONV_2D", builder, y, attributes)
 
 
@@ -145,13 +128,14 @@ def random_depthwise(rng: np.random.Generator, *, size_max: int = 9, channels_ma
     multiplier = 1 if rng.random() < 0.6 else int(rng.integers(1, multiplier_max + 1))
     channels = depth * multiplier
     builder = ModelBuilder()
-    x = builder.input((1, *size, depth), _scale(rng), _zero_point(rng))
+    x = builder.input((1, *size, depth), draw_scale(rng), draw_zero_point(rng))
     weights = _weights(rng, (1, *kernel, channels))
     bias, scales, scale = _quantization(rng, x, kernel[0] * kernel[1], channels,
                                         bool(rng.random() < 0.8))
     if bias is None:  # The reference kernel reads the bias' type whether there is one or not.
         bias = np.zeros(channels, np.int32)
-    y = builder.depthwise_conv_2d(x, weights, bias, scales, scale, _zero_point(rng), **attributes)
+    y = builder.depthwise_conv_2d(x, weights, bias, scales, scale, draw_zero_point(rng),
+                                  **attributes)
     return _case(rng, "DEPTHWISE_CONV_2D", builder, y, attributes)
 
 
@@ -160,11 +144,11 @@ def random_fully_connected(rng: np.random.Generator, *, taps_max: int = 200,
     """Make a FULLY_CONNECTED of one row."""
     taps, channels = int(rng.integers(1, taps_max + 1)), int(rng.integers(1, channels_max + 1))
     builder = ModelBuilder()
-    x = builder.input((1, taps), _scale(rng), _zero_point(rng))
+    x = builder.input((1, taps), draw_scale(rng), draw_zero_point(rng))
     weights = _weights(rng, (channels, taps))
     bias, scales, scale = _quantization(rng, x, taps, channels, bool(rng.random() < 0.3))
     attributes = {"activation": _activation(rng)}
-    y = builder.fully_connected(x, weights, bias, scales, scale, _zero_point(rng), **attributes)
+    y = builder.fully_connected(x, weights, bias, scales, scale, draw_zero_point(rng), **attributes)
     return _case(rng, "FULLY_CONNECTED", builder, y, attributes)
 
 
@@ -176,8 +160,8 @@ def _random_pool(rng: np.random.Generator, opcode: str, size_max: int, channels_
     size = tuple(max(n, k) if attributes["padding"] == "VALID" else n
                  for n, k in zip(size, kernel, strict=True))
     builder = ModelBuilder()
-    x = builder.input((1, *size, int(rng.integers(1, channels_max + 1))), _scale(rng),
-                      _zero_point(rng))
+    x = builder.input((1, *size, int(rng.integers(1, channels_max + 1))), draw_scale(rng),
+                      draw_zero_point(rng))
     y = builder.pool_2d(opcode, x, kernel, **attributes)
     return _case(rng, opcode, builder, y, {"size": kernel, **attributes})
 
@@ -199,18 +183,18 @@ def random_add(rng: np.random.Generator, *, size_max: int = 9, channels_max: int
     shape = (1, *(int(n) for n in rng.integers(1, size_max + 1, 2)),
              int(rng.integers(1, channels_max + 1)))
     builder = ModelBuilder()
-    a_scale = _scale(rng)
+    a_scale = draw_scale(rng)
     b_scale = a_scale if rng.random() < 0.2 else a_scale * float(2 ** rng.uniform(-8, 8))
-    a = builder.input(shape, a_scale, _zero_point(rng))
-    b = builder.input(shape, b_scale, _zero_point(rng))
+    a = builder.input(shape, a_scale, draw_zero_point(rng))
+    b = builder.input(shape, b_scale, draw_zero_point(rng))
     scale = max(a_scale, b_scale) * float(2 ** rng.uniform(-4, 4))
     activation = _activation(rng)
-    y = builder.binary("ADD", a, b, scale, _zero_point(rng), activation=activation)
+    y = builder.binary("ADD", a, b, scale, draw_zero_point(rng), activation=activation)
     return _case(rng, "ADD", builder, y, {"activation": activation})
 
 
 def _shape(rng: np.random.Generator, size_max: int, channels_max: int) -> tuple[int, ...]:
-    rank = int(_choose(rng, (4, 4, 4, 1, 2, 3)))
+    rank = int(choose(rng, (4, 4, 4, 1, 2, 3)))
     shape = (*(int(n) for n in rng.integers(1, size_max + 1, 2)),
              int(rng.integers(1, channels_max + 1)))
     return (1, *shape) if rank == 4 else shape[3 - rank:]
@@ -220,20 +204,20 @@ def _constant_shape(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[i
     """Draw the shape of a scalar or of a value a channel."""
     channels = shape[-1]
     ones = (1,) * (len(shape) - 1)
-    return _choose(rng, ((), (1,), (channels,), (*ones, channels)))
+    return choose(rng, ((), (1,), (channels,), (*ones, channels)))
 
 
 def random_mul(rng: np.random.Generator, *, size_max: int = 9, channels_max: int = 40) -> Case:
     """Make a MUL by a scalar or by a constant a channel, on either side."""
     shape = _shape(rng, size_max, channels_max)
     builder = ModelBuilder()
-    x = builder.input(shape, _scale(rng), _zero_point(rng))
-    other = builder.constant(_activations(rng, _constant_shape(rng, shape)), _scale(rng),
-                             _zero_point(rng))
+    x = builder.input(shape, draw_scale(rng), draw_zero_point(rng))
+    other = builder.constant(activations(rng, _constant_shape(rng, shape)), draw_scale(rng),
+                             draw_zero_point(rng))
     effective = 2.0 ** (rng.uniform(-9, -4) if rng.random() < 0.6 else rng.uniform(-28, 6))
     activation = _activation(rng)
     operands = (x, other) if rng.random() < 0.7 else (other, x)
-    y = builder.binary("MUL", *operands, x.scale * other.scale / effective, _zero_point(rng),
+    y = builder.binary("MUL", *operands, x.scale * other.scale / effective, draw_zero_point(rng),
                        activation=activation)
     return _case(rng, "MUL", builder, y, {"activation": activation})
 
@@ -242,11 +226,11 @@ def random_sub(rng: np.random.Generator, *, size_max: int = 9, channels_max: int
     """Make a SUB of a constant of any shape that the compiler can negate."""
     shape = _shape(rng, size_max, channels_max)
     while True:
-        a_scale = _scale(rng)
+        a_scale = draw_scale(rng)
         b_scale = a_scale if rng.random() < 0.2 else a_scale * float(2 ** rng.uniform(-8, 8))
         scale = max(a_scale, b_scale) * float(2 ** rng.uniform(-4, 4))
-        zero_point = _zero_point(rng)
-        data = _activations(rng, shape if rng.random() < 0.4 else _constant_shape(rng, shape))
+        zero_point = draw_zero_point(rng)
+        data = activations(rng, shape if rng.random() < 0.4 else _constant_shape(rng, shape))
         parameters = add_parameters(a_scale, b_scale, scale)
         centred = data.astype(np.int64) - zero_point
         subtracted = -rescale_addend(centred, parameters.multiplier_b, parameters.shift_b)
@@ -255,10 +239,10 @@ def random_sub(rng: np.random.Generator, *, size_max: int = 9, channels_max: int
         if any(np.array_equal(subtracted, values) for values in added):
             break
     builder = ModelBuilder()
-    x = builder.input(shape, a_scale, _zero_point(rng))
+    x = builder.input(shape, a_scale, draw_zero_point(rng))
     activation = _activation(rng)
     y = builder.binary("SUB", x, builder.constant(data, b_scale, zero_point), scale,
-                       _zero_point(rng), activation=activation)
+                       draw_zero_point(rng), activation=activation)
     return _case(rng, "SUB", builder, y, {"activation": activation})
 
 
@@ -267,7 +251,7 @@ def random_concatenation(rng: np.random.Generator, *, size_max: int = 9,
     """Make a CONCATENATION along any axis; now and then of a constant, or of one tensor twice."""
     shape = _shape(rng, size_max, channels_max)
     axis = int(rng.integers(len(shape)))
-    scale, zero_point = _scale(rng), _zero_point(rng)
+    scale, zero_point = draw_scale(rng), draw_zero_point(rng)
     builder = ModelBuilder()
     parts = []
     for _ in range(int(rng.integers(1, 6))):
@@ -276,7 +260,7 @@ def random_concatenation(rng: np.random.Generator, *, size_max: int = 9,
         if kind < 0.15:
             parts.append(parts[-1])
         elif kind < 0.3:
-            parts.append(builder.constant(_activations(rng, part), scale, zero_point))
+            parts.append(builder.constant(activations(rng, part), scale, zero_point))
         else:
             parts.append(builder.input(part, scale, zero_point))
     y = builder.concatenation(parts, scale, zero_point, axis=axis)
@@ -287,8 +271,8 @@ def random_softmax(rng: np.random.Generator, *, count_max: int = 400, rows_max: 
     """Make a SOFTMAX; its sum stays in the range that the reference kernel defines."""
     count, rows = int(rng.integers(1, count_max + 1)), int(rng.integers(1, rows_max + 1))
     builder = ModelBuilder()
-    x = builder.input((rows, count), _scale(rng, 1e-4, 1.0), _zero_point(rng))
-    beta = float(_choose(rng, (1.0, 1.0, 0.5, 2.0, float(np.float32(rng.uniform(0.1, 10))))))
+    x = builder.input((rows, count), draw_scale(rng, 1e-4, 1.0), draw_zero_point(rng))
+    beta = float(choose(rng, (1.0, 1.0, 0.5, 2.0, float(np.float32(rng.uniform(0.1, 10))))))
     y = builder.softmax(x, beta=beta)
     return _case(rng, "SOFTMAX", builder, y, {"beta": beta})
 
@@ -297,9 +281,21 @@ def random_reshape(rng: np.random.Generator) -> Case:
     """Make a RESHAPE that flattens."""
     shape = (1, *(int(n) for n in rng.integers(1, 7, 3)))
     builder = ModelBuilder()
-    x = builder.input(shape, _scale(rng), _zero_point(rng))
+    x = builder.input(shape, draw_scale(rng), draw_zero_point(rng))
     y = builder.reshape(x, (1, int(np.prod(shape))))
     return _case(rng, "RESHAPE", builder, y, {})
+
+
+def _moving(operator: str) -> Callable[[np.random.Generator], Case]:
+    """Return the generator of an operator that moves bytes."""
+    def make(rng: np.random.Generator) -> Case:
+        builder, outputs, attributes = MOVEMENT[operator](rng)
+        last = builder.operators[-1]
+        operands = [None if i < 0 else builder.tensors[i] for i in last.inputs]
+        inputs = [activations(rng, x.shape) for x in builder.inputs]
+        return Case(operator, builder.finish(outputs), inputs, builder, operands, outputs[0],
+                    attributes, len(outputs))
+    return make
 
 
 GENERATORS = {
@@ -314,6 +310,7 @@ GENERATORS = {
     "CONCATENATION": random_concatenation,
     "SOFTMAX": random_softmax,
     "RESHAPE": random_reshape,
+    **{operator: _moving(operator) for operator in MOVEMENT},
 }
 
 
@@ -335,7 +332,7 @@ def random_network(rng: np.random.Generator, *, size: int = 16, channels_max: in
         Outputs.
     """
     builder = ModelBuilder()
-    x = builder.input((1, size, size, 3), 1 / 128, int(_choose(rng, (-128, 0, -1))))
+    x = builder.input((1, size, size, 3), 1 / 128, int(choose(rng, (-128, 0, -1))))
 
     def convolve(x: Tensor, channels: int, kernel: int, stride: int, activation: str,
                  depthwise: bool = False) -> Tensor:

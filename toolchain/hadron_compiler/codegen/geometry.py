@@ -65,6 +65,10 @@ class Geometry:
         x = _needed(region.x, w.stride_x, w.pad_left, w.span_x, self.source[1])
         return Region(y, x)
 
+    def rows_needed(self, rows: int) -> int:
+        """Return the most input rows that any `rows` rows of the output need."""
+        return min(self.source[0], (rows - 1) * self.window.stride_y + self.window.span_y)
+
     def touches_padding(self, region: Region) -> bool:
         """Tell whether a region of the output reads outside of the input image."""
         w = self.window

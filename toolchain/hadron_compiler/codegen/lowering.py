@@ -18,6 +18,7 @@ from hadron_compiler.codegen.integers import (
 )
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.matrix import ConvolutionKernel, DepthwiseKernel, OutputStage
+from hadron_compiler.codegen.move import MoveKernel
 from hadron_compiler.codegen.pixel_packing import (
     best_factor,
     pack_geometry,
@@ -33,6 +34,7 @@ from hadron_compiler.ir.graph import (
     ConvolutionAttributes,
     FullyConnectedAttributes,
     Graph,
+    MoveAttributes,
     MulAttributes,
     Operation,
     OpKind,
@@ -71,7 +73,9 @@ def lower(graph: Graph, config: NpuConfig) -> list[Kernel]:
     problems = []
     for operation in graph.operations:
         try:
-            kernels.append(_LOWERINGS[operation.kind](operation, config))
+            moves = isinstance(operation.attributes, MoveAttributes)
+            make = _move if moves else _LOWERINGS[operation.kind]
+            kernels.append(make(operation, config))
         except (RefusedError, QuantizationError, ValueError) as error:
             if isinstance(error, CompileError) and not isinstance(error, RefusedError):
                 raise
@@ -302,6 +306,13 @@ def _concatenation(operation: Operation, config: NpuConfig) -> Kernel:
     geometry = Geometry(1, (rows, columns, size), (rows, columns, output.shape[axis] * inner),
                         channels=(first, first + size))
     return CopyKernel(config, operation.label, geometry)
+
+
+def _move(operation: Operation, config: NpuConfig) -> Kernel:
+    attributes = operation.attributes
+    assert isinstance(attributes, MoveAttributes)
+    return MoveKernel(config, operation.label, operation.required(0).shape,
+                      operation.outputs[0].shape, attributes)
 
 
 def _softmax(operation: Operation, config: NpuConfig) -> Kernel:

@@ -11,30 +11,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hadron_compiler.frontend import movement, spatial
+from hadron_compiler.frontend.checker import Checker, Options
 from hadron_compiler.frontend.problems import Problems
 from hadron_compiler.ir.graph import (
     Activation,
     AddAttributes,
     ConcatenationAttributes,
     ConvolutionAttributes,
-    DType,
     FullyConnectedAttributes,
     MeanAttributes,
     MulAttributes,
     Operation,
     OpKind,
-    PadAttributes,
-    Padding,
     PoolAttributes,
     SoftmaxAttributes,
-    Tensor,
     Window,
 )
 
 __all__ = ["CONSTANT_INPUTS", "MAX_CONCATENATED", "MAX_POOL_TAPS", "MAX_SOFTMAX_ELEMENTS",
-           "import_operator", "supported_operators"]
-
-Options = dict[str, float]
+           "SEVERAL_OUTPUTS", "import_operator", "supported_operators"]
 
 MAX_CONCATENATED = 256
 """Most inputs of CONCATENATION: each is a layer of its own."""
@@ -50,11 +46,32 @@ CONSTANT_INPUTS: dict[OpKind, tuple[int, int, frozenset[int]]] = {
     OpKind.MUL: (2, 2, frozenset()),
     OpKind.CONCATENATION: (1, MAX_CONCATENATED, frozenset()),
     OpKind.MEAN: (2, 2, frozenset({1})),
-    OpKind.PAD: (2, 2, frozenset({1})),
-    OpKind.RESHAPE: (1, 2, frozenset({1})),
     OpKind.SOFTMAX: (1, 1, frozenset()),
+    OpKind.RESHAPE: (1, 2, frozenset({1})),
+    OpKind.SQUEEZE: (1, 1, frozenset()),
+    OpKind.EXPAND_DIMS: (2, 2, frozenset({1})),
+    OpKind.PAD: (2, 2, frozenset({1})),
+    OpKind.PADV2: (3, 3, frozenset({1, 2})),
+    OpKind.MIRROR_PAD: (2, 2, frozenset({1})),
+    OpKind.SLICE: (3, 3, frozenset({1, 2})),
+    OpKind.STRIDED_SLICE: (4, 4, frozenset({1, 2, 3})),
+    OpKind.SPLIT: (2, 2, frozenset({0})),
+    OpKind.SPLIT_V: (3, 3, frozenset({1, 2})),
+    OpKind.PACK: (1, MAX_CONCATENATED, frozenset()),
+    OpKind.UNPACK: (1, 1, frozenset()),
+    OpKind.TRANSPOSE: (2, 2, frozenset({1})),
+    OpKind.DEPTH_TO_SPACE: (1, 1, frozenset()),
+    OpKind.SPACE_TO_DEPTH: (1, 1, frozenset()),
+    OpKind.SPACE_TO_BATCH_ND: (3, 3, frozenset({1, 2})),
+    OpKind.BATCH_TO_SPACE_ND: (3, 3, frozenset({1, 2})),
+    OpKind.RESIZE_NEAREST_NEIGHBOR: (2, 2, frozenset({1})),
+    OpKind.GATHER: (2, 2, frozenset({1})),
+    OpKind.BROADCAST_TO: (2, 2, frozenset({1})),
 }
 """Of each operator: fewest and most inputs, and which of them must be constants."""
+
+SEVERAL_OUTPUTS = frozenset({OpKind.SPLIT, OpKind.SPLIT_V, OpKind.UNPACK})
+"""Operators of one output or more."""
 
 MAX_POOL_TAPS = 4096
 """Largest area of an average pool. Source: hadron_spec.numerics.average_multiplier."""
@@ -63,110 +80,10 @@ MAX_SOFTMAX_ELEMENTS = 4095
 """Longest softmax row: the sum of exponentials has 12 integer bits.
 Source: tensorflow/lite/kernels/internal/reference/softmax.h, kAccumulationIntegerBits."""
 
-_ACTIVATIONS = {0: Activation.NONE, 1: Activation.RELU, 2: Activation.RELU_N1_TO_1,
-                3: Activation.RELU6}
-_ACTIVATION_NAMES = {4: "TANH", 5: "SIGN_BIT"}
-_WITHOUT_OPTIONS = (OpKind.PAD, OpKind.RESHAPE)
-_PADDINGS = {0: Padding.SAME, 1: Padding.VALID}
-
-
-class _Checker:
-    """One operator being imported: its options, and whether anything was wrong with it."""
-
-    def __init__(self, operation: Operation, options: Options, problems: Problems) -> None:
-        self.operation = operation
-        self.options = options
-        self.problems = problems
-        self.sound = True
-
-    def require(self, ok: bool, problem: str) -> bool:
-        if not ok:
-            self.sound = False
-            self.problems.add(f"{self.operation.label}: {problem}")
-        return ok
-
-    def option(self, name: str) -> int:
-        return int(self.options[name])
-
-    def activation(self) -> Activation:
-        code = self.option("FusedActivationFunction")
-        name = _ACTIVATION_NAMES.get(code, f"code {code}")
-        self.require(code in _ACTIVATIONS, f"fused activation {name} is not supported; NONE, RELU, "
-                                           "RELU6 and RELU_N1_TO_1 are")
-        return _ACTIVATIONS.get(code, Activation.NONE)
-
-    def rank(self, tensor: Tensor, rank: int) -> bool:
-        return self.require(len(tensor.shape) == rank, f"tensor {tensor.name} has the shape "
-                            f"{list(tensor.shape)}; {rank} dimensions are supported")
-
-    def output_shape(self, expected: tuple[int, ...]) -> bool:
-        output = self.operation.outputs[0]
-        return self.require(output.shape == expected, f"output {output.name} has the shape "
-                            f"{list(output.shape)}, must be {list(expected)}")
-
-    def window(self, kernel_y: int, kernel_x: int, dilation_y: int = 1,
-               dilation_x: int = 1) -> Window | None:
-        """Return the window, and check that the output has the size it makes."""
-        source, output = self.operation.required(0), self.operation.outputs[0]
-        stride_y, stride_x = self.option("StrideH"), self.option("StrideW")
-        padding = _PADDINGS.get(self.option("Padding"))
-        sizes = (kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x)
-        if not self.require(padding is not None and all(1 <= n <= 32767 for n in sizes),
-                            "kernel size, stride, dilation and padding must be 1 to 32767 and "
-                            "SAME or VALID"):
-            return None
-        height, before_y = _extent(source.shape[1], kernel_y, stride_y, dilation_y, padding)
-        width, before_x = _extent(source.shape[2], kernel_x, stride_x, dilation_x, padding)
-        if not self.require(output.shape[:3] == (source.shape[0], height, width),
-                            f"output {output.name} has the shape {list(output.shape)}, the window "
-                            f"makes {[source.shape[0], height, width]} of it"):
-            return None
-        return Window(kernel_y, kernel_x, stride_y, stride_x, dilation_y, dilation_x,
-                      before_y, before_x)
-
-    def weights(self, channel_axis: int) -> None:
-        """Check weights and bias: INT8 in -127 to 127, per tensor or per output channel."""
-        weights = self.operation.required(1)
-        channels = weights.shape[channel_axis]
-        self.require(weights.dtype is DType.INT8, f"weights {weights.name} are "
-                     f"{weights.dtype.name}; INT8 weights are supported")
-        if weights.dtype is DType.INT8 and weights.data is not None:
-            count = int(np.count_nonzero(weights.data == -128))
-            self.require(count == 0, f"refused: weights {weights.name} hold -128 in {count} "
-                         "places; INT8 weights must be -127 to 127")
-        self.require(all(point == 0 for point in weights.zero_points),
-                     f"weights {weights.name} have a zero point other than 0")
-        scales = weights.scales
-        if self.require(len(scales) > 0, f"weights {weights.name} have no quantization: scale and "
-                        "zero point are missing"):
-            self.require(len(scales) in (1, channels), f"weights {weights.name} have {len(scales)} "
-                         f"scales, must be 1 or {channels}")
-            self.require(len(scales) == 1 or weights.quantized_dimension == channel_axis,
-                         f"weights {weights.name} are quantized along axis "
-                         f"{weights.quantized_dimension}, must be {channel_axis}")
-            self.require(all(np.isfinite(scale) and scale > 0 for scale in scales),
-                         f"weights {weights.name} have a scale that is not positive")
-        bias = self.operation.inputs[2] if len(self.operation.inputs) > 2 else None
-        if bias is not None:
-            self.require(bias.dtype is DType.INT32, f"bias {bias.name} is {bias.dtype.name}; "
-                         "INT32 biases are supported")
-            self.require(bias.elements == channels,
-                         f"bias {bias.name} has {bias.elements} elements, must be {channels}")
-
-    def same_quantization(self, position: int = 0) -> None:
-        source, output = self.operation.required(position), self.operation.outputs[0]
-        same = source.scale == output.scale and source.zero_point == output.zero_point
-        self.require(same, f"quantization of input {source.name} and output {output.name} differ")
-
-
-def _extent(size: int, kernel: int, stride: int, dilation: int,
-            padding: Padding | None) -> tuple[int, int]:
-    """Return output size and padding before; source: tensorflow/lite/kernels/padding.h."""
-    span = (kernel - 1) * dilation + 1
-    if padding is Padding.SAME:
-        result = -(-size // stride)
-        return result, max(0, (result - 1) * stride + span - size) // 2
-    return max(0, -(-(size - span + 1) // stride)), 0
+_WITHOUT_OPTIONS = (
+    OpKind.RESHAPE, OpKind.SQUEEZE, OpKind.EXPAND_DIMS, OpKind.PAD, OpKind.PADV2, OpKind.SLICE,
+    OpKind.SPLIT, OpKind.SPLIT_V, OpKind.TRANSPOSE, OpKind.SPACE_TO_BATCH_ND,
+    OpKind.BATCH_TO_SPACE_ND, OpKind.BROADCAST_TO)
 
 
 def supported_operators() -> dict[str, str]:
@@ -179,21 +96,23 @@ def supported_operators() -> dict[str, str]:
 
 
 def import_operator(operation: Operation, options: Options | None,
-                    problems: Problems) -> Operation | None:
-    """Set the attributes of `operation`, or report why it is not supported and return None."""
+                    problems: Problems) -> list[Operation]:
+    """Return what an operator becomes, its attributes set: nothing where `problems` says why."""
     importer = _IMPORTERS[operation.kind]
     if options is None and operation.kind not in _WITHOUT_OPTIONS:
         problems.add(f"{operation.label}: the operator has no options")
-        return None
-    checker = _Checker(operation, options or {}, problems)
-    attributes = importer(checker)
+        return []
+    checker = Checker(operation, options or {}, problems)
+    made = importer(checker)
     if not checker.sound:
-        return None
-    operation.attributes = attributes
-    return operation
+        return []
+    if isinstance(made, list):
+        return made
+    operation.attributes = made
+    return [operation]
 
 
-def _conv_2d(check: _Checker) -> Any:
+def _conv_2d(check: Checker) -> Any:
     """CONV_2D: any kernel, stride, dilation, groups, SAME or VALID; weights constant, per channel
     or per tensor."""
     source, weights, output = (check.operation.required(0), check.operation.required(1),
@@ -211,7 +130,7 @@ def _conv_2d(check: _Checker) -> Any:
     return window and ConvolutionAttributes(window, check.activation())
 
 
-def _depthwise_conv_2d(check: _Checker) -> Any:
+def _depthwise_conv_2d(check: Checker) -> Any:
     """DEPTHWISE_CONV_2D: like CONV_2D, with any depth multiplier."""
     source, weights, output = (check.operation.required(0), check.operation.required(1),
                                check.operation.outputs[0])
@@ -231,7 +150,7 @@ def _depthwise_conv_2d(check: _Checker) -> Any:
     return window and ConvolutionAttributes(window, check.activation())
 
 
-def _fully_connected(check: _Checker) -> Any:
+def _fully_connected(check: Checker) -> Any:
     """FULLY_CONNECTED: any number of rows; weights constant, per channel or per tensor."""
     source, weights, output = (check.operation.required(0), check.operation.required(1),
                                check.operation.outputs[0])
@@ -248,7 +167,7 @@ def _fully_connected(check: _Checker) -> Any:
     return FullyConnectedAttributes(check.activation())
 
 
-def _pool(check: _Checker) -> Window | None:
+def _pool(check: Checker) -> Window | None:
     source, output = check.operation.required(0), check.operation.outputs[0]
     if not (check.rank(source, 4) and check.rank(output, 4)):
         return None
@@ -259,7 +178,7 @@ def _pool(check: _Checker) -> Window | None:
     return window
 
 
-def _average_pool_2d(check: _Checker) -> Any:
+def _average_pool_2d(check: Checker) -> Any:
     """AVERAGE_POOL_2D: any window of up to 4096 elements that the weight memory holds."""
     window = _pool(check)
     if window is None:
@@ -270,18 +189,18 @@ def _average_pool_2d(check: _Checker) -> Any:
     return PoolAttributes(window, check.activation())
 
 
-def _max_pool_2d(check: _Checker) -> Any:
+def _max_pool_2d(check: Checker) -> Any:
     """MAX_POOL_2D: any window."""
     window = _pool(check)
     return window and PoolAttributes(window, check.activation())
 
 
-def _add(check: _Checker) -> Any:
+def _add(check: Checker) -> Any:
     """ADD: two tensors of the same shape; a constant is broadcast."""
     return _sum(check)
 
 
-def _sub(check: _Checker) -> Any:
+def _sub(check: Checker) -> Any:
     """SUB: a constant, broadcast, from a tensor; unless its scale is the smaller and it has ties
     of both signs."""
     x, constant = check.operation.required(0), check.operation.required(1)
@@ -296,7 +215,7 @@ def _sub(check: _Checker) -> Any:
     return _sum(check)
 
 
-def _sum(check: _Checker) -> Any:
+def _sum(check: Checker) -> Any:
     given = check.operation.required(0), check.operation.required(1)
     output = check.operation.outputs[0]
     for position, tensor in enumerate(given):
@@ -312,7 +231,7 @@ def _sum(check: _Checker) -> Any:
     return AddAttributes(check.activation())
 
 
-def _mul(check: _Checker) -> Any:
+def _mul(check: Checker) -> Any:
     """MUL: a tensor by a constant of one value or one a channel (the last axis)."""
     a, b = check.operation.required(0), check.operation.required(1)
     output = check.operation.outputs[0]
@@ -330,7 +249,7 @@ def _mul(check: _Checker) -> Any:
     return MulAttributes(check.activation())
 
 
-def _concatenation(check: _Checker) -> Any:
+def _concatenation(check: Checker) -> Any:
     """CONCATENATION: along any axis; all inputs quantized like the output."""
     parts, output = check.operation.activations, check.operation.outputs[0]
     rank = len(output.shape)
@@ -363,7 +282,7 @@ def _broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
         return False
 
 
-def _mean(check: _Checker) -> Any:
+def _mean(check: Checker) -> Any:
     """MEAN: over rows and columns (axes 1 and 2) of four dimensions."""
     source, axes = check.operation.required(0), check.operation.required(1)
     if not check.rank(source, 4) or axes.data is None:
@@ -379,34 +298,7 @@ def _mean(check: _Checker) -> Any:
     return MeanAttributes()
 
 
-def _pad(check: _Checker) -> Any:
-    """PAD: rows and columns of four dimensions; free in front of a convolution."""
-    source, paddings = check.operation.required(0), check.operation.required(1)
-    if not check.rank(source, 4) or paddings.data is None:
-        return None
-    values: npt.NDArray[np.int64] = paddings.data.astype(np.int64)
-    if not check.require(values.shape == (4, 2) and bool((values >= 0).all()),
-                         f"paddings {paddings.name} have the shape {list(paddings.shape)}, must be "
-                         "[4, 2] and not negative"):
-        return None
-    pairs: list[list[int]] = values.tolist()
-    check.require(pairs[0] == pairs[3] == [0, 0], f"paddings {pairs} are not supported; rows and "
-                                                  "columns may be padded")
-    check.same_quantization()
-    check.output_shape(tuple(size + sum(pair)
-                             for size, pair in zip(source.shape, pairs, strict=True)))
-    return PadAttributes(pairs[1][0], pairs[2][0])
-
-
-def _reshape(check: _Checker) -> None:
-    """RESHAPE: any; costs nothing."""
-    source, output = check.operation.required(0), check.operation.outputs[0]
-    check.require(source.elements == output.elements, f"input {source.name} has {source.elements} "
-                  f"elements, output {output.name} {output.elements}")
-    check.same_quantization()
-
-
-def _softmax(check: _Checker) -> Any:
+def _softmax(check: Checker) -> Any:
     """SOFTMAX: over the last axis, up to 4095 elements, any beta, output scale 1/256 and zero
     point -128."""
     source, output = check.operation.required(0), check.operation.outputs[0]
@@ -423,7 +315,7 @@ def _softmax(check: _Checker) -> Any:
     return SoftmaxAttributes(beta)
 
 
-_IMPORTERS: dict[OpKind, Callable[[_Checker], Any]] = {
+_IMPORTERS: dict[OpKind, Callable[[Checker], Any]] = {
     OpKind.CONV_2D: _conv_2d,
     OpKind.DEPTHWISE_CONV_2D: _depthwise_conv_2d,
     OpKind.FULLY_CONNECTED: _fully_connected,
@@ -434,7 +326,25 @@ _IMPORTERS: dict[OpKind, Callable[[_Checker], Any]] = {
     OpKind.MUL: _mul,
     OpKind.CONCATENATION: _concatenation,
     OpKind.MEAN: _mean,
-    OpKind.PAD: _pad,
-    OpKind.RESHAPE: _reshape,
     OpKind.SOFTMAX: _softmax,
+    OpKind.RESHAPE: movement.reshape,
+    OpKind.SQUEEZE: movement.reshape,
+    OpKind.EXPAND_DIMS: movement.reshape,
+    OpKind.PAD: movement.pad,
+    OpKind.PADV2: movement.padv2,
+    OpKind.MIRROR_PAD: movement.mirror_pad,
+    OpKind.SLICE: movement.slice_,
+    OpKind.STRIDED_SLICE: movement.strided_slice,
+    OpKind.SPLIT: movement.split,
+    OpKind.SPLIT_V: movement.split_v,
+    OpKind.PACK: movement.pack,
+    OpKind.UNPACK: movement.unpack,
+    OpKind.TRANSPOSE: movement.transpose,
+    OpKind.DEPTH_TO_SPACE: spatial.depth_to_space,
+    OpKind.SPACE_TO_DEPTH: spatial.space_to_depth,
+    OpKind.SPACE_TO_BATCH_ND: spatial.space_to_batch_nd,
+    OpKind.BATCH_TO_SPACE_ND: spatial.batch_to_space_nd,
+    OpKind.RESIZE_NEAREST_NEIGHBOR: spatial.resize_nearest_neighbor,
+    OpKind.GATHER: movement.gather,
+    OpKind.BROADCAST_TO: movement.broadcast_to,
 }

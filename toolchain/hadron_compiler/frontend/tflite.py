@@ -10,11 +10,14 @@ import numpy.typing as npt
 
 from hadron_compiler.errors import ModelFormatError
 from hadron_compiler.frontend.flatbuffer import RawModel, RawOperator, RawTensor, read_model
-from hadron_compiler.frontend.operators import CONSTANT_INPUTS, import_operator
+from hadron_compiler.frontend.operators import CONSTANT_INPUTS, SEVERAL_OUTPUTS, import_operator
 from hadron_compiler.frontend.problems import Problems
 from hadron_compiler.ir.graph import DType, Graph, Operation, OpKind, Tensor
 
-__all__ = ["MAX_TENSOR_BYTES", "import_tflite"]
+__all__ = ["MAX_RANK", "MAX_TENSOR_BYTES", "import_tflite"]
+
+MAX_RANK = 6
+"""Most dimensions of an activation: those of TensorFlow Lite Micro's TRANSPOSE."""
 
 MAX_TENSOR_BYTES = 1 << 30
 """Largest activation, bytes: memory offsets are 32 bits wide."""
@@ -71,9 +74,7 @@ class _Importer:
                     raise ModelFormatError(f"{self.source}: {label} writes tensor "
                                            f"{self.name(i)}, which is an input or written before")
                 written.add(i)
-            operation = self.operation(label, index, raw)
-            if operation is not None:
-                operations.append(operation)
+            operations += self.operation(label, index, raw)
         for i in model.outputs:
             if i not in written:
                 raise ModelFormatError(
@@ -85,16 +86,18 @@ class _Importer:
         outputs = [self.tensors[i] for i in model.outputs]
         return Graph(self.source, operations, inputs, outputs)
 
-    def operation(self, label: str, index: int, raw: RawOperator) -> Operation | None:
+    def operation(self, label: str, index: int, raw: RawOperator) -> list[Operation]:
+        """Return what an operator becomes: nothing when it has been reported."""
         if raw.kind not in OpKind.__members__:
             self.problems.add_operator(raw.kind, index)
-            return None
+            return []
         kind = OpKind[raw.kind]
         minimum, maximum, constant = CONSTANT_INPUTS[kind]
-        if not minimum <= len(raw.inputs) <= maximum or len(raw.outputs) != 1:
+        several = kind in SEVERAL_OUTPUTS
+        if not minimum <= len(raw.inputs) <= maximum or not (several or len(raw.outputs) == 1):
             self.problems.add(f"{label}: {len(raw.inputs)} inputs and {len(raw.outputs)} outputs, "
-                              f"must be {minimum} to {maximum} and 1")
-            return None
+                              f"must be {minimum} to {maximum} and {'1 or more' if several else 1}")
+            return []
         inputs: list[Tensor | None] = []
         sound = True
         for position, i in enumerate(raw.inputs):
@@ -110,10 +113,11 @@ class _Importer:
             else:
                 sound &= self.activation(label, i)
                 inputs.append(self.tensors.get(i))
-        sound &= self.activation(label, raw.outputs[0])
+        for i in raw.outputs:
+            sound &= self.activation(label, i)
         if not sound:
-            return None
-        operation = Operation(kind, index, inputs, [self.tensors[raw.outputs[0]]], None)
+            return []
+        operation = Operation(kind, index, inputs, [self.tensors[i] for i in raw.outputs], None)
         return import_operator(operation, raw.options, self.problems)
 
     def name(self, i: int) -> str:
@@ -158,8 +162,8 @@ def _activation_problem(raw: RawTensor) -> str:
         return f"has the dynamic shape {list(raw.shape_signature)}; Hadron needs fixed shapes"
     if any(size <= 0 for size in raw.shape):
         return f"has the shape {list(raw.shape)}; every size must be 1 or more"
-    if len(raw.shape) > 4:
-        return f"has {len(raw.shape)} dimensions, at most 4 are supported"
+    if len(raw.shape) > MAX_RANK:
+        return f"has {len(raw.shape)} dimensions, at most {MAX_RANK} are supported"
     if prod(raw.shape) > MAX_TENSOR_BYTES:
         return f"has {prod(raw.shape)} bytes, at most {MAX_TENSOR_BYTES} are supported"
     if not raw.scales or not raw.zero_points:

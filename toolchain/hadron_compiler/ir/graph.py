@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
+    "FILL",
     "Activation",
     "AddAttributes",
     "Attributes",
@@ -21,6 +22,7 @@ __all__ = [
     "FullyConnectedAttributes",
     "Graph",
     "MeanAttributes",
+    "MoveAttributes",
     "MulAttributes",
     "OpKind",
     "Operation",
@@ -55,7 +57,25 @@ class OpKind(Enum):
     MEAN = "MEAN"
     PAD = "PAD"
     RESHAPE = "RESHAPE"
+    SQUEEZE = "SQUEEZE"
+    EXPAND_DIMS = "EXPAND_DIMS"
     SOFTMAX = "SOFTMAX"
+    SLICE = "SLICE"
+    STRIDED_SLICE = "STRIDED_SLICE"
+    SPLIT = "SPLIT"
+    SPLIT_V = "SPLIT_V"
+    PACK = "PACK"
+    UNPACK = "UNPACK"
+    TRANSPOSE = "TRANSPOSE"
+    DEPTH_TO_SPACE = "DEPTH_TO_SPACE"
+    SPACE_TO_DEPTH = "SPACE_TO_DEPTH"
+    SPACE_TO_BATCH_ND = "SPACE_TO_BATCH_ND"
+    BATCH_TO_SPACE_ND = "BATCH_TO_SPACE_ND"
+    RESIZE_NEAREST_NEIGHBOR = "RESIZE_NEAREST_NEIGHBOR"
+    PADV2 = "PADV2"
+    MIRROR_PAD = "MIRROR_PAD"
+    GATHER = "GATHER"
+    BROADCAST_TO = "BROADCAST_TO"
 
 
 class Activation(Enum):
@@ -156,6 +176,22 @@ class PadAttributes:
     left: int
 
 
+FILL = -(1 << 40)
+"""Offset that stands for no input byte: the output is filled there."""
+
+
+@dataclass(frozen=True, eq=False)
+class MoveAttributes:
+    """Operators that move bytes.
+
+    The output, in order, has an axis for each of `axes`; element (i, j, ...) is the input's byte
+    axes[0][i] + axes[1][j] + ..., or `fill` where one of them is `FILL`.
+    """
+
+    axes: tuple[npt.NDArray[np.int64], ...]
+    fill: int = 0
+
+
 @dataclass(frozen=True)
 class SoftmaxAttributes:
     """SOFTMAX over the last axis."""
@@ -172,6 +208,7 @@ Attributes: TypeAlias = (
     | ConcatenationAttributes
     | MeanAttributes
     | PadAttributes
+    | MoveAttributes
     | SoftmaxAttributes
     | None
 )
@@ -220,7 +257,8 @@ class Tensor:
         return self.zero_points[0]
 
 
-_ACTIVATION_INPUTS = {OpKind.ADD: 2, OpKind.SUB: 2, OpKind.CONCATENATION: None}
+_ACTIVATION_INPUTS = {OpKind.ADD: 2, OpKind.SUB: 2, OpKind.CONCATENATION: None,
+                      OpKind.PACK: None}
 
 
 @dataclass(eq=False)

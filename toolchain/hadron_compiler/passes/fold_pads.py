@@ -6,7 +6,6 @@ from hadron_compiler.ir.graph import (
     ConvolutionAttributes,
     Graph,
     Operation,
-    OpKind,
     PadAttributes,
     Tensor,
 )
@@ -30,7 +29,7 @@ def run(graph: Graph) -> Graph:
                              pad_left=attributes.window.pad_left + added.left)
             operation = replace(operation, inputs=[pad.inputs[0], *operation.inputs[1:]],
                                 attributes=replace(attributes, window=window))
-        elif operation.kind is OpKind.PAD:
+        elif isinstance(attributes, PadAttributes):
             pads[operation.outputs[0]] = operation
         operations.append(operation)
     return Graph(graph.name, operations, graph.inputs, graph.outputs)

@@ -84,14 +84,14 @@ class Tiler:
     def _plan(self, rows: int, columns: int, max_channels: int | None, depth: int) -> TilePlan:
         geometry, bus = self.kernel.geometry, self.config.axi_bytes
         window = geometry.window
-        height, width, channels = geometry.source
+        _, width, channels = geometry.source
         parts = self.parts(max_channels)
         tiles = max_channels is not None
         out_channels = (max(part.channels[1] - part.channels[0] for part in parts)
                         if tiles else geometry.written[1] - geometry.written[0])
         in_channels = (max(part.source_channels[1] - part.source_channels[0] for part in parts)
                        if tiles else channels)
-        in_rows = min(height, (rows - 1) * window.stride_y + window.span_y)
+        in_rows = geometry.rows_needed(rows)
         in_columns = (width if columns == geometry.destination[1] else
                       min(width, (columns - 1) * window.stride_x + window.span_x))
         source = local_layout(geometry.source, in_rows, in_columns, in_channels, bus)

@@ -1,0 +1,123 @@
+"""Operators that move bytes: what the random models of one operator do not show."""
+
+import numpy as np
+import pytest
+
+from hadron_compiler import CapacityError, compile_model
+from hadron_compiler.codegen.progressions import Progression, fill_runs, progressions
+from hadron_compiler.ir.graph import FILL
+from hadron_model import operators
+from hadron_spec.config import CONFIGS
+from hadron_testing import oracle
+from hadron_testing.large_models import SMALL_CONFIGS, Layers
+from hadron_testing.programs import run_program
+from hadron_testing.tflite_builder import ModelBuilder, Tensor
+
+
+def integers(builder: ModelBuilder, *values: object) -> Tensor:
+    return builder.constant(np.asarray(values, np.int32))
+
+
+def like(builder: ModelBuilder, x: Tensor, *shape: int) -> Tensor:
+    return builder.tensor(shape, x.scale, x.zero_point)
+
+
+def test_progressions_cover_every_offset_once(rng: np.random.Generator) -> None:
+    for _ in range(50):
+        offsets = rng.integers(-9, 9, int(rng.integers(1, 40)))
+        offsets[rng.random(offsets.size) < 0.2] = FILL
+        covered = np.full(offsets.size, FILL, np.int64)
+        for part in progressions(offsets):
+            index = part.first + part.step * np.arange(part.count)
+            assert (covered[index] == FILL).all()
+            covered[index] = part.offset + part.offset_step * np.arange(part.count)
+        np.testing.assert_array_equal(covered, offsets)
+        filled = [i for first, count in fill_runs(offsets) for i in range(first, first + count)]
+        assert filled == np.flatnonzero(offsets == FILL).tolist()
+
+
+def test_repeated_rows_take_a_progression_for_each_repetition() -> None:
+    assert progressions(np.repeat(np.arange(0, 70, 7), 3)) == [
+        Progression(10, first, 3, 0, 7) for first in range(3)]
+
+
+def test_space_to_batch_pads_with_the_zero_point(rng: np.random.Generator) -> None:
+    """TensorFlow Lite fills with the zero point; TensorFlow Lite Micro's number is not set."""
+    builder = ModelBuilder()
+    x = builder.input((1, 6, 7, 5), 0.1, -3)
+    y = like(builder, x, 6, 4, 3, 5)
+    builder.operator("SPACE_TO_BATCH_ND", [x, integers(builder, 2, 3),
+                                           integers(builder, [1, 1], [0, 2])], [y])
+    model = builder.finish([y])
+    value = rng.integers(-128, 128, x.shape).astype(np.int8)
+    expected = operators.space_to_batch_nd(value, (2, 3), ((1, 1), (0, 2)), -3)
+    for config in CONFIGS.values():
+        (got,), result = run_program(compile_model(model, config), [value])
+        assert result.ok
+        assert not result.hazards
+        np.testing.assert_array_equal(got, expected)
+
+
+def _upsample(layers: Layers) -> Tensor:
+    builder, x = layers.builder, layers.inputs[0]
+    _, height, width, channels = x.shape
+    y = like(builder, x, 1, 2 * height, 2 * width, channels)
+    builder.operator("RESIZE_NEAREST_NEIGHBOR",
+                     [x, integers(builder, 2 * height, 2 * width)], [y],
+                     "ResizeNearestNeighbor", halfPixelCenters=True)
+    return layers.conv(y, 5, (3, 3))
+
+
+def _shuffle(layers: Layers) -> Tensor:
+    """Channel shuffle, as exporters write it: reshape, transpose, reshape."""
+    builder, x = layers.builder, layers.inputs[0]
+    _, height, width, channels = x.shape
+    grouped = builder.reshape(x, (1, height, width, 2, channels // 2))
+    turned = like(builder, x, 1, height, width, channels // 2, 2)
+    builder.operator("TRANSPOSE", [grouped, integers(builder, 0, 1, 2, 4, 3)], [turned])
+    return layers.depthwise(builder.reshape(turned, x.shape), (3, 3))
+
+
+def _halves(layers: Layers) -> Tensor:
+    builder, x = layers.builder, layers.inputs[0]
+    shape = (*x.shape[:3], x.shape[3] // 2)
+    parts = [like(builder, x, *shape) for _ in range(2)]
+    builder.operator("SPLIT", [integers(builder, 3), x], parts, "Split", numSplits=2)
+    return builder.concatenation(parts[::-1], x.scale, x.zero_point, axis=3)
+
+
+def _mirror(layers: Layers) -> Tensor:
+    builder, x = layers.builder, layers.inputs[0]
+    _, height, width, channels = x.shape
+    y = like(builder, x, 1, height + 6, width + 6, channels)
+    builder.operator("MIRROR_PAD", [x, integers(builder, [0, 0], [3, 3], [3, 3], [0, 0])], [y],
+                     "MirrorPad", mode=0)
+    return y
+
+
+@pytest.mark.parametrize("config", [CONFIGS["h64"], CONFIGS["h256"], SMALL_CONFIGS["narrow"]],
+                         ids=lambda config: config.name)
+@pytest.mark.parametrize("make", [_upsample, _shuffle, _halves, _mirror],
+                         ids=lambda make: make.__name__[1:])
+def test_tensors_beyond_the_scratchpad(make, config, rng: np.random.Generator) -> None:
+    layers = Layers(rng, (1, 70, 66, 24 if config.name != "h256" else 40))
+    y = make(layers)
+    model = layers.builder.finish([y])
+    value = rng.integers(-128, 128, layers.inputs[0].shape).astype(np.int8)
+    expected, = oracle.run(model, [value], arena=32 << 20)
+    (got,), result = run_program(compile_model(model, config), [value])
+    assert result.ok, (result.error, result.detail)
+    assert not result.hazards
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_refuses_to_transpose_what_does_not_fit() -> None:
+    builder = ModelBuilder()
+    x = builder.input((400, 500), 0.1, 0, name="x")
+    y = like(builder, x, 500, 400)
+    builder.operator("TRANSPOSE", [x, integers(builder, 1, 0)], [y])
+    with pytest.raises(CapacityError) as caught:
+        compile_model(builder.finish([y]), CONFIGS["h64"], name="net.tflite")
+    assert str(caught.value) == (
+        "net.tflite: TRANSPOSE #0: one output needs 200032 bytes of scratchpad, 32768 are free "
+        "(configuration 'h64' has act_bytes=32768)")
