@@ -255,6 +255,92 @@
 #define HADRON_ISP_STATISTICS_ENABLE_VALUE_SHIFT         0
 #define HADRON_ISP_STATISTICS_ENABLE_VALUE_MASK          0x00000001u
 
+/* STATISTICS_ZONE_ORIGIN (read-write): First column and line of the grid, even. */
+#define HADRON_ISP_REG_STATISTICS_ZONE_ORIGIN            0x244u
+#define HADRON_ISP_STATISTICS_ZONE_ORIGIN_X_SHIFT        0
+#define HADRON_ISP_STATISTICS_ZONE_ORIGIN_X_MASK         0x00000fffu
+#define HADRON_ISP_STATISTICS_ZONE_ORIGIN_Y_SHIFT        16
+#define HADRON_ISP_STATISTICS_ZONE_ORIGIN_Y_MASK         0x0fff0000u
+
+/* STATISTICS_ZONE_SIZE (read-write): Columns and lines of a zone, even; width * height is at most 16380. */
+#define HADRON_ISP_REG_STATISTICS_ZONE_SIZE              0x248u
+#define HADRON_ISP_STATISTICS_ZONE_SIZE_WIDTH_SHIFT      0
+#define HADRON_ISP_STATISTICS_ZONE_SIZE_WIDTH_MASK       0x00000fffu
+#define HADRON_ISP_STATISTICS_ZONE_SIZE_HEIGHT_SHIFT     16
+#define HADRON_ISP_STATISTICS_ZONE_SIZE_HEIGHT_MASK      0x0fff0000u
+
+/* STATISTICS_LOW (read-write): Least valid sample. */
+#define HADRON_ISP_REG_STATISTICS_LOW                    0x24cu
+#define HADRON_ISP_STATISTICS_LOW_VALUE_SHIFT            0
+#define HADRON_ISP_STATISTICS_LOW_VALUE_MASK             0x00000fffu
+
+/* STATISTICS_HIGH (read-write): Greatest valid sample; what is above is clipped. */
+#define HADRON_ISP_REG_STATISTICS_HIGH                   0x250u
+#define HADRON_ISP_STATISTICS_HIGH_VALUE_SHIFT           0
+#define HADRON_ISP_STATISTICS_HIGH_VALUE_MASK            0x00000fffu
+
+/* STATISTICS_GREY_TOLERANCE (read-write): A pixel is near grey when R and B differ from G by at most this part of G (U0.6). */
+#define HADRON_ISP_REG_STATISTICS_GREY_TOLERANCE         0x254u
+#define HADRON_ISP_STATISTICS_GREY_TOLERANCE_VALUE_SHIFT 0
+#define HADRON_ISP_STATISTICS_GREY_TOLERANCE_VALUE_MASK  0x0000003fu
+
+/* STATISTICS_GREY_LOW (read-write): Least G of a near-grey pixel. */
+#define HADRON_ISP_REG_STATISTICS_GREY_LOW               0x258u
+#define HADRON_ISP_STATISTICS_GREY_LOW_VALUE_SHIFT       0
+#define HADRON_ISP_STATISTICS_GREY_LOW_VALUE_MASK        0x00000fffu
+
+/* STATISTICS_GREY_HIGH (read-write): Greatest G of a near-grey pixel. */
+#define HADRON_ISP_REG_STATISTICS_GREY_HIGH              0x25cu
+#define HADRON_ISP_STATISTICS_GREY_HIGH_VALUE_SHIFT      0
+#define HADRON_ISP_STATISTICS_GREY_HIGH_VALUE_MASK       0x00000fffu
+
+/* STATISTICS_WINDOWS_0 (read-write): Sharpness windows: first column, first line, columns, lines of each. */
+#define HADRON_ISP_REG_STATISTICS_WINDOWS_0              0x260u
+#define HADRON_ISP_STATISTICS_WINDOWS_0_V0_SHIFT         0
+#define HADRON_ISP_STATISTICS_WINDOWS_0_V0_MASK          0x00000fffu
+#define HADRON_ISP_STATISTICS_WINDOWS_0_V1_SHIFT         16
+#define HADRON_ISP_STATISTICS_WINDOWS_0_V1_MASK          0x0fff0000u
+
+/* STATISTICS_WINDOWS_1 (read-write): Sharpness windows: first column, first line, columns, lines of each. */
+#define HADRON_ISP_REG_STATISTICS_WINDOWS_1              0x264u
+#define HADRON_ISP_STATISTICS_WINDOWS_1_V2_SHIFT         0
+#define HADRON_ISP_STATISTICS_WINDOWS_1_V2_MASK          0x00000fffu
+#define HADRON_ISP_STATISTICS_WINDOWS_1_V3_SHIFT         16
+#define HADRON_ISP_STATISTICS_WINDOWS_1_V3_MASK          0x0fff0000u
+
+/* STATISTICS_WINDOWS_2 (read-write): Sharpness windows: first column, first line, columns, lines of each. */
+#define HADRON_ISP_REG_STATISTICS_WINDOWS_2              0x268u
+#define HADRON_ISP_STATISTICS_WINDOWS_2_V4_SHIFT         0
+#define HADRON_ISP_STATISTICS_WINDOWS_2_V4_MASK          0x00000fffu
+#define HADRON_ISP_STATISTICS_WINDOWS_2_V5_SHIFT         16
+#define HADRON_ISP_STATISTICS_WINDOWS_2_V5_MASK          0x0fff0000u
+
+/* STATISTICS_WINDOWS_3 (read-write): Sharpness windows: first column, first line, columns, lines of each. */
+#define HADRON_ISP_REG_STATISTICS_WINDOWS_3              0x26cu
+#define HADRON_ISP_STATISTICS_WINDOWS_3_V6_SHIFT         0
+#define HADRON_ISP_STATISTICS_WINDOWS_3_V6_MASK          0x00000fffu
+#define HADRON_ISP_STATISTICS_WINDOWS_3_V7_SHIFT         16
+#define HADRON_ISP_STATISTICS_WINDOWS_3_V7_MASK          0x0fff0000u
+
+/* STATISTICS_WINDOWS_4 (read-write): Sharpness windows: first column, first line, columns, lines of each. */
+#define HADRON_ISP_REG_STATISTICS_WINDOWS_4              0x270u
+#define HADRON_ISP_STATISTICS_WINDOWS_4_V8_SHIFT         0
+#define HADRON_ISP_STATISTICS_WINDOWS_4_V8_MASK          0x00000fffu
+#define HADRON_ISP_STATISTICS_WINDOWS_4_V9_SHIFT         16
+#define HADRON_ISP_STATISTICS_WINDOWS_4_V9_MASK          0x0fff0000u
+
+/* STATISTICS_WINDOWS_5 (read-write): Sharpness windows: first column, first line, columns, lines of each. */
+#define HADRON_ISP_REG_STATISTICS_WINDOWS_5              0x274u
+#define HADRON_ISP_STATISTICS_WINDOWS_5_V10_SHIFT        0
+#define HADRON_ISP_STATISTICS_WINDOWS_5_V10_MASK         0x00000fffu
+#define HADRON_ISP_STATISTICS_WINDOWS_5_V11_SHIFT        16
+#define HADRON_ISP_STATISTICS_WINDOWS_5_V11_MASK         0x0fff0000u
+
+/* STATISTICS_SHARPNESS_THRESHOLD (read-write): Least second difference of luma that counts as sharpness. */
+#define HADRON_ISP_REG_STATISTICS_SHARPNESS_THRESHOLD    0x278u
+#define HADRON_ISP_STATISTICS_SHARPNESS_THRESHOLD_VALUE_SHIFT 0
+#define HADRON_ISP_STATISTICS_SHARPNESS_THRESHOLD_VALUE_MASK 0x000003ffu
+
 /* BAYER_DENOISE_ENABLE (read-write): Use the stage; otherwise pixels pass unchanged. */
 #define HADRON_ISP_REG_BAYER_DENOISE_ENABLE              0x280u
 #define HADRON_ISP_BAYER_DENOISE_ENABLE_VALUE_SHIFT      0
@@ -345,6 +431,51 @@
 #define HADRON_ISP_COLOR_MATRIX_ENABLE_VALUE_SHIFT       0
 #define HADRON_ISP_COLOR_MATRIX_ENABLE_VALUE_MASK        0x00000001u
 
+/* COLOR_MATRIX_MATRIX_0 (read-write): Matrix, S4.10: row = output, column = input, both R, G, B (S4.10). */
+#define HADRON_ISP_REG_COLOR_MATRIX_MATRIX_0             0x344u
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_0_V0_SHIFT        0
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_0_V0_MASK         0x00003fffu
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_0_V1_SHIFT        16
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_0_V1_MASK         0x3fff0000u
+
+/* COLOR_MATRIX_MATRIX_1 (read-write): Matrix, S4.10: row = output, column = input, both R, G, B (S4.10). */
+#define HADRON_ISP_REG_COLOR_MATRIX_MATRIX_1             0x348u
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_1_V2_SHIFT        0
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_1_V2_MASK         0x00003fffu
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_1_V3_SHIFT        16
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_1_V3_MASK         0x3fff0000u
+
+/* COLOR_MATRIX_MATRIX_2 (read-write): Matrix, S4.10: row = output, column = input, both R, G, B (S4.10). */
+#define HADRON_ISP_REG_COLOR_MATRIX_MATRIX_2             0x34cu
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_2_V4_SHIFT        0
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_2_V4_MASK         0x00003fffu
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_2_V5_SHIFT        16
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_2_V5_MASK         0x3fff0000u
+
+/* COLOR_MATRIX_MATRIX_3 (read-write): Matrix, S4.10: row = output, column = input, both R, G, B (S4.10). */
+#define HADRON_ISP_REG_COLOR_MATRIX_MATRIX_3             0x350u
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_3_V6_SHIFT        0
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_3_V6_MASK         0x00003fffu
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_3_V7_SHIFT        16
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_3_V7_MASK         0x3fff0000u
+
+/* COLOR_MATRIX_MATRIX_4 (read-write): Matrix, S4.10: row = output, column = input, both R, G, B (S4.10). */
+#define HADRON_ISP_REG_COLOR_MATRIX_MATRIX_4             0x354u
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_4_V8_SHIFT        0
+#define HADRON_ISP_COLOR_MATRIX_MATRIX_4_V8_MASK         0x00003fffu
+
+/* COLOR_MATRIX_OFFSET_0 (read-write): Added at the end (S13.0). */
+#define HADRON_ISP_REG_COLOR_MATRIX_OFFSET_0             0x358u
+#define HADRON_ISP_COLOR_MATRIX_OFFSET_0_R_SHIFT         0
+#define HADRON_ISP_COLOR_MATRIX_OFFSET_0_R_MASK          0x00001fffu
+#define HADRON_ISP_COLOR_MATRIX_OFFSET_0_G_SHIFT         16
+#define HADRON_ISP_COLOR_MATRIX_OFFSET_0_G_MASK          0x1fff0000u
+
+/* COLOR_MATRIX_OFFSET_1 (read-write): Added at the end (S13.0). */
+#define HADRON_ISP_REG_COLOR_MATRIX_OFFSET_1             0x35cu
+#define HADRON_ISP_COLOR_MATRIX_OFFSET_1_B_SHIFT         0
+#define HADRON_ISP_COLOR_MATRIX_OFFSET_1_B_MASK          0x00001fffu
+
 /* GAMMA_ENABLE (read-write): Use the stage; otherwise pixels pass unchanged. */
 #define HADRON_ISP_REG_GAMMA_ENABLE                      0x380u
 #define HADRON_ISP_GAMMA_ENABLE_VALUE_SHIFT              0
@@ -355,20 +486,201 @@
 #define HADRON_ISP_COLOR_SPACE_ENABLE_VALUE_SHIFT        0
 #define HADRON_ISP_COLOR_SPACE_ENABLE_VALUE_MASK         0x00000001u
 
+/* COLOR_SPACE_MATRIX_0 (read-write): Matrix, S2.10: row = output (Y, U, V), column = input (R, G, B) (S2.10). */
+#define HADRON_ISP_REG_COLOR_SPACE_MATRIX_0              0x3c4u
+#define HADRON_ISP_COLOR_SPACE_MATRIX_0_V0_SHIFT         0
+#define HADRON_ISP_COLOR_SPACE_MATRIX_0_V0_MASK          0x00000fffu
+#define HADRON_ISP_COLOR_SPACE_MATRIX_0_V1_SHIFT         16
+#define HADRON_ISP_COLOR_SPACE_MATRIX_0_V1_MASK          0x0fff0000u
+
+/* COLOR_SPACE_MATRIX_1 (read-write): Matrix, S2.10: row = output (Y, U, V), column = input (R, G, B) (S2.10). */
+#define HADRON_ISP_REG_COLOR_SPACE_MATRIX_1              0x3c8u
+#define HADRON_ISP_COLOR_SPACE_MATRIX_1_V2_SHIFT         0
+#define HADRON_ISP_COLOR_SPACE_MATRIX_1_V2_MASK          0x00000fffu
+#define HADRON_ISP_COLOR_SPACE_MATRIX_1_V3_SHIFT         16
+#define HADRON_ISP_COLOR_SPACE_MATRIX_1_V3_MASK          0x0fff0000u
+
+/* COLOR_SPACE_MATRIX_2 (read-write): Matrix, S2.10: row = output (Y, U, V), column = input (R, G, B) (S2.10). */
+#define HADRON_ISP_REG_COLOR_SPACE_MATRIX_2              0x3ccu
+#define HADRON_ISP_COLOR_SPACE_MATRIX_2_V4_SHIFT         0
+#define HADRON_ISP_COLOR_SPACE_MATRIX_2_V4_MASK          0x00000fffu
+#define HADRON_ISP_COLOR_SPACE_MATRIX_2_V5_SHIFT         16
+#define HADRON_ISP_COLOR_SPACE_MATRIX_2_V5_MASK          0x0fff0000u
+
+/* COLOR_SPACE_MATRIX_3 (read-write): Matrix, S2.10: row = output (Y, U, V), column = input (R, G, B) (S2.10). */
+#define HADRON_ISP_REG_COLOR_SPACE_MATRIX_3              0x3d0u
+#define HADRON_ISP_COLOR_SPACE_MATRIX_3_V6_SHIFT         0
+#define HADRON_ISP_COLOR_SPACE_MATRIX_3_V6_MASK          0x00000fffu
+#define HADRON_ISP_COLOR_SPACE_MATRIX_3_V7_SHIFT         16
+#define HADRON_ISP_COLOR_SPACE_MATRIX_3_V7_MASK          0x0fff0000u
+
+/* COLOR_SPACE_MATRIX_4 (read-write): Matrix, S2.10: row = output (Y, U, V), column = input (R, G, B) (S2.10). */
+#define HADRON_ISP_REG_COLOR_SPACE_MATRIX_4              0x3d4u
+#define HADRON_ISP_COLOR_SPACE_MATRIX_4_V8_SHIFT         0
+#define HADRON_ISP_COLOR_SPACE_MATRIX_4_V8_MASK          0x00000fffu
+
+/* COLOR_SPACE_OFFSET (read-write): Added at the end. */
+#define HADRON_ISP_REG_COLOR_SPACE_OFFSET                0x3d8u
+#define HADRON_ISP_COLOR_SPACE_OFFSET_Y_SHIFT            0
+#define HADRON_ISP_COLOR_SPACE_OFFSET_Y_MASK             0x000000ffu
+#define HADRON_ISP_COLOR_SPACE_OFFSET_U_SHIFT            8
+#define HADRON_ISP_COLOR_SPACE_OFFSET_U_MASK             0x0000ff00u
+#define HADRON_ISP_COLOR_SPACE_OFFSET_V_SHIFT            16
+#define HADRON_ISP_COLOR_SPACE_OFFSET_V_MASK             0x00ff0000u
+
 /* LUMA_ENABLE (read-write): Use the stage; otherwise pixels pass unchanged. */
 #define HADRON_ISP_REG_LUMA_ENABLE                       0x400u
 #define HADRON_ISP_LUMA_ENABLE_VALUE_SHIFT               0
 #define HADRON_ISP_LUMA_ENABLE_VALUE_MASK                0x00000001u
+
+/* LUMA_WEIGHTS_0 (read-write): Weight of a neighbour by its distances from the centre along both axes (U-3.8). */
+#define HADRON_ISP_REG_LUMA_WEIGHTS_0                    0x404u
+#define HADRON_ISP_LUMA_WEIGHTS_0_D22_SHIFT              0
+#define HADRON_ISP_LUMA_WEIGHTS_0_D22_MASK               0x0000001fu
+#define HADRON_ISP_LUMA_WEIGHTS_0_D12_SHIFT              8
+#define HADRON_ISP_LUMA_WEIGHTS_0_D12_MASK               0x00001f00u
+#define HADRON_ISP_LUMA_WEIGHTS_0_D02_SHIFT              16
+#define HADRON_ISP_LUMA_WEIGHTS_0_D02_MASK               0x001f0000u
+#define HADRON_ISP_LUMA_WEIGHTS_0_D11_SHIFT              24
+#define HADRON_ISP_LUMA_WEIGHTS_0_D11_MASK               0x1f000000u
+
+/* LUMA_WEIGHTS_1 (read-write): Weight of a neighbour by its distances from the centre along both axes (U-3.8). */
+#define HADRON_ISP_REG_LUMA_WEIGHTS_1                    0x408u
+#define HADRON_ISP_LUMA_WEIGHTS_1_D01_SHIFT              0
+#define HADRON_ISP_LUMA_WEIGHTS_1_D01_MASK               0x0000001fu
+
+/* LUMA_THRESHOLD (read-write): Greatest difference that counts as noise in full. */
+#define HADRON_ISP_REG_LUMA_THRESHOLD                    0x40cu
+#define HADRON_ISP_LUMA_THRESHOLD_VALUE_SHIFT            0
+#define HADRON_ISP_LUMA_THRESHOLD_VALUE_MASK             0x000000ffu
+
+/* LUMA_DENOISE (read-write): Strength of noise reduction, U1.7 (U1.7). */
+#define HADRON_ISP_REG_LUMA_DENOISE                      0x410u
+#define HADRON_ISP_LUMA_DENOISE_VALUE_SHIFT              0
+#define HADRON_ISP_LUMA_DENOISE_VALUE_MASK               0x000000ffu
+
+/* LUMA_SHARPEN (read-write): Strength of sharpening, U3.5 (U3.5). */
+#define HADRON_ISP_REG_LUMA_SHARPEN                      0x414u
+#define HADRON_ISP_LUMA_SHARPEN_VALUE_SHIFT              0
+#define HADRON_ISP_LUMA_SHARPEN_VALUE_MASK               0x000000ffu
+
+/* LUMA_CORING (read-write): Detail that is not sharpened, U4.4 (U4.4). */
+#define HADRON_ISP_REG_LUMA_CORING                       0x418u
+#define HADRON_ISP_LUMA_CORING_VALUE_SHIFT               0
+#define HADRON_ISP_LUMA_CORING_VALUE_MASK                0x000000ffu
+
+/* LUMA_LIMIT (read-write): Greatest change by sharpening. */
+#define HADRON_ISP_REG_LUMA_LIMIT                        0x41cu
+#define HADRON_ISP_LUMA_LIMIT_VALUE_SHIFT                0
+#define HADRON_ISP_LUMA_LIMIT_VALUE_MASK                 0x000000ffu
+
+/* LUMA_MINIMUM (read-write): Least output. */
+#define HADRON_ISP_REG_LUMA_MINIMUM                      0x420u
+#define HADRON_ISP_LUMA_MINIMUM_VALUE_SHIFT              0
+#define HADRON_ISP_LUMA_MINIMUM_VALUE_MASK               0x000000ffu
+
+/* LUMA_MAXIMUM (read-write): Greatest output. */
+#define HADRON_ISP_REG_LUMA_MAXIMUM                      0x424u
+#define HADRON_ISP_LUMA_MAXIMUM_VALUE_SHIFT              0
+#define HADRON_ISP_LUMA_MAXIMUM_VALUE_MASK               0x000000ffu
 
 /* CHROMA_ENABLE (read-write): Use the stage; otherwise pixels pass unchanged. */
 #define HADRON_ISP_REG_CHROMA_ENABLE                     0x440u
 #define HADRON_ISP_CHROMA_ENABLE_VALUE_SHIFT             0
 #define HADRON_ISP_CHROMA_ENABLE_VALUE_MASK              0x00000001u
 
+/* CHROMA_CENTRED (read-write): 0: co-sited with even columns; 1: between the columns. */
+#define HADRON_ISP_REG_CHROMA_CENTRED                    0x444u
+#define HADRON_ISP_CHROMA_CENTRED_VALUE_SHIFT            0
+#define HADRON_ISP_CHROMA_CENTRED_VALUE_MASK             0x00000001u
+
 /* SCALER_ENABLE (read-write): Use the stage; otherwise pixels pass unchanged. */
 #define HADRON_ISP_REG_SCALER_ENABLE                     0x480u
 #define HADRON_ISP_SCALER_ENABLE_VALUE_SHIFT             0
 #define HADRON_ISP_SCALER_ENABLE_VALUE_MASK              0x00000001u
+
+/* SCALER_SOURCE (read-write): 0: RGB after gamma; 1: YUV after luma. */
+#define HADRON_ISP_REG_SCALER_SOURCE                     0x484u
+#define HADRON_ISP_SCALER_SOURCE_VALUE_SHIFT             0
+#define HADRON_ISP_SCALER_SOURCE_VALUE_MASK              0x00000001u
+
+/* SCALER_CHANNELS (read-write): 1: only the first channel goes into the tensor; 3: all. */
+#define HADRON_ISP_REG_SCALER_CHANNELS                   0x488u
+#define HADRON_ISP_SCALER_CHANNELS_VALUE_SHIFT           0
+#define HADRON_ISP_SCALER_CHANNELS_VALUE_MASK            0x00000003u
+
+/* SCALER_MODE (read-write): 0: box; 1: bilinear. */
+#define HADRON_ISP_REG_SCALER_MODE                       0x48cu
+#define HADRON_ISP_SCALER_MODE_VALUE_SHIFT               0
+#define HADRON_ISP_SCALER_MODE_VALUE_MASK                0x00000001u
+
+/* SCALER_CROP_0 (read-write): Part of the picture that is scaled. */
+#define HADRON_ISP_REG_SCALER_CROP_0                     0x490u
+#define HADRON_ISP_SCALER_CROP_0_X_SHIFT                 0
+#define HADRON_ISP_SCALER_CROP_0_X_MASK                  0x00000fffu
+#define HADRON_ISP_SCALER_CROP_0_Y_SHIFT                 16
+#define HADRON_ISP_SCALER_CROP_0_Y_MASK                  0x0fff0000u
+
+/* SCALER_CROP_1 (read-write): Part of the picture that is scaled. */
+#define HADRON_ISP_REG_SCALER_CROP_1                     0x494u
+#define HADRON_ISP_SCALER_CROP_1_WIDTH_SHIFT             0
+#define HADRON_ISP_SCALER_CROP_1_WIDTH_MASK              0x00000fffu
+#define HADRON_ISP_SCALER_CROP_1_HEIGHT_SHIFT            16
+#define HADRON_ISP_SCALER_CROP_1_HEIGHT_MASK             0x0fff0000u
+
+/* SCALER_OUTPUT (read-write): Columns and lines of the tensor; at most 512 columns. */
+#define HADRON_ISP_REG_SCALER_OUTPUT                     0x498u
+#define HADRON_ISP_SCALER_OUTPUT_WIDTH_SHIFT             0
+#define HADRON_ISP_SCALER_OUTPUT_WIDTH_MASK              0x00000fffu
+#define HADRON_ISP_SCALER_OUTPUT_HEIGHT_SHIFT            16
+#define HADRON_ISP_SCALER_OUTPUT_HEIGHT_MASK             0x0fff0000u
+
+/* SCALER_STEP_0 (read-write): Pixels and lines an output pixel covers, U8.16, rounded down (U8.16). */
+#define HADRON_ISP_REG_SCALER_STEP_0                     0x49cu
+#define HADRON_ISP_SCALER_STEP_0_X_SHIFT                 0
+#define HADRON_ISP_SCALER_STEP_0_X_MASK                  0x00ffffffu
+
+/* SCALER_STEP_1 (read-write): Pixels and lines an output pixel covers, U8.16, rounded down (U8.16). */
+#define HADRON_ISP_REG_SCALER_STEP_1                     0x4a0u
+#define HADRON_ISP_SCALER_STEP_1_Y_SHIFT                 0
+#define HADRON_ISP_SCALER_STEP_1_Y_MASK                  0x00ffffffu
+
+/* SCALER_SHIFT (read-write): Shifts of the sums. */
+#define HADRON_ISP_REG_SCALER_SHIFT                      0x4a4u
+#define HADRON_ISP_SCALER_SHIFT_X_SHIFT                  0
+#define HADRON_ISP_SCALER_SHIFT_X_MASK                   0x0000000fu
+#define HADRON_ISP_SCALER_SHIFT_Y_SHIFT                  8
+#define HADRON_ISP_SCALER_SHIFT_Y_MASK                   0x00000f00u
+
+/* SCALER_MULTIPLIER_0 (read-write): Factor of a channel (U-7.24). */
+#define HADRON_ISP_REG_SCALER_MULTIPLIER_0               0x4a8u
+#define HADRON_ISP_SCALER_MULTIPLIER_0_C0_SHIFT          0
+#define HADRON_ISP_SCALER_MULTIPLIER_0_C0_MASK           0x0001ffffu
+
+/* SCALER_MULTIPLIER_1 (read-write): Factor of a channel (U-7.24). */
+#define HADRON_ISP_REG_SCALER_MULTIPLIER_1               0x4acu
+#define HADRON_ISP_SCALER_MULTIPLIER_1_C1_SHIFT          0
+#define HADRON_ISP_SCALER_MULTIPLIER_1_C1_MASK           0x0001ffffu
+
+/* SCALER_MULTIPLIER_2 (read-write): Factor of a channel (U-7.24). */
+#define HADRON_ISP_REG_SCALER_MULTIPLIER_2               0x4b0u
+#define HADRON_ISP_SCALER_MULTIPLIER_2_C2_SHIFT          0
+#define HADRON_ISP_SCALER_MULTIPLIER_2_C2_MASK           0x0001ffffu
+
+/* SCALER_OFFSET_0 (read-write): Output at input zero, S9.8 (S9.8). */
+#define HADRON_ISP_REG_SCALER_OFFSET_0                   0x4b4u
+#define HADRON_ISP_SCALER_OFFSET_0_C0_SHIFT              0
+#define HADRON_ISP_SCALER_OFFSET_0_C0_MASK               0x0001ffffu
+
+/* SCALER_OFFSET_1 (read-write): Output at input zero, S9.8 (S9.8). */
+#define HADRON_ISP_REG_SCALER_OFFSET_1                   0x4b8u
+#define HADRON_ISP_SCALER_OFFSET_1_C1_SHIFT              0
+#define HADRON_ISP_SCALER_OFFSET_1_C1_MASK               0x0001ffffu
+
+/* SCALER_OFFSET_2 (read-write): Output at input zero, S9.8 (S9.8). */
+#define HADRON_ISP_REG_SCALER_OFFSET_2                   0x4bcu
+#define HADRON_ISP_SCALER_OFFSET_2_C2_SHIFT              0
+#define HADRON_ISP_SCALER_OFFSET_2_C2_MASK               0x0001ffffu
 
 /* Stages in the order of the pipeline: bit numbers of CONFIG1.STAGES. */
 enum hadron_isp_stage {
@@ -401,6 +713,7 @@ enum hadron_isp_colour {
 enum hadron_isp_table {
     HADRON_ISP_TABLE_LINEARIZE_NODES = 0,
     HADRON_ISP_TABLE_SHADING_MESH = 1,
+    HADRON_ISP_TABLE_GAMMA_NODES = 2,
 };
 
 /* Output at input 32 * index. 13 bits, U13.0. */
@@ -414,5 +727,11 @@ enum hadron_isp_table {
 #define HADRON_ISP_SHADING_MESH_STRIDE_1                 4u
 #define HADRON_ISP_SHADING_MESH_SIZE_2                   4u
 #define HADRON_ISP_SHADING_MESH_STRIDE_2                 1u
+
+/* Output of R, G, B at input 16 * index, U8.4. 12 bits, U8.4. */
+#define HADRON_ISP_GAMMA_NODES_SIZE_0                    3u
+#define HADRON_ISP_GAMMA_NODES_STRIDE_0                  512u
+#define HADRON_ISP_GAMMA_NODES_SIZE_1                    257u
+#define HADRON_ISP_GAMMA_NODES_STRIDE_1                  1u
 
 #endif /* HADRON_ISP_REGISTERS_H */

@@ -100,6 +100,11 @@ def check(settings: IspSettings, config: IspConfig) -> None:
         if shading.enable and shading.use_mesh and (size - 1) * step >= cells << 16:
             raise SettingsError(f"Shading.{name}={step}, must be at most {mesh_step(size, cells)}: "
                                 "the mesh must cover the frame")
+    scaler = settings.scaler
+    for axis, (name, size) in enumerate((("column", crop.used_width), ("line", crop.used_height))):
+        end = scaler.crop[axis] + scaler.crop[2 + axis]
+        if scaler.enable and end > size:
+            raise SettingsError(f"Scaler.crop ends before {name} {end}, must be at most {size}")
     for name in config.omit:
         if getattr(settings, name).enable:
             raise SettingsError(f"configuration {config.name!r} has no stage {name}: disable it")
