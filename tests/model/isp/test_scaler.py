@@ -1,11 +1,16 @@
 """The scaler's model against exact area means and exact interpolation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from hadron_model.isp import scaler
+from hadron_spec.isp.config import ISP_CONFIGS
+from hadron_spec.isp.fields import SettingsError
 from hadron_spec.isp.picture import ScalerMode, ScalerSettings
 from hadron_spec.isp.presets import scaler_settings
+from hadron_spec.isp.settings import check, default_settings
 
 
 def area_weights(size, output):
@@ -90,3 +95,29 @@ def test_a_crop_outside_the_picture_is_refused():
     settings = scaler_settings(crop=(8, 0, 16, 16), output=(8, 8))
     with pytest.raises(ValueError, match=r"crop \(8, 0, 16, 16\) of a picture of 20x16"):
         scaler.run(np.zeros((16, 20, 3), np.int32), settings)
+
+
+def test_the_pipeline_refuses_a_crop_beyond_the_frame():
+    config = ISP_CONFIGS["isp64"]
+    settings = replace(default_settings(config),
+                       scaler=scaler_settings(crop=(0, 1, 64, 64), output=(8, 8)))
+    with pytest.raises(SettingsError, match=r"Scaler\.crop ends before line 65, must be at most 64"):
+        check(settings, config)
+
+
+@pytest.mark.parametrize(("fields", "message"), [
+    ({"channels": 2}, "Scaler.channels=2, must be 1 or 3"),
+    ({"crop": (0, 0, 600, 480), "output": (513, 96)},
+     r"Scaler.output\[0\]=513, must be at most 512"),
+    ({"output": (96, 481)}, r"Scaler.output\[1\]=481, must be at most 480, what is cropped"),
+    ({"step": (436907, 327680)}, r"Scaler.step\[0\]=436907, must be at most 436906: the crop"),
+])
+def test_impossible_settings_are_refused(fields, message):
+    with pytest.raises(SettingsError, match=message):
+        ScalerSettings(**fields)
+
+
+def test_a_ratio_out_of_reach_is_refused():
+    with pytest.raises(SettingsError, match="tensor of 2 columns from 1000: the ratio must be "
+                                            "from 1 to 255"):
+        scaler_settings(crop=(0, 0, 1000, 1000), output=(2, 10))

@@ -1,13 +1,17 @@
 """Statistics: counts add up, and the window says what its scales promise."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from hadron_model.isp import statistics
+from hadron_model.isp import pipeline, statistics
 from hadron_spec.isp import statistics as spec
 from hadron_spec.isp.bayer import Phase
+from hadron_spec.isp.config import ISP_CONFIGS
 from hadron_spec.isp.fields import SettingsError
 from hadron_spec.isp.picture import StatisticsSettings
+from hadron_spec.isp.settings import default_settings
 
 
 def frame(rng, height=32, width=48):
@@ -98,3 +102,16 @@ def test_counts_saturate_in_the_window():
 def test_bad_grids_are_refused(fields, message):
     with pytest.raises(SettingsError, match=message):
         StatisticsSettings(**fields)
+
+
+def test_the_pipeline_s_stages_feed_it(rng):
+    config = ISP_CONFIGS["isp64"]
+    settings = default_settings(config)
+    settings = replace(settings, defect=replace(settings.defect, enable=1))
+    raw = np.full((64, 64), 700, np.int32)
+    raw[10, 20] = 4000
+    stages = pipeline.run(raw, settings, config)
+    result = pipeline.statistics(stages, settings)
+    assert result.defects == 1
+    assert result.maximum.tolist() == [700] * 4
+    assert result.luma_histogram[700 >> 4] == 2048
