@@ -62,6 +62,20 @@ class ResultBuffer(wiring.Component):
             "o": Out(pixel_stream(shape)),
         })
 
+    def accept(self, m: Module, stream) -> None:
+        """Start every pixel that a pixel stream offers: its marks go in, its data are the stage's.
+
+        For stages with ``ahead=0``; `latency` counts from the cycle in which the pixel is taken.
+        """
+        taken = stream.valid & self.room
+        m.d.comb += [
+            stream.ready.eq(self.room),
+            self.take.eq(taken),
+            self.i_valid.eq(taken),
+            self.i_first.eq(stream.payload.first),
+            self.i_last.eq(stream.payload.last),
+        ]
+
     def elaborate(self, platform):
         m = Module()
         m.submodules.queue = queue = ResultFifo(shape=Pixel(self.shape), depth=self.depth)

@@ -9,6 +9,7 @@ __all__ = [
     "BARS",
     "BARS_LEVEL",
     "COLOURS",
+    "LINEARIZE_NODES",
     "MESH_COLUMNS",
     "MESH_ROWS",
     "MINIMUM_SIZE",
