@@ -76,6 +76,16 @@ class ResultBuffer(wiring.Component):
             self.i_last.eq(stream.payload.last),
         ]
 
+    def follow(self, m: Module, window) -> None:
+        """Let a `LineWindow` start pixels; for stages with ``ahead=LineWindow.LATENCY``."""
+        m.d.comb += [
+            window.advance.eq(self.room),
+            self.take.eq(window.take),
+            self.i_valid.eq(window.o_valid),
+            self.i_first.eq(window.o.first),
+            self.i_last.eq(window.o.last),
+        ]
+
     def elaborate(self, platform):
         m = Module()
         m.submodules.queue = queue = ResultFifo(shape=Pixel(self.shape), depth=self.depth)

@@ -9,6 +9,7 @@ __all__ = [
     "BARS",
     "BARS_LEVEL",
     "COLOURS",
+    "DENOISE_LEVELS",
     "LINEARIZE_NODES",
     "MESH_COLUMNS",
     "MESH_ROWS",

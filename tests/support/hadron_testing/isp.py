@@ -88,10 +88,11 @@ async def write_table(ctx, port, words):
     await ctx.tick()
 
 
-def run_stage(dut, frames, *, rng, push=1.0, pull=1.0, setup=None, shapes=None, gaps=None):
+def run_stage(dut, frames, *, rng, push=1.0, pull=1.0, setup=None, shapes=None, gaps=None,
+              teardown=None):
     """Pass frames through a stage and return what comes out.
 
-    `setup(ctx)` is awaited first: geometry, settings, tables.
+    `setup(ctx)` is awaited first: geometry, settings, tables; `teardown(ctx)` last.
     """
     frames = [np.asarray(frame) for frame in frames]
     shapes = shapes or [frame.shape for frame in frames]
@@ -110,6 +111,8 @@ def run_stage(dut, frames, *, rng, push=1.0, pull=1.0, setup=None, shapes=None, 
         while not ready:
             await ctx.tick()
         result.extend(await drain_pixels(ctx, dut.o, shapes, rng=rng, density=pull, gaps=gaps))
+        if teardown is not None:
+            await teardown(ctx)
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-8)
