@@ -49,7 +49,8 @@ def test_third_party_network(simulator: NpuSimulator, shared: Path, name: str) -
     compare(simulator, compile_model(shared / "models" / f"{name}_int8.tflite", CONFIG))
 
 
-@pytest.mark.parametrize("name", ["depthwise", "add", "rows", "deep_pixels", "many_outputs"])
+@pytest.mark.parametrize("name", ["depthwise", "add", "rows", "deep_pixels", "many_outputs",
+                                  "transposed", "bilinear"])
 def test_streamed_network(simulator: NpuSimulator, name: str, rng: np.random.Generator) -> None:
     builder, outputs = LARGE[name](rng)
     compare(simulator, compile_model(builder.finish(outputs), CONFIG))

@@ -51,6 +51,15 @@ def evaluate(case: Case) -> np.ndarray | list[np.ndarray]:
             return function(x, case.operands[1].data, bias, **_multipliers(case), **limits,
                             input_zero_point=case.operands[0].zero_point,
                             output_zero_point=out.zero_point, **attributes)
+        case "TRANSPOSE_CONV":
+            weights = case.operands[1]
+            pairs = [convolution_multiplier(case.operands[2].scale, float(scale), out.scale)
+                     for scale in weights.scales]
+            bias = case.operands[3].data if len(case.operands) > 3 else None
+            return operators.transpose_conv(
+                x, weights.data, bias, size=out.shape[1:3], multipliers=[m for m, _ in pairs],
+                shifts=[s for _, s in pairs], input_zero_point=case.operands[2].zero_point,
+                output_zero_point=out.zero_point, **attributes, **limits)
         case "AVERAGE_POOL_2D":
             return operators.average_pool2d(x, **attributes, **limits)
         case "MAX_POOL_2D":

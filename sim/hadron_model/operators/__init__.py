@@ -6,7 +6,7 @@ from scales. Nothing here knows floating point, tiles or commands.
 
 from hadron_model.operators.add import add
 from hadron_model.operators.concatenation import concatenation
-from hadron_model.operators.convolution import conv2d, depthwise_conv2d
+from hadron_model.operators.convolution import conv2d, depthwise_conv2d, transpose_conv
 from hadron_model.operators.fully_connected import fully_connected, fully_connected_float64
 from hadron_model.operators.movement import (
     broadcast_to,
@@ -28,6 +28,7 @@ from hadron_model.operators.softmax import softmax
 from hadron_model.operators.spatial import (
     batch_to_space_nd,
     depth_to_space,
+    resize_bilinear,
     resize_nearest_neighbor,
     space_to_batch_nd,
     space_to_depth,
@@ -53,6 +54,7 @@ __all__ = [
     "pack",
     "pad",
     "reshape",
+    "resize_bilinear",
     "resize_nearest_neighbor",
     "slice_",
     "softmax",
@@ -62,5 +64,6 @@ __all__ = [
     "strided_slice",
     "sub",
     "transpose",
+    "transpose_conv",
     "unpack",
 ]

@@ -1,7 +1,7 @@
-"""CONV_2D and DEPTHWISE_CONV_2D.
+"""CONV_2D, DEPTHWISE_CONV_2D and TRANSPOSE_CONV.
 
-Source: tensorflow/lite/kernels/internal/reference/integer_ops/conv.h, ConvPerChannel, and
-depthwise_conv.h, DepthwiseConvPerChannel.
+Source: tensorflow/lite/kernels/internal/reference/integer_ops/conv.h, ConvPerChannel,
+depthwise_conv.h, DepthwiseConvPerChannel, and transpose_conv.h, TransposeConv.
 """
 
 from typing import Any
@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from hadron_model.operators.requantize import requantize
 from hadron_model.operators.windows import Pair, windows
+from hadron_spec.tflite_quantization import padding_before, window_output
 
-__all__ = ["conv2d", "depthwise_conv2d"]
+__all__ = ["conv2d", "depthwise_conv2d", "transpose_conv"]
 
 
 def conv2d(x: NDArray[np.int8], weights: NDArray[np.int8], bias: ArrayLike | None, *,
@@ -83,6 +84,34 @@ def depthwise_conv2d(x: NDArray[np.int8], weights: NDArray[np.int8], bias: Array
     return requantize(_add_bias(accumulators.reshape(*patches.shape[:3], outputs), bias),
                       multipliers, shifts, zero_point=output_zero_point, minimum=minimum,
                       maximum=maximum)
+
+
+def transpose_conv(x: NDArray[np.int8], weights: NDArray[np.int8], bias: ArrayLike | None, *,
+                   size: Pair, multipliers: ArrayLike, shifts: ArrayLike, input_zero_point: int,
+                   output_zero_point: int, stride: Pair = (1, 1), padding: str = "VALID",
+                   minimum: int = -128, maximum: int = 127) -> NDArray[np.int8]:
+    """Add every input, times the kernel, to the outputs that it reaches.
+
+    As :func:`conv2d`, but `size` is that of the output: the convolution of an image of that size
+    would have that of `x`.
+    """
+    channels, *kernel, _ = weights.shape
+    before = [padding_before(size[axis], window_output(size[axis], kernel[axis], stride[axis], 1,
+                                                       padding), kernel[axis], stride[axis], 1)
+              if padding == "SAME" else 0 for axis in (0, 1)]
+    n, rows, columns, _ = x.shape
+    extent = [max(size[axis] + before[axis], (x.shape[1 + axis] - 1) * stride[axis] + kernel[axis])
+              for axis in (0, 1)]
+    whole = np.zeros((n, *extent, channels), np.int64)
+    centred = x.astype(np.int64) - input_zero_point
+    for ky in range(kernel[0]):
+        for kx in range(kernel[1]):
+            whole[:, ky:ky + (rows - 1) * stride[0] + 1:stride[0],
+                  kx:kx + (columns - 1) * stride[1] + 1:stride[1]] += (
+                      centred @ weights[:, ky, kx].astype(np.int64).T)
+    accumulators = whole[:, before[0]:before[0] + size[0], before[1]:before[1] + size[1]]
+    return requantize(_add_bias(accumulators, bias), multipliers, shifts,
+                      zero_point=output_zero_point, minimum=minimum, maximum=maximum)
 
 
 def _add_bias(accumulators: NDArray[np.int64], bias: ArrayLike | None) -> NDArray[Any]:

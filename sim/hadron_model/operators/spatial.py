@@ -1,8 +1,8 @@
 """Operators that rearrange the rows, columns, channels and images of INT8 [n, rows, columns,
-channels].
+channels], and bilinear resize.
 
 Source: tensorflow/lite/kernels/internal/reference: depth_to_space.h, space_to_depth.h,
-space_to_batch_nd.h, batch_to_space_nd.h, resize_nearest_neighbor.h.
+space_to_batch_nd.h, batch_to_space_nd.h, resize_nearest_neighbor.h, resize_bilinear.h.
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hadron_spec.tflite_resize import nearest_sources
+from hadron_spec.tflite_resize import BILINEAR_BITS, bilinear_sources, nearest_sources
 
-__all__ = ["batch_to_space_nd", "depth_to_space", "resize_nearest_neighbor", "space_to_batch_nd",
-           "space_to_depth"]
+__all__ = ["batch_to_space_nd", "depth_to_space", "resize_bilinear", "resize_nearest_neighbor",
+           "space_to_batch_nd", "space_to_depth"]
 
 Int8 = NDArray[np.int8]
 
@@ -61,3 +61,19 @@ def resize_nearest_neighbor(x: Int8, size: Sequence[int], *, align_corners: bool
     y, columns = (nearest_sources(x.shape[1 + axis], size[axis], align_corners=align_corners,
                                   half_pixel=half_pixel) for axis in (0, 1))
     return x[:, y][:, :, columns]
+
+
+def resize_bilinear(x: Int8, size: Sequence[int], *, align_corners: bool, half_pixel: bool
+                    ) -> Int8:
+    """Interpolate between four pixels, halves rounded away from zero."""
+    lines = [np.array(bilinear_sources(x.shape[1 + axis], size[axis], align_corners=align_corners,
+                                       half_pixel=half_pixel), np.int64) for axis in (0, 1)]
+    total: NDArray[np.int64] = np.zeros((x.shape[0], *size, x.shape[3]), np.int64)
+    for near_y in (0, 1):
+        for near_x in (0, 1):
+            y, columns = lines[0][:, near_y], lines[1][:, near_x]
+            weights = lines[0][:, 2 + near_y, None] * lines[1][:, 2 + near_x]
+            total += x[:, y][:, :, columns].astype(np.int64) * weights[..., None]
+    half = 1 << (2 * BILINEAR_BITS - 1)
+    rounded: Int8 = (np.sign(total) * ((np.abs(total) + half) >> 2 * BILINEAR_BITS)).astype(np.int8)
+    return rounded

@@ -93,6 +93,26 @@ def _deep_pixels(rng: np.random.Generator) -> Model:
     return layers.builder, [y]
 
 
+def _transposed(rng: np.random.Generator) -> Model:
+    layers = Layers(rng, (1, 33, 41, 20))
+    builder, x = layers.builder, layers.inputs[0]
+    y = builder.tensor((1, 66, 82, 13), 1.5, 7)
+    weights = builder.constant(rng.integers(-127, 128, (13, 3, 3, 20)).astype(np.int8), 0.01)
+    shape = builder.constant(np.array([1, 66, 82, 13], np.int32))
+    builder.operator("TRANSPOSE_CONV", [shape, weights, x], [y], "TransposeConv", version=3,
+                     padding=0, strideH=2, strideW=2)
+    return builder, [y]
+
+
+def _bilinear(rng: np.random.Generator) -> Model:
+    layers = Layers(rng, (1, 33, 41, 20))
+    builder, x = layers.builder, layers.inputs[0]
+    y = builder.tensor((1, 66, 82, 20), x.scale, x.zero_point)
+    builder.operator("RESIZE_BILINEAR", [x, builder.constant(np.array([66, 82], np.int32))], [y],
+                     "ResizeBilinear", version=3, halfPixelCenters=True)
+    return builder, [layers.conv(y, 11, (3, 3))]
+
+
 def _average(rng: np.random.Generator) -> Model:
     layers = Layers(rng, (1, 50, 61, 37))
     y = layers.builder.pool_2d("AVERAGE_POOL_2D", layers.inputs[0], (3, 5), padding="SAME",
@@ -184,6 +204,8 @@ LARGE: dict[str, Callable[[np.random.Generator], Model]] = {
     "depthwise": _depthwise,
     "wide_rows": _wide_rows,
     "deep_pixels": _deep_pixels,
+    "transposed": _transposed,
+    "bilinear": _bilinear,
     "average": _average,
     "add": _add,
     "sub": _sub,

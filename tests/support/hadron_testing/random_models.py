@@ -6,24 +6,30 @@ one, and accumulators close to the INT32 rails. No accumulator overflows, neithe
 kernel nor with the input's zero point folded into the bias.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from hadron_spec.numerics import rescale_addend
 from hadron_spec.tflite_quantization import add_parameters
-from hadron_testing.draws import activations, choose, draw_scale, draw_zero_point
+from hadron_testing.draws import (
+    activations,
+    choose,
+    draw_activation,
+    draw_quantization,
+    draw_scale,
+    draw_weights,
+    draw_zero_point,
+)
+from hadron_testing.random_images import IMAGES
 from hadron_testing.random_movement import MOVEMENT
 from hadron_testing.tflite_builder import ModelBuilder, Tensor
 
-__all__ = ["ACTIVATIONS", "GENERATORS", "Case", "random_add", "random_average_pool",
+__all__ = ["GENERATORS", "Case", "random_add", "random_average_pool",
            "random_concatenation", "random_conv", "random_depthwise", "random_fully_connected",
            "random_max_pool", "random_mul", "random_network", "random_reshape", "random_softmax",
            "random_sub"]
-
-ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
-
 
 @dataclass
 class Case:
@@ -42,47 +48,6 @@ class Case:
     """How many outputs the model has."""
 
 
-def _activation(rng: np.random.Generator) -> str:
-    return choose(rng, ("NONE", *ACTIVATIONS))
-
-
-def _weights(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
-    kind = rng.integers(8)
-    if kind == 0:
-        return rng.choice(np.asarray([-127, 127], np.int8), shape)
-    if kind == 1:
-        return np.clip(rng.normal(0, 20, shape), -127, 127).astype(np.int8)
-    return rng.integers(-127, 128, shape).astype(np.int8)
-
-
-def _quantization(rng: np.random.Generator, x: Tensor, taps: int, channels: int,
-                  per_channel: bool) -> tuple[np.ndarray | None, np.ndarray, float]:
-    """Draw bias, weight scales and output scale for `taps` products a result."""
-    bound = 2 * taps * 255 * 127
-    spread = 64 * 64 * np.sqrt(taps)
-    kind = choose(rng, (*("calibrated",) * 4, "squeezed", "large", "rails"))
-    if kind == "calibrated":
-        effective = 127 / spread * np.exp(rng.uniform(np.log(0.1), np.log(2)))
-    elif kind == "squeezed":
-        effective = np.exp(rng.uniform(np.log(2.0**-24), np.log(2.0**-10)))
-    elif kind == "large":
-        # A shift to the left must not overflow the reference kernel's INT32 either.
-        effective = np.exp(rng.uniform(np.log(0.5), np.log(min(60.0, (1 << 29) / bound))))
-    else:
-        effective = 127 / (1 << 31) * rng.uniform(0.5, 8)
-    if kind == "rails":
-        limit = (1 << 31) - 1 - bound
-        bias = rng.choice([-limit, limit], channels) + rng.integers(-9, 10, channels)
-        bias = np.clip(bias, -limit, limit)
-    else:
-        bias = np.rint(rng.normal(0, spread, channels))
-    bias = None if rng.random() < 0.1 else bias.astype(np.int32)
-    spread_of_scales = rng.uniform(0.25, 1, channels if per_channel else 1)
-    weight_scales = (draw_scale(rng) * spread_of_scales).astype(np.float32)
-    scale = float(x.scale * weight_scales.max() / np.float32(effective))
-    return bias, weight_scales, scale
-
-
 def _window(rng: np.random.Generator, *, kernel_max: int, size_max: int
             ) -> tuple[tuple[int, int], tuple[int, int], dict]:
     """Draw kernel, input size and attributes such that at least one result exists."""
@@ -95,7 +60,7 @@ def _window(rng: np.random.Generator, *, kernel_max: int, size_max: int
     least = span if padding == "VALID" else (1, 1)
     size = tuple(int(rng.integers(low, max(low, size_max) + 1)) for low in least)
     return kernel, size, {"stride": stride, "dilation": dilation, "padding": padding,
-                          "activation": _activation(rng)}
+                          "activation": draw_activation(rng)}
 
 
 def _case(rng: np.random.Generator, operator: str, builder: ModelBuilder, output: Tensor,
@@ -113,8 +78,8 @@ def random_conv(rng: np.random.Generator, *, size_max: int = 9, channels_max: in
                        for _ in range(2))
     builder = ModelBuilder()
     x = builder.input((1, *size, depth), draw_scale(rng), draw_zero_point(rng))
-    weights = _weights(rng, (channels, *kernel, depth))
-    bias, scales, scale = _quantization(rng, x, kernel[0] * kernel[1] * depth, channels,
+    weights = draw_weights(rng, (channels, *kernel, depth))
+    bias, scales, scale = draw_quantization(rng, x, kernel[0] * kernel[1] * depth, channels,
                                         bool(rng.random() < 0.8))
     y = builder.conv_2d(x, weights, bias, scales, scale, draw_zero_point(rng), **attributes)
     return _case(rng, "CONV_2D", builder, y, attributes)
@@ -129,8 +94,8 @@ def random_depthwise(rng: np.random.Generator, *, size_max: int = 9, channels_ma
     channels = depth * multiplier
     builder = ModelBuilder()
     x = builder.input((1, *size, depth), draw_scale(rng), draw_zero_point(rng))
-    weights = _weights(rng, (1, *kernel, channels))
-    bias, scales, scale = _quantization(rng, x, kernel[0] * kernel[1], channels,
+    weights = draw_weights(rng, (1, *kernel, channels))
+    bias, scales, scale = draw_quantization(rng, x, kernel[0] * kernel[1], channels,
                                         bool(rng.random() < 0.8))
     if bias is None:  # The reference kernel reads the bias' type whether there is one or not.
         bias = np.zeros(channels, np.int32)
@@ -145,9 +110,9 @@ def random_fully_connected(rng: np.random.Generator, *, taps_max: int = 200,
     taps, channels = int(rng.integers(1, taps_max + 1)), int(rng.integers(1, channels_max + 1))
     builder = ModelBuilder()
     x = builder.input((1, taps), draw_scale(rng), draw_zero_point(rng))
-    weights = _weights(rng, (channels, taps))
-    bias, scales, scale = _quantization(rng, x, taps, channels, bool(rng.random() < 0.3))
-    attributes = {"activation": _activation(rng)}
+    weights = draw_weights(rng, (channels, taps))
+    bias, scales, scale = draw_quantization(rng, x, taps, channels, bool(rng.random() < 0.3))
+    attributes = {"activation": draw_activation(rng)}
     y = builder.fully_connected(x, weights, bias, scales, scale, draw_zero_point(rng), **attributes)
     return _case(rng, "FULLY_CONNECTED", builder, y, attributes)
 
@@ -188,7 +153,7 @@ def random_add(rng: np.random.Generator, *, size_max: int = 9, channels_max: int
     a = builder.input(shape, a_scale, draw_zero_point(rng))
     b = builder.input(shape, b_scale, draw_zero_point(rng))
     scale = max(a_scale, b_scale) * float(2 ** rng.uniform(-4, 4))
-    activation = _activation(rng)
+    activation = draw_activation(rng)
     y = builder.binary("ADD", a, b, scale, draw_zero_point(rng), activation=activation)
     return _case(rng, "ADD", builder, y, {"activation": activation})
 
@@ -215,7 +180,7 @@ def random_mul(rng: np.random.Generator, *, size_max: int = 9, channels_max: int
     other = builder.constant(activations(rng, _constant_shape(rng, shape)), draw_scale(rng),
                              draw_zero_point(rng))
     effective = 2.0 ** (rng.uniform(-9, -4) if rng.random() < 0.6 else rng.uniform(-28, 6))
-    activation = _activation(rng)
+    activation = draw_activation(rng)
     operands = (x, other) if rng.random() < 0.7 else (other, x)
     y = builder.binary("MUL", *operands, x.scale * other.scale / effective, draw_zero_point(rng),
                        activation=activation)
@@ -240,7 +205,7 @@ def random_sub(rng: np.random.Generator, *, size_max: int = 9, channels_max: int
             break
     builder = ModelBuilder()
     x = builder.input(shape, a_scale, draw_zero_point(rng))
-    activation = _activation(rng)
+    activation = draw_activation(rng)
     y = builder.binary("SUB", x, builder.constant(data, b_scale, zero_point), scale,
                        draw_zero_point(rng), activation=activation)
     return _case(rng, "SUB", builder, y, {"activation": activation})
@@ -286,10 +251,10 @@ def random_reshape(rng: np.random.Generator) -> Case:
     return _case(rng, "RESHAPE", builder, y, {})
 
 
-def _moving(operator: str) -> Callable[[np.random.Generator], Case]:
-    """Return the generator of an operator that moves bytes."""
+def _case_of(operator: str) -> Callable[[np.random.Generator], Case]:
+    """Return the generator of an operator of `MOVEMENT` or `IMAGES`."""
     def make(rng: np.random.Generator) -> Case:
-        builder, outputs, attributes = MOVEMENT[operator](rng)
+        builder, outputs, attributes = (MOVEMENT | IMAGES)[operator](rng)
         last = builder.operators[-1]
         operands = [None if i < 0 else builder.tensors[i] for i in last.inputs]
         inputs = [activations(rng, x.shape) for x in builder.inputs]
@@ -310,7 +275,7 @@ GENERATORS = {
     "CONCATENATION": random_concatenation,
     "SOFTMAX": random_softmax,
     "RESHAPE": random_reshape,
-    **{operator: _moving(operator) for operator in MOVEMENT},
+    **{operator: _case_of(operator) for operator in MOVEMENT | IMAGES},
 }
 
 
@@ -344,7 +309,7 @@ def random_network(rng: np.random.Generator, *, size: int = 16, channels_max: in
         zero_point = -128 if activation != "NONE" else int(rng.integers(-20, 20))
         bias = np.rint(rng.normal(0, 2000, channels)).astype(np.int32)
         add = builder.depthwise_conv_2d if depthwise else builder.conv_2d
-        return add(x, _weights(rng, shape), bias, scales, scale, zero_point,
+        return add(x, draw_weights(rng, shape), bias, scales, scale, zero_point,
                    stride=(stride, stride), activation=activation)
 
     y = convolve(x, int(rng.integers(3, channels_max + 1)), 3, 2, "RELU")
@@ -362,7 +327,7 @@ def random_network(rng: np.random.Generator, *, size: int = 16, channels_max: in
         y = builder.pool_2d("MAX_POOL_2D", y, (2, 2), stride=(2, 2))
     y = builder.pool_2d("AVERAGE_POOL_2D", y, y.shape[1:3])
     y = builder.reshape(y, (1, y.shape[3]))
-    weights = _weights(rng, (classes, y.shape[1]))
+    weights = draw_weights(rng, (classes, y.shape[1]))
     bias = np.rint(rng.normal(0, 1000, classes)).astype(np.int32)
     y = builder.fully_connected(y, weights, bias, 0.01,
                                 y.scale * 0.01 * 64 * 64 * float(np.sqrt(y.shape[1])) / 60, 3)

@@ -69,6 +69,10 @@ class Geometry:
         """Return the most input rows that any `rows` rows of the output need."""
         return min(self.source[0], (rows - 1) * self.window.stride_y + self.window.span_y)
 
+    def columns_needed(self, columns: int) -> int:
+        """Return the most input columns that any `columns` columns of the output need."""
+        return min(self.source[1], (columns - 1) * self.window.stride_x + self.window.span_x)
+
     def touches_padding(self, region: Region) -> bool:
         """Tell whether a region of the output reads outside of the input image."""
         w = self.window

@@ -6,6 +6,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
+from hadron_compiler.codegen.bilinear import resize_bilinear
 from hadron_compiler.codegen.copy import CopyKernel
 from hadron_compiler.codegen.elementwise import AddKernel, AddStage
 from hadron_compiler.codegen.geometry import Geometry
@@ -27,6 +28,7 @@ from hadron_compiler.codegen.pixel_packing import (
 )
 from hadron_compiler.codegen.pool import AveragePoolKernel, MaxPoolKernel, MeanKernel
 from hadron_compiler.codegen.softmax import SoftmaxKernel
+from hadron_compiler.codegen.transposed import transpose_conv
 from hadron_compiler.errors import CompileError, UnsupportedError
 from hadron_compiler.ir.graph import (
     AddAttributes,
@@ -327,6 +329,8 @@ def _softmax(operation: Operation, config: NpuConfig) -> Kernel:
 _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
     OpKind.CONV_2D: _conv_2d,
     OpKind.DEPTHWISE_CONV_2D: _depthwise_conv_2d,
+    OpKind.TRANSPOSE_CONV: transpose_conv,
+    OpKind.RESIZE_BILINEAR: resize_bilinear,
     OpKind.FULLY_CONNECTED: _fully_connected,
     OpKind.AVERAGE_POOL_2D: _average_pool_2d,
     OpKind.MAX_POOL_2D: _max_pool_2d,

@@ -45,6 +45,8 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "DEPTHWISE_CONV_2D": ("DepthwiseConv2DOptions", (
         "Padding", "StrideH", "StrideW", "DilationHFactor", "DilationWFactor",
         "DepthMultiplier", "FusedActivationFunction")),
+    "TRANSPOSE_CONV": ("TransposeConvOptions", (
+        "Padding", "StrideH", "StrideW", "FusedActivationFunction")),
     "FULLY_CONNECTED": ("FullyConnectedOptions", (
         "FusedActivationFunction", "WeightsFormat")),
     "AVERAGE_POOL_2D": ("Pool2DOptions", (
@@ -68,6 +70,7 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "SPACE_TO_DEPTH": ("SpaceToDepthOptions", ("BlockSize",)),
     "RESIZE_NEAREST_NEIGHBOR": ("ResizeNearestNeighborOptions", (
         "AlignCorners", "HalfPixelCenters")),
+    "RESIZE_BILINEAR": ("ResizeBilinearOptions", ("AlignCorners", "HalfPixelCenters")),
     "MIRROR_PAD": ("MirrorPadOptions", ("Mode",)),
     "GATHER": ("GatherOptions", ("Axis", "BatchDims")),
 }

@@ -26,8 +26,10 @@ from hadron_compiler.ir.graph import (
     OpKind,
     PoolAttributes,
     SoftmaxAttributes,
+    TransposeConvolutionAttributes,
     Window,
 )
+from hadron_spec.tflite_quantization import padding_before, window_output
 
 __all__ = ["CONSTANT_INPUTS", "MAX_CONCATENATED", "MAX_POOL_TAPS", "MAX_SOFTMAX_ELEMENTS",
            "SEVERAL_OUTPUTS", "import_operator", "supported_operators"]
@@ -38,6 +40,7 @@ MAX_CONCATENATED = 256
 CONSTANT_INPUTS: dict[OpKind, tuple[int, int, frozenset[int]]] = {
     OpKind.CONV_2D: (2, 3, frozenset({1, 2})),
     OpKind.DEPTHWISE_CONV_2D: (2, 3, frozenset({1, 2})),
+    OpKind.TRANSPOSE_CONV: (3, 4, frozenset({0, 1, 3})),
     OpKind.FULLY_CONNECTED: (2, 3, frozenset({1, 2})),
     OpKind.AVERAGE_POOL_2D: (1, 1, frozenset()),
     OpKind.MAX_POOL_2D: (1, 1, frozenset()),
@@ -65,6 +68,7 @@ CONSTANT_INPUTS: dict[OpKind, tuple[int, int, frozenset[int]]] = {
     OpKind.SPACE_TO_BATCH_ND: (3, 3, frozenset({1, 2})),
     OpKind.BATCH_TO_SPACE_ND: (3, 3, frozenset({1, 2})),
     OpKind.RESIZE_NEAREST_NEIGHBOR: (2, 2, frozenset({1})),
+    OpKind.RESIZE_BILINEAR: (2, 2, frozenset({1})),
     OpKind.GATHER: (2, 2, frozenset({1})),
     OpKind.BROADCAST_TO: (2, 2, frozenset({1})),
 }
@@ -148,6 +152,39 @@ def _depthwise_conv_2d(check: Checker) -> Any:
     window = check.window(weights.shape[1], weights.shape[2], check.option("DilationHFactor"),
                           check.option("DilationWFactor"))
     return window and ConvolutionAttributes(window, check.activation())
+
+
+def _transpose_conv(check: Checker) -> Any:
+    """TRANSPOSE_CONV: any kernel and stride, SAME or VALID; weights constant, per channel or per
+    tensor."""
+    operation = check.operation
+    _, weights, source, *bias = operation.inputs
+    assert weights is not None
+    assert source is not None
+    operation.inputs = [source, weights, *bias]
+    output = operation.outputs[0]
+    if not (check.rank(source, 4) and check.rank(weights, 4) and check.rank(output, 4)):
+        return None
+    channels, rows, columns, depth = weights.shape
+    check.require(source.shape[3] == depth and output.shape[3] == channels, f"weights "
+                  f"{weights.name} have the shape {list(weights.shape)}; they must be "
+                  f"{output.shape[3]} by {source.shape[3]} channels")
+    check.weights(0)
+    stride_y, stride_x = check.option("StrideH"), check.option("StrideW")
+    padding = {0: "SAME", 1: "VALID"}.get(check.option("Padding"), "")
+    if not check.require(padding != "" and min(stride_y, stride_x) >= 1,
+                         "padding must be SAME or VALID, strides 1 or more"):
+        return None
+    before = []
+    for size, given, kernel, stride in zip(output.shape[1:3], source.shape[1:3], (rows, columns),
+                                           (stride_y, stride_x), strict=True):
+        expected = window_output(size, kernel, stride, 1, padding)
+        check.require(expected == given, f"output {output.name} has the shape "
+                      f"{list(output.shape)}, of which the window makes {expected}, not {given}")
+        before.append(padding_before(size, expected, kernel, stride, 1)
+                      if padding == "SAME" else 0)
+    return TransposeConvolutionAttributes(stride_y, stride_x, before[0], before[1],
+                                          check.activation())
 
 
 def _fully_connected(check: Checker) -> Any:
@@ -318,6 +355,7 @@ def _softmax(check: Checker) -> Any:
 _IMPORTERS: dict[OpKind, Callable[[Checker], Any]] = {
     OpKind.CONV_2D: _conv_2d,
     OpKind.DEPTHWISE_CONV_2D: _depthwise_conv_2d,
+    OpKind.TRANSPOSE_CONV: _transpose_conv,
     OpKind.FULLY_CONNECTED: _fully_connected,
     OpKind.AVERAGE_POOL_2D: _average_pool_2d,
     OpKind.MAX_POOL_2D: _max_pool_2d,
@@ -345,6 +383,7 @@ _IMPORTERS: dict[OpKind, Callable[[Checker], Any]] = {
     OpKind.SPACE_TO_BATCH_ND: spatial.space_to_batch_nd,
     OpKind.BATCH_TO_SPACE_ND: spatial.batch_to_space_nd,
     OpKind.RESIZE_NEAREST_NEIGHBOR: spatial.resize_nearest_neighbor,
+    OpKind.RESIZE_BILINEAR: spatial.resize_bilinear,
     OpKind.GATHER: movement.gather,
     OpKind.BROADCAST_TO: movement.broadcast_to,
 }

@@ -7,11 +7,11 @@ import numpy as np
 
 from hadron_compiler.frontend.checker import Checker
 from hadron_compiler.frontend.offsets import constant_integers, grid, strides
-from hadron_compiler.ir.graph import MoveAttributes, OpKind, PadAttributes
+from hadron_compiler.ir.graph import MoveAttributes, OpKind, PadAttributes, ResizeAttributes
 from hadron_spec.tflite_resize import nearest_sources
 
-__all__ = ["batch_to_space_nd", "depth_to_space", "resize_nearest_neighbor", "space_to_batch_nd",
-           "space_to_depth"]
+__all__ = ["batch_to_space_nd", "depth_to_space", "resize_bilinear", "resize_nearest_neighbor",
+           "space_to_batch_nd", "space_to_depth"]
 
 
 def depth_to_space(check: Checker) -> Any:
@@ -107,8 +107,8 @@ def batch_to_space_nd(check: Checker) -> Any:
         np.arange(channels, dtype=np.int64)))
 
 
-def resize_nearest_neighbor(check: Checker) -> Any:
-    """RESIZE_NEAREST_NEIGHBOR: any size, half-pixel centres and aligned corners."""
+def _resized(check: Checker) -> list[int] | None:
+    """Return the rows and columns of the output."""
     source, output = check.operation.required(0), check.operation.outputs[0]
     if not (check.rank(source, 4) and check.rank(output, 4)):
         return None
@@ -117,6 +117,24 @@ def resize_nearest_neighbor(check: Checker) -> Any:
         return None
     check.same_quantization()
     check.output_shape((source.shape[0], *size, source.shape[3]))
+    return size
+
+
+def resize_bilinear(check: Checker) -> Any:
+    """RESIZE_BILINEAR: half-pixel centres, aligned corners or neither, by factors whose weights
+    are few bits long: 2 and 4, up or down; of aligned corners, of the distances between them."""
+    size = _resized(check)
+    align, half = bool(check.option("AlignCorners")), bool(check.option("HalfPixelCenters"))
+    check.require(not (align and half), "aligned corners and half-pixel centres exclude one "
+                                        "another")
+    return size and ResizeAttributes(align, half)
+
+
+def resize_nearest_neighbor(check: Checker) -> Any:
+    """RESIZE_NEAREST_NEIGHBOR: any size, half-pixel centres and aligned corners."""
+    source, size = check.operation.required(0), _resized(check)
+    if size is None:
+        return None
     image, row, pixel, _ = strides(source.shape)
     y, x = (np.array(nearest_sources(source.shape[1 + axis], size[axis],
                                      align_corners=bool(check.option("AlignCorners")),

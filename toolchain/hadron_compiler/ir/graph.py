@@ -29,8 +29,10 @@ __all__ = [
     "PadAttributes",
     "Padding",
     "PoolAttributes",
+    "ResizeAttributes",
     "SoftmaxAttributes",
     "Tensor",
+    "TransposeConvolutionAttributes",
     "Window",
 ]
 
@@ -47,6 +49,7 @@ class OpKind(Enum):
 
     CONV_2D = "CONV_2D"
     DEPTHWISE_CONV_2D = "DEPTHWISE_CONV_2D"
+    TRANSPOSE_CONV = "TRANSPOSE_CONV"
     FULLY_CONNECTED = "FULLY_CONNECTED"
     AVERAGE_POOL_2D = "AVERAGE_POOL_2D"
     MAX_POOL_2D = "MAX_POOL_2D"
@@ -72,6 +75,7 @@ class OpKind(Enum):
     SPACE_TO_BATCH_ND = "SPACE_TO_BATCH_ND"
     BATCH_TO_SPACE_ND = "BATCH_TO_SPACE_ND"
     RESIZE_NEAREST_NEIGHBOR = "RESIZE_NEAREST_NEIGHBOR"
+    RESIZE_BILINEAR = "RESIZE_BILINEAR"
     PADV2 = "PADV2"
     MIRROR_PAD = "MIRROR_PAD"
     GATHER = "GATHER"
@@ -124,6 +128,28 @@ class ConvolutionAttributes:
 
     window: Window
     activation: Activation
+
+
+@dataclass(frozen=True)
+class TransposeConvolutionAttributes:
+    """TRANSPOSE_CONV: output row o takes input row i times kernel row o + pad_top - i * stride_y.
+
+    The inputs are data, weights and bias: the shape of the output is known.
+    """
+
+    stride_y: int
+    stride_x: int
+    pad_top: int
+    pad_left: int
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class ResizeAttributes:
+    """RESIZE_BILINEAR."""
+
+    align_corners: bool
+    half_pixel: bool
 
 
 @dataclass(frozen=True)
@@ -201,6 +227,8 @@ class SoftmaxAttributes:
 
 Attributes: TypeAlias = (
     ConvolutionAttributes
+    | TransposeConvolutionAttributes
+    | ResizeAttributes
     | FullyConnectedAttributes
     | PoolAttributes
     | AddAttributes

@@ -83,7 +83,6 @@ class Tiler:
 
     def _plan(self, rows: int, columns: int, max_channels: int | None, depth: int) -> TilePlan:
         geometry, bus = self.kernel.geometry, self.config.axi_bytes
-        window = geometry.window
         _, width, channels = geometry.source
         parts = self.parts(max_channels)
         tiles = max_channels is not None
@@ -93,7 +92,7 @@ class Tiler:
                        if tiles else channels)
         in_rows = geometry.rows_needed(rows)
         in_columns = (width if columns == geometry.destination[1] else
-                      min(width, (columns - 1) * window.stride_x + window.span_x))
+                      geometry.columns_needed(columns))
         source = local_layout(geometry.source, in_rows, in_columns, in_channels, bus)
         destination = local_layout(geometry.destination, rows, columns, out_channels, bus)
         workspace = depth * (self.sources * align_up(source.size)

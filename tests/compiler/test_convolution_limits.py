@@ -1,0 +1,114 @@
+"""Convolutions at the edges of what the compiler takes: large kernels, strides, dilations."""
+
+import numpy as np
+import pytest
+
+from hadron_compiler import CapacityError, UnsupportedError, compile_model
+from hadron_spec.config import CONFIGS
+from hadron_testing import oracle
+from hadron_testing.large_models import SMALL_CONFIGS, Layers
+from hadron_testing.programs import run_program
+from hadron_testing.tflite_builder import ModelBuilder
+
+CONFIGURATIONS = [*CONFIGS.values(), SMALL_CONFIGS["narrow"]]
+
+
+def check(layers: Layers, y, rng: np.random.Generator) -> None:
+    model = layers.builder.finish([y])
+    value = rng.integers(-128, 128, layers.inputs[0].shape).astype(np.int8)
+    expected, = oracle.run(model, [value], arena=32 << 20)
+    for config in CONFIGURATIONS:
+        (got,), result = run_program(compile_model(model, config), [value])
+        assert result.ok, (config.name, result.error, result.detail)
+        assert not result.hazards
+        np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize(("size", "depth", "channels", "kernel", "options"), [
+    ((20, 21), 3, 9, (15, 15), {}),
+    ((31, 33), 1, 5, (31, 33), {"padding": "VALID"}),
+    ((40, 9), 7, 5, (17, 1), {}),
+    ((6, 70), 5, 18, (1, 63), {}),
+    ((23, 29), 3, 8, (7, 7), {"stride": (4, 4)}),
+    ((40, 41), 4, 8, (3, 5), {"stride": (9, 7)}),
+    ((33, 30), 9, 17, (2, 2), {"stride": (16, 11), "padding": "VALID"}),
+    ((30, 35), 6, 10, (3, 3), {"dilation": (12, 9)}),
+    ((19, 20), 20, 6, (3, 2), {"dilation": (1, 7)}),
+    ((24, 24), 4, 4, (5, 5), {"dilation": (2, 3), "padding": "VALID"}),
+    ((3, 2), 40, 33, (5, 7), {}),
+])
+def test_convolutions(size, depth, channels, kernel, options, rng: np.random.Generator) -> None:
+    layers = Layers(rng, (1, *size, depth))
+    check(layers, layers.conv(layers.inputs[0], channels, kernel, **options), rng)
+
+
+@pytest.mark.parametrize(("size", "depth", "kernel", "multiplier", "options"), [
+    ((20, 21), 19, (7, 7), 1, {}),
+    ((20, 21), 3, (13, 11), 1, {}),
+    ((40, 5), 20, (25, 1), 1, {}),
+    ((5, 40), 20, (1, 25), 2, {}),
+    ((23, 29), 18, (5, 5), 1, {"stride": (4, 4)}),
+    ((23, 29), 6, (3, 3), 5, {"stride": (5, 5)}),
+    ((30, 31), 17, (3, 3), 1, {"dilation": (9, 8)}),
+    ((9, 9), 1, (3, 3), 40, {}),
+])
+def test_depthwise_convolutions(size, depth, kernel, multiplier, options,
+                                rng: np.random.Generator) -> None:
+    layers = Layers(rng, (1, *size, depth))
+    check(layers, layers.depthwise(layers.inputs[0], kernel, multiplier, **options), rng)
+
+
+@pytest.mark.parametrize(("groups", "depth", "channels"), [(2, 3, 4), (5, 4, 3), (12, 1, 2),
+                                                           (3, 17, 20)])
+def test_grouped_convolutions(groups: int, depth: int, channels: int,
+                              rng: np.random.Generator) -> None:
+    layers = Layers(rng, (1, 7, 6, groups * depth))
+    weights = rng.integers(-127, 128, (groups * channels, 3, 3, depth)).astype(np.int8)
+    y = layers.builder.conv_2d(layers.inputs[0], weights, None, 0.01, 1.0, 3)
+    check(layers, y, rng)
+
+
+@pytest.mark.parametrize(("before", "after"), [((1, 0), (0, 1)), ((0, 2), (3, 0)),
+                                               ((5, 5), (0, 0))])
+def test_asymmetric_padding(before: tuple[int, int], after: tuple[int, int],
+                            rng: np.random.Generator) -> None:
+    """As exporters write it: PAD, then a convolution without padding."""
+    layers = Layers(rng, (1, 12, 11, 5))
+    y = layers.builder.pad(layers.inputs[0], [(0, 0), (before[0], after[0]),
+                                              (before[1], after[1]), (0, 0)])
+    y = layers.conv(y, 9, (3, 4), stride=(2, 1), padding="VALID")
+    program = compile_model(layers.builder.finish([y]), CONFIGS["h256"])
+    assert [layer.op for layer in program.layers] == ["CONV_2D"]
+    check(layers, y, rng)
+
+
+def test_refuses_a_kernel_that_the_weight_memory_does_not_hold(rng: np.random.Generator) -> None:
+    layers = Layers(rng, (1, 40, 40, 8))
+    model = layers.builder.finish([layers.conv(layers.inputs[0], 4, (33, 32))])
+    with pytest.raises(CapacityError) as caught:
+        compile_model(model, CONFIGS["h256"], name="net.tflite")
+    assert str(caught.value) == (
+        "net.tflite: CONV_2D #0: 16 output channels need 529 steps of weight memory, "
+        "configuration 'h256' has weight_steps=512")
+
+
+def _bilinear(size: tuple[int, int], **options: bool) -> bytes:
+    builder = ModelBuilder()
+    x = builder.input((1, 10, 10, 4), 0.1, 0, name="x")
+    y = builder.tensor((1, *size, 4), 0.1, 0, name="y")
+    builder.operator("RESIZE_BILINEAR", [x, builder.constant(np.array(size, np.int32))], [y],
+                     "ResizeBilinear", **options)
+    return builder.finish([y])
+
+
+@pytest.mark.parametrize(("size", "options", "expected"), [
+    ((30, 20), {"halfPixelCenters": True},
+     "from 10x10 to 30x20 pixels some have a weight of 171/256; weights of up to 63 are "
+     "supported, as factors of 2 and 4 have"),
+    ((20, 20), {"halfPixelCenters": True, "alignCorners": True},
+     "aligned corners and half-pixel centres exclude one another"),
+])
+def test_refuses_a_resize_of_long_weights(size, options, expected) -> None:
+    with pytest.raises(UnsupportedError) as caught:
+        compile_model(_bilinear(size, **options), CONFIGS["h256"], name="net.tflite")
+    assert str(caught.value) == f"net.tflite: RESIZE_BILINEAR #0: {expected}"

@@ -1,0 +1,114 @@
+"""Several kernels that each compute every so manieth row and column of one output."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hadron_compiler.codegen.command import Command
+from hadron_compiler.codegen.geometry import Geometry, Region, View
+from hadron_compiler.codegen.kernel import Kernel, Part, Piece
+from hadron_compiler.errors import CapacityError
+
+__all__ = ["InterleavedKernel", "Share"]
+
+
+@dataclass(frozen=True)
+class Share:
+    """The rows and columns of the output that a kernel computes as its rows 0, 1, ...: from
+    `first_y` and `first_x` on, `step_y` and `step_x` apart."""
+
+    kernel: Kernel
+    first_y: int
+    step_y: int
+    first_x: int
+    step_x: int
+
+    def local(self, region: Region) -> Region | None:
+        """Return the kernel's share in a region, in its own rows and columns."""
+        whole = self.kernel.geometry.whole
+        own = Region(_local(region.y, self.first_y, self.step_y),
+                     _local(region.x, self.first_x, self.step_x))
+        return own.intersect(whole)
+
+    def view(self, view: View) -> View:
+        """Return the view of the share's pixels in that of the output."""
+        whole = self.kernel.geometry.whole
+        return replace(view, address=view.locate(self.first_y, self.first_x, view.channel[0]),
+                       y=whole.y, x=whole.x, row_pitch=view.row_pitch * self.step_y,
+                       pixel_pitch=view.pixel_pitch * self.step_x)
+
+
+def _local(outer: tuple[int, int], first: int, step: int) -> tuple[int, int]:
+    return -(-(outer[0] - first) // step), -(-(outer[1] - first) // step)
+
+
+@dataclass(frozen=True)
+class _InterleavedGeometry(Geometry):
+    shares: tuple[Share, ...] = ()
+
+    def needed(self, region: Region) -> Region:
+        """See `Geometry.needed`: what any share needs."""
+        parts = [share.kernel.geometry.needed(own) for share in self.shares
+                 if (own := share.local(region)) is not None]
+        return Region((min(part.y[0] for part in parts), max(part.y[1] for part in parts)),
+                      (min(part.x[0] for part in parts), max(part.x[1] for part in parts)))
+
+    def rows_needed(self, rows: int) -> int:
+        """See `Geometry.rows_needed`."""
+        height, width, _ = self.destination
+        return max(self.needed(Region((y, min(y + rows, height)), (0, width))).rows
+                   for y in range(0, height, rows))
+
+    def columns_needed(self, columns: int) -> int:
+        """See `Geometry.columns_needed`."""
+        height, width, _ = self.destination
+        return max(self.needed(Region((0, height), (x, min(x + columns, width)))).columns
+                   for x in range(0, width, columns))
+
+
+class InterleavedKernel(Kernel):
+    """One output made by several kernels; every pixel belongs to one of them.
+
+    Parameters
+    ----------
+    destination : (int, int, int)
+        Rows, columns, channels of the output.
+    shares : sequence of Share
+        Kernels over the same input.
+    """
+
+    def __init__(self, name: str, destination: tuple[int, int, int],
+                 shares: Sequence[Share]) -> None:
+        inner = shares[0].kernel.geometry
+        self.name = name
+        self.shares = tuple(shares)
+        self.geometry = _InterleavedGeometry(inner.images, inner.source, destination,
+                                             shares=self.shares)
+        self.macs = sum(share.kernel.macs for share in shares)
+
+    def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
+        """See `Kernel.parts`; channels are not cut, for no part makes all pixels of any."""
+        if max_channels is not None:
+            raise CapacityError(f"{self.name}: a row of all channels does not fit the scratchpad")
+        return [_InterleavedPart(share, part) for share in self.shares
+                for part in share.kernel.parts(max_steps, None)]
+
+
+class _InterleavedPart(Part):
+    def __init__(self, share: Share, part: Part) -> None:
+        self.share = share
+        self.part = part
+        self.channels = part.channels
+        self.source_channels = part.source_channels
+        self.constants = part.constants
+
+    def works_on(self, region: Region) -> bool:
+        """Tell whether the part has a share in a region."""
+        own = self.share.local(region)
+        return own is not None and self.part.works_on(own)
+
+    def commands(self, piece: Piece) -> list[Command]:
+        """See `Part.commands`."""
+        own = self.share.local(piece.region)
+        assert own is not None
+        return self.part.commands(replace(piece, region=own,
+                                          destination=self.share.view(piece.destination)))
