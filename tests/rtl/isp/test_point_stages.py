@@ -5,8 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from hadron_model.isp import black_level, linearize, shading, white_balance
+from hadron_model.isp import (
+    black_level,
+    color_matrix,
+    color_space,
+    gamma,
+    linearize,
+    shading,
+    white_balance,
+)
 from hadron_rtl.isp.black_level import BlackLevel
+from hadron_rtl.isp.color_matrix import ColorMatrix
+from hadron_rtl.isp.color_space import ColorSpace
+from hadron_rtl.isp.gamma import Gamma
 from hadron_rtl.isp.linearize import Linearize
 from hadron_rtl.isp.shading import Shading
 from hadron_rtl.isp.white_balance import WhiteBalance
@@ -19,6 +30,7 @@ from hadron_spec.isp.bayer import (
     mesh_step,
 )
 from hadron_spec.isp.config import ISP_CONFIGS
+from hadron_spec.isp.picture import ColorMatrixSettings, ColorSpaceSettings, GammaSettings
 from hadron_spec.isp.registers import TABLES, table_words
 from hadron_spec.isp.settings import IspSettings
 from hadron_testing.isp import run_stage, set_settings, write_table
@@ -48,6 +60,22 @@ def _shading(rng, size):
                            mesh=_numbers(rng, 1 << 14, 884))
 
 
+def _signed(rng, bits, count):
+    return tuple(int(n) for n in rng.integers(-1 << bits - 1, 1 << bits - 1, size=count))
+
+
+def _color_matrix(rng, size):
+    return ColorMatrixSettings(enable=1, matrix=_signed(rng, 12, 9), offset=_signed(rng, 13, 3))
+
+
+def _gamma(rng, size):
+    return GammaSettings(enable=1, nodes=_numbers(rng, 4081, 771))
+
+
+def _color_space(rng, size):
+    return ColorSpaceSettings(enable=1, matrix=_signed(rng, 12, 9), offset=_numbers(rng, 256, 3))
+
+
 @dataclass(frozen=True)
 class Stage:
     """A component, its model, settings that use all of it."""
@@ -57,6 +85,16 @@ class Stage:
     model: object
     settings: object
     phased: bool = True
+    channels: int = 1
+    bits: int = 12
+
+    def image(self, rng, size):
+        """Return a random frame; some of it lies at the ends of the range."""
+        shape = size if self.channels == 1 else (*size, self.channels)
+        image = rng.integers(1 << self.bits, size=shape)
+        image[rng.random(shape) < 0.1] = 0
+        image[rng.random(shape) < 0.1] = (1 << self.bits) - 1
+        return image.astype(np.int32)
 
     def expected(self, image, settings, phase):
         """Run the model."""
@@ -68,6 +106,10 @@ STAGES = (
     Stage("linearize", Linearize, linearize.run, _linearize, phased=False),
     Stage("shading", Shading, shading.run, _shading),
     Stage("white_balance", WhiteBalance, white_balance.run, _white_balance),
+    Stage("color_matrix", ColorMatrix, color_matrix.run, _color_matrix, phased=False, channels=3),
+    Stage("gamma", Gamma, gamma.run, _gamma, phased=False, channels=3),
+    Stage("color_space", ColorSpace, color_space.run, _color_space, phased=False, channels=3,
+          bits=8),
 )
 
 
@@ -97,32 +139,32 @@ def _run(stage, images, settings, phase, rng, **options):
 @pytest.mark.parametrize("phase", Phase, ids=lambda phase: phase.name)
 def test_equals_the_model_in_every_phase(stage, phase, rng):
     size = (11, 13)
-    images = [rng.integers(4096, size=size).astype(np.int32) for _ in range(3)]
+    images = [stage.image(rng, size) for _ in range(3)]
     _run(stage, images, stage.settings(rng, size), phase, rng, push=0.8, pull=0.8)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 64), (33, 17)])
 def test_equals_the_model_at_other_sizes(stage, size, rng):
-    images = [rng.integers(4096, size=size).astype(np.int32)]
+    images = [stage.image(rng, size)]
     _run(stage, images, stage.settings(rng, size), Phase.GBRG, rng)
 
 
 def test_disabled_passes_pixels_unchanged(stage, rng):
     settings = stage.settings(rng, (8, 8))
     disabled = type(settings)(**{**vars(settings), "enable": 0})
-    images = [rng.integers(4096, size=(8, 8)).astype(np.int32)]
+    images = [stage.image(rng, (8, 8))]
     _run(stage, images, disabled, Phase.RGGB, rng)
 
 
 def test_takes_and_gives_a_pixel_a_cycle(stage, rng):
     gaps = []
-    images = [rng.integers(4096, size=(8, 40)).astype(np.int32)]
+    images = [stage.image(rng, (8, 40))]
     _run(stage, images, stage.settings(rng, (8, 40)), Phase.RGGB, rng, gaps=gaps)
     assert gaps == []
 
 
 def test_survives_stalls(stage, rng):
-    images = [rng.integers(4096, size=(9, 16)).astype(np.int32) for _ in range(2)]
+    images = [stage.image(rng, (9, 16)) for _ in range(2)]
     _run(stage, images, stage.settings(rng, (9, 16)), Phase.BGGR, rng, push=0.9, pull=0.3)
 
 
