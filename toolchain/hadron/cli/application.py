@@ -13,6 +13,7 @@ import typer.core
 from hadron.cli.build import build
 from hadron.cli.compile import compile_program
 from hadron.cli.doctor import doctor
+from hadron.cli.isp import isp
 from hadron.cli.profile import profile
 from hadron.cli.run import run
 from hadron.cli.supported_ops import supported_ops
@@ -72,11 +73,12 @@ def _fail(message: str, status: int) -> None:
 
 
 app = typer.Typer(cls=HadronGroup, pretty_exceptions_enable=False, rich_markup_mode=None,
-                  help="Compile quantized networks and run them on the Hadron NPU.")
+                  help="Run quantized networks on the Hadron NPU and RAW frames through its ISP.")
 app.command("doctor")(doctor)
 app.command("compile")(compile_program)
 app.command("run")(run)
 app.command("profile")(profile)
+app.command("isp")(isp)
 app.command("verilog")(verilog)
 app.command("build")(build)
 app.command("supported-ops")(supported_ops)

@@ -1,0 +1,77 @@
+"""``hadron isp``: a RAW frame to a picture and to a network's input."""
+
+import io
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from hadron.atomic import make_folder, write_bytes, write_json
+from hadron.cli.options import JsonFile, check_files, console
+from hadron.errors import UsageError
+from hadron.isp.picture import encode_png
+from hadron.isp.raw import parse_size, read_raw
+from hadron.isp.report import dump_stages, isp_report, text_lines
+from hadron.isp.session import process_golden
+from hadron.isp.tuning import DEFAULT_TUNING, load_tuning
+from hadron.progress_bar import ProgressBar
+
+__all__ = ["Bits", "Packing", "Phase", "Size", "isp"]
+
+Phase = Annotated[str | None, typer.Option(
+    "--phase", metavar="RGGB|GRBG|GBRG|BGGR", show_default=False,
+    help="Colours of the upper left two by two pixels. Default: what the file says, or RGGB.")]
+Bits = Annotated[int | None, typer.Option(
+    "--bits", metavar="8|10|12", show_default=False,
+    help="Bits of a pixel. Default: what the file says or needs.")]
+Size = Annotated[str | None, typer.Option(
+    "--size", metavar="WxH", show_default=False, help="Size of a .raw or .bin file's frame.")]
+Packing = Annotated[str, typer.Option(
+    "--packing", metavar="mipi|unpacked",
+    help="How a .raw or .bin file holds pixels: MIPI CSI-2, or one in one or two bytes.")]
+
+
+def isp(raw: Annotated[Path, typer.Argument(metavar="RAW", show_default=False, help=(
+            "A frame: .npz, .npy, .raw, .bin, or a camera's file, such as .dng."))],
+        tuning: Annotated[str, typer.Option("--tuning", metavar="YAML", help=(
+            "Tuning file, or default."))] = DEFAULT_TUNING,
+        output: Annotated[Path | None, typer.Option("-o", "--output", metavar="PNG",
+                                                    show_default=False,
+                                                    help="Write the picture.")] = None,
+        tensor: Annotated[Path | None, typer.Option("--tensor", metavar="NPY", show_default=False,
+                                                    help="Write the network's input.")] = None,
+        dump: Annotated[Path | None, typer.Option(
+            "--dump", metavar="DIR", show_default=False,
+            help="Write every stage's output, the settings and the statistics.")] = None,
+        config: Annotated[str | None, typer.Option(
+            "--config", metavar="NAME", show_default=False,
+            help="isp640, isp1280 or isp1920. Default: the smallest that fits.")] = None,
+        phase: Phase = None, bits: Bits = None, size: Size = None, packing: Packing = "mipi",
+        json_file: JsonFile = None) -> None:
+    """Turn a RAW frame into a picture, and into a network's input."""
+    check_files(output, tensor, json_file)
+    folder = None if dump is None else make_folder(dump)
+    image = read_raw(raw, phase=phase, bits=bits, packing=packing,
+                     size=None if size is None else parse_size(size))
+    chosen = load_tuning(tuning)
+    with ProgressBar() as progress:
+        result = process_golden(image, chosen, config=config, on_progress=progress)
+    files = []
+    if output is not None:
+        write_bytes(output, encode_png(result.rgb))
+        files.append(output)
+    if tensor is not None:
+        if result.tensor is None:
+            raise UsageError(f"--tensor: {chosen.source} has no section scaler")
+        data = io.BytesIO()
+        np.save(data, result.tensor[None], allow_pickle=False)
+        write_bytes(tensor, data.getvalue())
+        files.append(tensor)
+    if folder is not None:
+        files += dump_stages(result, folder)
+    terminal = console()
+    for line in text_lines(image, chosen, result, "golden"):
+        terminal.print(line)
+    if json_file is not None:
+        write_json(json_file, isp_report(image, chosen, result, "golden", files))

@@ -1,0 +1,185 @@
+"""Sections of a tuning file that say more, or less, than the registers of their stage.
+
+Each function takes a section and the frame, removes what it understands and returns settings.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hadron_spec.isp.bayer import MESH_COLUMNS, MESH_ROWS, PIXEL_BITS, mesh_step
+from hadron_spec.isp.fields import SettingsError
+from hadron_spec.isp.picture import MAX_ZONE_PIXELS, ZONES, ScalerMode, ScalerSource
+from hadron_spec.isp.presets import (
+    COLOR_STANDARDS,
+    color_space_settings,
+    gamma_settings,
+    power_curve,
+    scaler_settings,
+    srgb_curve,
+)
+
+__all__ = ["EXTRA_KEYS", "SECTIONS", "Frame", "take"]
+
+Section = dict[str, Any]
+
+_WHITE = (1 << PIXEL_BITS) - 1
+_CURVES = {"srgb": srgb_curve, "linear": lambda light: light}
+_RANGES = {"full": True, "limited": False}
+_SOURCES = {"rgb": ScalerSource.RGB, "yuv": ScalerSource.YUV}
+_MODES = {"box": ScalerMode.BOX, "bilinear": ScalerMode.BILINEAR}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is known of a frame: its size after the crop, its bits, black and camera gains."""
+
+    width: int
+    height: int
+    bits: int
+    black: tuple[int, ...] | None
+    gains: tuple[float, ...] | None
+
+
+def take(section: Section, stage: str, key: str, choices: dict[str, Any], default: str) -> Any:
+    """Remove a word from a section and return what it stands for."""
+    word = section.pop(key, default)
+    if word not in choices:
+        raise SettingsError(f"{stage}.{key}={word!r}, must be one of {', '.join(choices)}")
+    return choices[word]
+
+
+def _numbers(section: Section, stage: str, key: str, count: int,
+             default: tuple[float, ...]) -> tuple[float, ...]:
+    value = section.pop(key, list(default))
+    values = value if isinstance(value, list) else [value] * count
+    if len(values) != count or not all(
+            isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+        what = "a number" if count == 1 else f"{count} numbers"
+        raise SettingsError(f"{stage}.{key}={value!r}, must be {what}")
+    return tuple(values)
+
+
+def _black_level(section: Section, frame: Frame) -> Section:
+    """The black level of the file, unless given; stretched to full scale, unless given."""
+    settings: Section = {}
+    offset = section.get("offset", "raw")
+    if offset == "raw":
+        section.pop("offset", None)
+        black = frame.black or (0, 0, 0, 0)
+        settings["offset"] = tuple(code << PIXEL_BITS - frame.bits for code in black)
+    if "scale" not in section:
+        codes = settings.get("offset", offset)
+        codes = codes if isinstance(codes, list | tuple) else [codes] * 4
+        if all(isinstance(code, int) and 0 <= code < _WHITE // 2 for code in codes):
+            # The brightest sample that the sensor has, left-aligned.
+            white = ((1 << frame.bits) - 1) << PIXEL_BITS - frame.bits
+            settings["scale"] = tuple(round((_WHITE << 14) / (white - code)) for code in codes)
+    return settings
+
+
+def _shading(section: Section, frame: Frame) -> Section:
+    settings: Section = {}
+    for key, size, cells in (("step_x", frame.width, MESH_COLUMNS - 1),
+                             ("step_y", frame.height, MESH_ROWS - 1)):
+        if key not in section:
+            settings[key] = mesh_step(size, cells)
+    if "mesh" in section and "use_mesh" not in section:
+        settings["use_mesh"] = 1
+    return settings
+
+
+def _statistics(section: Section, frame: Frame) -> Section:
+    """Zones over the whole frame and windows over its middle, unless given."""
+    settings: Section = {}
+    if "zone_size" not in section:
+        size = [max(2, -(-extent // ZONES) + 1 & ~1) for extent in (frame.width, frame.height)]
+        while size[0] * size[1] > 4 * MAX_ZONE_PIXELS:
+            size[size[1] > size[0]] -= 2
+        settings["zone_size"] = tuple(size)
+        if "zone_origin" not in section:
+            settings["zone_origin"] = tuple(
+                max(0, extent - ZONES * side) // 4 * 2
+                for extent, side in zip((frame.width, frame.height), size, strict=True))
+    if "windows" not in section:
+        width, height = frame.width // 3, frame.height // 3
+        middle = (width, height, width, height)
+        settings["windows"] = (0, 0, frame.width, frame.height, *middle,
+                               frame.width // 4, frame.height // 4, frame.width // 2,
+                               frame.height // 2)
+    return settings
+
+
+def _white_balance(section: Section, frame: Frame) -> Section:
+    """``gain: camera`` takes what the camera wrote into its file; three gains are R, G, B."""
+    gain = section.get("gain")
+    if gain == "camera":
+        if frame.gains is None:
+            raise SettingsError("white_balance.gain=camera, but the RAW file has no gains")
+        gain = list(frame.gains)
+    if isinstance(gain, list) and len(gain) == 3:
+        section["gain"] = [gain[0], gain[1], gain[1], gain[2]]
+    return {}
+
+
+def _gamma(section: Section, frame: Frame) -> Section:
+    """``curve: srgb``, ``linear``, or the exponent of a power law."""
+    if "nodes" in section or "curve" not in section:
+        return {}
+    curve = section.pop("curve")
+    if isinstance(curve, int | float) and not isinstance(curve, bool):
+        if not 1 <= curve <= 4:
+            raise SettingsError(f"gamma.curve={curve!r}, must be from 1 to 4")
+        return {"nodes": gamma_settings(power_curve(float(curve))).nodes}
+    if curve not in _CURVES:
+        raise SettingsError(f"gamma.curve={curve!r}, must be a number or one of "
+                            f"{', '.join(_CURVES)}")
+    return {"nodes": gamma_settings(_CURVES[curve]).nodes}
+
+
+def _color_space(section: Section, frame: Frame) -> Section:
+    """``standard: bt601`` or ``bt709``, and ``range: full`` or ``limited``."""
+    if "standard" not in section:
+        return {}
+    standards = {name: name for name in COLOR_STANDARDS}
+    standard = take(section, "color_space", "standard", standards, "")
+    full_range = take(section, "color_space", "range", _RANGES, "full")
+    settings = color_space_settings(standard, full_range=full_range)
+    return {"matrix": settings.matrix, "offset": settings.offset}
+
+
+def _scaler(section: Section, frame: Frame) -> Section:
+    """The network's input: its size and quantization, and the part of the picture it is made of."""
+    if not section or "step" in section:  # not used, or given as the registers have it
+        return {}
+    output = tuple(int(v) for v in _numbers(section, "scaler", "output", 2, (96, 96)))
+    crop = tuple(int(v) for v in _numbers(section, "scaler", "crop", 4,
+                                          (0, 0, frame.width, frame.height)))
+    channels = int(_numbers(section, "scaler", "channels", 1, (3,))[0])
+    made = scaler_settings(
+        crop=(crop[0], crop[1], crop[2], crop[3]), output=(output[0], output[1]),
+        source=take(section, "scaler", "source", _SOURCES, "rgb"), channels=channels,
+        mode=take(section, "scaler", "mode", _MODES, "box"),
+        scale=_numbers(section, "scaler", "scale", 1, (1 / 255,))[0],
+        zero_point=int(_numbers(section, "scaler", "zero_point", 1, (-128,))[0]),
+        mean=_numbers(section, "scaler", "mean", 3, (0.0,) * 3),
+        std=_numbers(section, "scaler", "std", 3, (1.0,) * 3))
+    return {name: value for name, value in vars(made).items() if name != "enable"}
+
+
+SECTIONS: dict[str, Callable[[Section, Frame], Section]] = {
+    "black_level": _black_level,
+    "shading": _shading,
+    "statistics": _statistics,
+    "white_balance": _white_balance,
+    "gamma": _gamma,
+    "color_space": _color_space,
+    "scaler": _scaler,
+}
+
+EXTRA_KEYS = {
+    "gamma": ("curve",),
+    "color_space": ("standard", "range"),
+    "scaler": ("scale", "zero_point", "mean", "std"),
+}
+"""What these sections take besides the settings of their stage."""

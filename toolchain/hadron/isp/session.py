@@ -1,0 +1,121 @@
+"""Process RAW frames: one function over the golden model and the simulated RTL."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hadron.errors import UsageError
+from hadron.isp.picture import to_rgb
+from hadron.isp.raw import RawImage
+from hadron.isp.tuning import Tuning
+from hadron.progress import OnProgress, Progress, ignore_progress
+from hadron_model.isp import pipeline
+from hadron_model.isp.statistics import Statistics
+from hadron_spec.config import ConfigError
+from hadron_spec.isp.config import ISP_CONFIGS, IspConfig
+from hadron_spec.isp.fields import SettingsError
+from hadron_spec.isp.settings import IspSettings, check
+
+__all__ = ["IspResult", "find_isp_config", "process_golden"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IspResult:
+    """What became of a frame.
+
+    Parameters
+    ----------
+    config : IspConfig
+        The instance.
+    settings : IspSettings
+        What it was processed with.
+    picture : array of int32
+        What left the ISP, (rows, columns, 3): RGB or YUV.
+    tensor : array of int8 or None
+        The network's input, (rows, columns, channels).
+    stages : dict
+        Every stage's output by name; of the RTL only what it puts out.
+    statistics : Statistics or None
+        Of the frame, where they are enabled.
+    cycles : int or None
+        First pixel in to last pixel out, measured; None for the golden model.
+    matches_golden : bool or None
+        Whether everything that the RTL put out is the golden model's; None when not compared.
+    difference : str
+        The first thing that differs, in words.
+    """
+
+    config: IspConfig
+    settings: IspSettings
+    picture: npt.NDArray[np.int32]
+    tensor: npt.NDArray[np.int8] | None
+    stages: dict[str, npt.NDArray[Any]]
+    statistics: Statistics | None
+    cycles: int | None = None
+    matches_golden: bool | None = None
+    difference: str = ""
+
+    @property
+    def rgb(self) -> npt.NDArray[np.uint8]:
+        """The picture as RGB."""
+        return to_rgb(self.picture, self.settings)
+
+
+def find_isp_config(name: str | None, image: RawImage, settings: IspSettings) -> IspConfig:
+    """Return a configuration for a frame: the one named, else the smallest that fits.
+
+    Raises
+    ------
+    UsageError
+        When it does not fit.
+    """
+    if name is not None and name not in ISP_CONFIGS:
+        raise UsageError(f"ISP configuration {name!r}, must be one of {', '.join(ISP_CONFIGS)}")
+    sizes = settings.crop.used_width, settings.crop.used_height
+    known = [ISP_CONFIGS[name]] if name else sorted(ISP_CONFIGS.values(),
+                                                    key=lambda config: config.max_width)
+    fitting = [config for config in known
+               if sizes[0] <= config.max_width and sizes[1] <= config.max_height]
+    if fitting:
+        return replace(fitting[0], input_bits=image.bits)
+    largest = known[-1]
+    raise UsageError(f"{image.source}: {sizes[0]}x{sizes[1]} pixels, must be at most "
+                     f"{largest.max_width}x{largest.max_height} ({largest.name}): crop it with a "
+                     f"section crop of the tuning")
+
+
+def process_golden(image: RawImage, tuning: Tuning, *, config: str | None = None,
+                   on_progress: OnProgress = ignore_progress) -> IspResult:
+    """Process a frame on the golden model.
+
+    Parameters
+    ----------
+    image : RawImage
+        The frame.
+    tuning : Tuning
+        How.
+    config : str, optional
+        Name of an ISP configuration; otherwise one that fits.
+
+    Raises
+    ------
+    UsageError
+        When frame, tuning and configuration do not go together.
+    """
+    settings = tuning.settings(image)
+    isp = find_isp_config(config, image, settings)
+    on_progress(Progress("golden model"))
+    try:
+        check(settings, isp)
+        stages = pipeline.run(image.pixels, settings, isp)
+    except (ConfigError, SettingsError) as error:
+        raise UsageError(f"{tuning.source}: {error}") from None
+    statistics = pipeline.statistics(stages, settings) if settings.statistics.enable else None
+    tensor = stages.get("scaler")
+    return IspResult(
+        config=isp, settings=settings, picture=stages["chroma"],
+        tensor=None if tensor is None else tensor.astype(np.int8), stages=dict(stages),
+        statistics=statistics)
+

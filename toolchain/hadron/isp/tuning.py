@@ -1,0 +1,207 @@
+"""Tuning files: what a YAML file says about a sensor and a picture, as settings of the ISP.
+
+A file has a section for each stage it uses, named and filled as in
+:mod:`hadron_spec.isp.settings`. Numbers are real: a gain of 1.5 is 1.5, whatever fraction bits the
+register has. Where people think in other terms than registers, a section takes those, too
+(:mod:`hadron.isp.sections`).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hadron.errors import UsageError
+from hadron.isp.raw import RawImage
+from hadron.isp.sections import EXTRA_KEYS, SECTIONS, Frame
+from hadron_spec.isp.bayer import MINIMUM_SIZE, CropSettings, Pattern
+from hadron_spec.isp.fields import Setting, SettingsError, StageSettings, settings_of
+from hadron_spec.isp.settings import STAGES, IspSettings
+
+__all__ = ["DEFAULT_TUNING", "Light", "Tuning", "load_tuning", "parse_tuning"]
+
+DEFAULT_TUNING = "default"
+"""Name of the tuning that ships with Hadron; a file of that name is written ``./default``."""
+
+_LARGEST = 4095
+_FROM_RAW = ("input_width", "input_height", "phase")
+_OTHER_SECTIONS = ("name", "lights")
+_LIGHT = ("kelvin", "red", "blue")
+_PATTERNS = {pattern.name.lower(): int(pattern) for pattern in Pattern}
+
+
+@dataclass(frozen=True)
+class Light:
+    """What grey looks like in one light: red and blue over green."""
+
+    kelvin: int
+    red: float
+    blue: float
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A tuning, not yet bound to a frame.
+
+    Parameters
+    ----------
+    name : str
+        What reports call it.
+    source : str
+        File, for messages.
+    sections : mapping
+        Contents of the file by stage.
+    lights : tuple of Light
+        For auto white balance; empty where the file has none.
+    """
+
+    name: str
+    source: str
+    sections: Mapping[str, Mapping[str, Any]]
+    lights: tuple[Light, ...] = ()
+
+    def settings(self, image: RawImage) -> IspSettings:
+        """Return the settings for a frame.
+
+        Raises
+        ------
+        UsageError
+            Naming file, stage, setting, value and limit.
+        """
+        if not all(MINIMUM_SIZE <= side <= _LARGEST for side in (image.width, image.height)):
+            raise UsageError(f"{image.source}: {image.width}x{image.height} pixels, must be "
+                             f"{MINIMUM_SIZE} to {_LARGEST} each way")
+        frame = Frame(image.width, image.height, image.bits, image.black, image.gains)
+        fixed = {"input_width": image.width, "input_height": image.height,
+                 "phase": int(image.phase)}
+        try:
+            crop = _stage("crop", self.sections.get("crop"), frame, fixed)
+            assert isinstance(crop, CropSettings)
+            frame = replace(frame, width=crop.used_width, height=crop.used_height)
+            rest: dict[str, Any] = {name: _stage(name, self.sections.get(name), frame)
+                                    for name in STAGES if name != "crop"}
+        except SettingsError as error:
+            raise UsageError(f"{self.source}: {error}") from None
+        return IspSettings(crop=crop, **rest)
+
+    def with_sections(self, **sections: Mapping[str, Any]) -> "Tuning":
+        """Return this tuning with other or more sections."""
+        return replace(self, sections={**self.sections, **sections})
+
+
+def load_tuning(name: str | Path) -> Tuning:
+    """Read a tuning file, or the one that ships.
+
+    Raises
+    ------
+    UsageError
+        When there is none or it is no tuning; one line with file and place.
+    """
+    if name == DEFAULT_TUNING:
+        data = resources.files("hadron") / "data" / "isp" / f"{DEFAULT_TUNING}.yaml"
+        return parse_tuning(data.read_text(encoding="utf-8"), DEFAULT_TUNING)
+    try:
+        text = Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{name}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{name}: not a text file") from None
+    return parse_tuning(text, str(name))
+
+
+def parse_tuning(text: str, source: str) -> Tuning:
+    """Return the tuning that a YAML text describes; see :func:`load_tuning`."""
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise UsageError(f"{source}: {place}{problem}") from None
+    if not isinstance(content, dict):
+        raise UsageError(f"{source}: not a tuning: it has no sections")
+    known = (*_OTHER_SECTIONS, *STAGES)
+    for section, values in content.items():
+        if section not in known:
+            raise UsageError(f"{source}: unknown section {section!r}; known: {', '.join(known)}")
+        if section in STAGES:
+            _check_keys(source, section, values)
+    sections = {name: values for name, values in content.items() if name in STAGES}
+    return Tuning(str(content.get("name", source)), source, sections,
+                  tuple(_lights(source, content.get("lights", []))))
+
+
+def _check_keys(source: str, stage: str, values: Any) -> None:
+    if not isinstance(values, dict):
+        raise UsageError(f"{source}: {stage} is {values!r}, must be a section of settings")
+    known = [s.name for s in settings_of(STAGES[stage]) if s.name not in _FROM_RAW]
+    known += EXTRA_KEYS.get(stage, ())
+    for key in values:
+        if key not in known:
+            raise UsageError(f"{source}: unknown setting {stage}.{key}; known: {', '.join(known)}")
+
+
+def _lights(source: str, content: Any) -> Iterator[Light]:
+    if not isinstance(content, list):
+        raise UsageError(f"{source}: lights is {content!r}, must be a list")
+    for number, entry in enumerate(content):
+        if (not isinstance(entry, dict) or set(entry) != set(_LIGHT)
+                or not all(isinstance(v, int | float) and v > 0 for v in entry.values())):
+            raise UsageError(f"{source}: lights[{number}] is {entry!r}, must have "
+                             f"{', '.join(_LIGHT)}, all above 0")
+        yield Light(round(entry["kelvin"]), float(entry["red"]), float(entry["blue"]))
+
+
+def _stage(stage: str, values: Mapping[str, Any] | None, frame: Frame,
+           fixed: Mapping[str, Any] | None = None) -> StageSettings:
+    """Return the settings of a stage; one that has a section is enabled unless that says no."""
+    group = STAGES[stage]
+    section = {} if values is None else {"enable": True, **values}
+    settings: dict[str, Any] = dict(fixed or {})
+    if stage in SECTIONS:
+        settings |= SECTIONS[stage](section, frame)
+    if stage == "crop" and section.get("pattern") in _PATTERNS:
+        section["pattern"] = _PATTERNS[section["pattern"]]
+    for known in settings_of(group):
+        if known.name in section:
+            settings[known.name] = _number(stage, known, section[known.name])
+    return group(**settings)
+
+
+def _number(stage: str, known: Setting, value: Any) -> int | tuple[int, ...]:
+    """Return what the register holds for a real number, or for a list of them."""
+    if not known.shape:
+        return _fixed(f"{stage}.{known.name}", known, value)
+    flat = list(_flatten(value))
+    if not isinstance(value, list):
+        flat *= known.count
+    if len(flat) != known.count:
+        raise SettingsError(f"{stage}.{known.name} has {len(flat)} numbers, must have "
+                            f"{' x '.join(map(str, known.shape))}")
+    return tuple(_fixed(f"{stage}.{known.name}[{i}]", known, part) for i, part in enumerate(flat))
+
+
+def _flatten(value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        for part in value:
+            yield from _flatten(part)
+    else:
+        yield value
+
+
+def _fixed(where: str, known: Setting, value: Any) -> int:
+    if isinstance(value, bool):
+        value = int(value)
+    if not isinstance(value, int | float):
+        raise SettingsError(f"{where}={value!r}, must be a number")
+    low, high = known.limits
+    scale = 1 << known.fraction
+    if not low <= value * scale <= high:  # also what is not a number
+        raise SettingsError(f"{where}={value!r}, must be from {low / scale:g} to "
+                            f"{high / scale:g}")
+    if not known.fraction and value != round(value):
+        raise SettingsError(f"{where}={value!r}, must be a whole number")
+    return round(value * scale)
