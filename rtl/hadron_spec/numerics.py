@@ -18,6 +18,7 @@ __all__ = [
     "SOFTMAX_SCALED_DIFF_INTEGER_BITS",
     "average_divide",
     "average_multiplier",
+    "exp_on_negative_values",
     "multiply_by_quantized_multiplier",
     "quantize_multiplier",
     "rescale_addend",
@@ -146,8 +147,8 @@ def average_divide(total: Any, half_count: Any, multiplier: Any) -> Any:
     return (biased * multiplier + negative * mask) >> AVERAGE_FRACTION_BITS
 
 
-def softmax_exp(x: int) -> int:
-    """Return exp(x), Q0.31, of `x` in Q5.26, at most 0.
+def exp_on_negative_values(x: int, integer_bits: int) -> int:
+    """Return exp(x), Q0.31, of `x` at most 0 with 4 or 5 integer bits.
 
     Source: gemmlowp fixedpoint.h, exp_on_negative_values and
     exp_on_interval_between_negative_one_quarter_and_0_excl (Taylor series around -1/8).
@@ -155,11 +156,11 @@ def softmax_exp(x: int) -> int:
     mul = saturating_rounding_doubling_high_mul
     if x == 0:
         return (1 << 31) - 1
-    fraction_bits = 31 - SOFTMAX_SCALED_DIFF_INTEGER_BITS
+    fraction_bits = 31 - integer_bits
     quarter = 1 << (fraction_bits - 2)
     remainder = (x & (quarter - 1)) - quarter
     constant, third = 1895147668, 715827883  # exp(-1/8) and 1/3
-    t = (remainder << SOFTMAX_SCALED_DIFF_INTEGER_BITS) + (1 << 28)
+    t = (remainder << integer_bits) + (1 << 28)
     t2 = mul(t, t)
     t3 = mul(t2, t)
     t4_over_4 = rounding_divide_by_pot(mul(t2, t2), 2)
@@ -167,10 +168,15 @@ def softmax_exp(x: int) -> int:
     result = constant + mul(t + series, constant)
     # exp(-2**n) for n = -2 to 4, of which the quarters taken off select.
     factors = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
-    for n, factor in enumerate(factors):
+    for n, factor in enumerate(factors[:integer_bits + 2]):
         if (remainder - x) >> (fraction_bits - 2 + n) & 1:
             result = mul(result, factor)
     return int(result)
+
+
+def softmax_exp(x: int) -> int:
+    """Return exp(x), Q0.31, of `x` in Q5.26, at most 0."""
+    return exp_on_negative_values(x, SOFTMAX_SCALED_DIFF_INTEGER_BITS)
 
 
 def softmax_table(beta_times_scale: float) -> list[int]:
