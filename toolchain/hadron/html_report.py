@@ -76,6 +76,7 @@ def _facts(report: RunReport) -> list[tuple[str, str]]:
         ("Memory region", f"{program.region_bytes:,} bytes, {len(program.memory):,} of them "
                           f"commands and constants"),
     ]
+    facts += [("Left to the host", str(edge)) for edge in program.host]
     if report.memory is not None:
         facts.append(("Memory model", report.memory))
     if report.matches_golden is not None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hadron.errors import UsageError
-from hadron.pixels import PixelScale, default_scale, quantize_pixels, read_image
+from hadron.pixels import PixelScale, default_scale, quantize_pixels, quantize_reals, read_image
 from hadron_compiler import Program, TensorBinding
 
 __all__ = ["IMAGE_SUFFIXES", "INPUT_SUFFIXES", "BoundInputs", "bind_inputs"]
@@ -62,7 +62,8 @@ def bind_inputs(program: Program, inputs: Any, pixels: PixelScale | None = None)
     inputs : str, Path, array, sequence or mapping of them
         A file (.npy, .npz, .png, .jpg, .jpeg, .raw) or array for the only input; for several a
         mapping by name or a sequence in order. INT8 arrays are used as they are, UINT8 arrays are
-        pixels. The batch axis may be missing; a leading axis of N samples is N inferences.
+        pixels. Real numbers are quantized where the model begins with QUANTIZE. The batch axis may
+        be missing; a leading axis of N samples is N inferences.
     pixels : PixelScale, optional
         What a pixel stands for; guessed from the input's quantization unless given.
 
@@ -80,11 +81,15 @@ def bind_inputs(program: Program, inputs: Any, pixels: PixelScale | None = None)
         arrays = [value for _, value in _by_input(source, inputs, bindings)]
     columns = []
     used = None
-    for binding, array in zip(bindings, arrays, strict=True):
+    real = {edge.position for edge in program.host
+            if edge.side == "input" and edge.dtype == "float32"}
+    for position, (binding, array) in enumerate(zip(bindings, arrays, strict=True)):
         where = source if len(bindings) == 1 else f"{source}: {binding.name}"
         if array.dtype == np.uint8:
             used = pixels or default_scale(binding)
             array = quantize_pixels(array, binding, used)
+        elif position in real and np.issubdtype(array.dtype, np.floating):
+            array = quantize_reals(array, binding)
         elif array.dtype != np.int8:
             raise UsageError(f"{where}: the array holds {array.dtype}, must be int8, or uint8 for "
                              f"pixels (quantize with scale {binding.scale:.9g} and zero point "

@@ -2,6 +2,7 @@
 
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,8 @@ from PIL import Image
 from hadron.errors import UsageError
 from hadron_compiler import TensorBinding
 
-__all__ = ["PixelScale", "default_scale", "quantize_pixels", "read_image"]
+__all__ = ["PixelScale", "default_scale", "quantize_pixels", "quantize_reals",
+           "read_image"]
 
 _MODES = {1: "L", 3: "RGB"}
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "La", "CMYK", "YCbCr")
@@ -61,6 +63,18 @@ def quantize_pixels(pixels: npt.NDArray[np.uint8], binding: TensorBinding,
     rounded = np.trunc(table + np.copysign(0.5, table)) + binding.zero_point
     values: npt.NDArray[np.int8] = np.clip(rounded, -128, 127).astype(np.int8)
     return values.take(pixels)
+
+
+def quantize_reals(values: npt.NDArray[np.floating[Any]],
+                   binding: TensorBinding) -> npt.NDArray[np.int8]:
+    """Quantize real numbers for an input as TFLite's QUANTIZE does, in single precision.
+
+    Source: tensorflow/lite/kernels/internal/reference/quantize.h, AffineQuantize.
+    """
+    scaled = values.astype(np.float32) / np.float32(binding.scale)
+    rounded = np.trunc(scaled + np.copysign(np.float32(0.5), scaled)) + binding.zero_point
+    quantized: npt.NDArray[np.int8] = np.clip(rounded, -128, 127).astype(np.int8)
+    return quantized
 
 
 def read_image(path: Path, binding: TensorBinding) -> npt.NDArray[np.uint8]:

@@ -153,6 +153,7 @@ class RunReport:
             "utilization": round(self.utilization, 6),
             "nominal_mhz": NOMINAL_MHZ,
             "milliseconds": round(self.milliseconds, 6),
+            "host": [str(edge) for edge in self.program.host],
             "outputs": [output.to_json() for output in self.outputs],
             "layers": [layer.to_json(config) for layer in self.layers],
             "matches_golden": self.matches_golden,

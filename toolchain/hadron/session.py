@@ -54,6 +54,24 @@ class Result:
         key = next(iter(bindings)) if name is None else name
         return _dequantize(self.outputs[key], bindings[key])
 
+    def finished(self, name: str | None = None) -> npt.NDArray[Any]:
+        """Return an output, the first unless named, as the model itself ends: what the report says
+        is left to the host (DEQUANTIZE, ARG_MAX) done."""
+        outputs = self.report.outputs
+        position = 0 if name is None else [output.binding.name for output in outputs].index(name)
+        binding = outputs[position].binding
+        values = self.outputs[binding.name]
+        for edge in self.report.program.host:
+            if (edge.side, edge.position) != ("output", position):
+                continue
+            if edge.axis is not None:
+                classes: npt.NDArray[Any] = values.argmax(edge.axis).astype(edge.dtype)
+                return classes
+            if edge.dtype == "uint8":
+                return (values.astype(np.int16) + 128).astype(np.uint8)
+            return _dequantize(values, binding).astype(edge.dtype)
+        return values
+
 
 class Session:
     """A network on an NPU.

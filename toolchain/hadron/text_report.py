@@ -33,6 +33,7 @@ def summary(report: RunReport) -> str:
         lines.append(f"input   {report.source}{pixels}{samples}")
     for output in report.outputs:
         lines += _output_lines(output)
+    lines += [f"host    {edge}" for edge in program.host]
     cycles = f"{report.cycles:,}"
     if report.measured:
         cycles += f" (predicted {program.cycles:,})"

@@ -8,7 +8,7 @@ from hadron_compiler.errors import (
     UnsupportedError,
 )
 from hadron_compiler.frontend.operators import supported_operators
-from hadron_compiler.program import LayerReport, Program, TensorBinding
+from hadron_compiler.program import HostEdge, LayerReport, Program, TensorBinding
 
-__all__ = ["CapacityError", "CompileError", "LayerReport", "ModelFormatError", "Program",
-           "TensorBinding", "UnsupportedError", "compile_model", "supported_operators"]
+__all__ = ["CapacityError", "CompileError", "HostEdge", "LayerReport", "ModelFormatError",
+           "Program", "TensorBinding", "UnsupportedError", "compile_model", "supported_operators"]

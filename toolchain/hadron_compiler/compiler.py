@@ -76,8 +76,11 @@ def _generate(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig) -> Pro
             command.fields["memory_offset"] += base
     stream = b"".join(command.encode() for command in commands)
 
-    def bind(tensor: Tensor) -> TensorBinding:
-        return TensorBinding(tensor.name, base + offsets.tensors[tensor.storage], tensor.shape,
+    names = {(edge.side, edge.position): edge.name for edge in graph.host}
+
+    def bind(tensor: Tensor, side: str, position: int) -> TensorBinding:
+        name = names.get((side, position), tensor.name)
+        return TensorBinding(name, base + offsets.tensors[tensor.storage], tensor.shape,
                              tensor.dtype.value, tensor.scale, tensor.zero_point)
 
     return Program(
@@ -87,11 +90,12 @@ def _generate(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig) -> Pro
         region_bytes=base + end,
         command_offset=0,
         command_count=len(commands),
-        inputs=tuple(bind(tensor) for tensor in graph.inputs),
-        outputs=tuple(bind(tensor) for tensor in graph.outputs),
+        inputs=tuple(bind(tensor, "input", i) for i, tensor in enumerate(graph.inputs)),
+        outputs=tuple(bind(tensor, "output", i) for i, tensor in enumerate(graph.outputs)),
         layers=_reports(graph, kernels, commands, timing),
         cycles=timing.total,
         scratchpad_peak=layout.peak,
+        host=graph.host,
     )
 
 

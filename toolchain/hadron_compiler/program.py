@@ -10,7 +10,7 @@ from typing import Any
 from hadron_compiler.errors import CompileError
 from hadron_spec.config import NpuConfig
 
-__all__ = ["FORMAT", "LayerReport", "Program", "TensorBinding"]
+__all__ = ["FORMAT", "HostEdge", "LayerReport", "Program", "TensorBinding"]
 
 FORMAT = 1
 """Version of program.json."""
@@ -34,6 +34,40 @@ class TensorBinding:
         for extent in self.shape:
             size *= extent
         return size
+
+
+@dataclass(frozen=True)
+class HostEdge:
+    """An operator at an edge of the network that the host runs, not the NPU.
+
+    Parameters
+    ----------
+    op : str
+        Operator and its position in the model.
+    side : str
+        "input" or "output".
+    position : int
+        Which input or output of the program.
+    name, dtype : str
+        The model's own input or output: its name and type.
+    elements : int
+        How many INT8 elements the host computes or reads.
+    axis : int or None
+        ARG_MAX: the axis.
+    """
+
+    op: str
+    side: str
+    position: int
+    name: str
+    dtype: str
+    elements: int
+    axis: int | None = None
+
+    def __str__(self) -> str:
+        way = "from" if self.side == "input" else "to"
+        return (f"{self.op}: {self.side} {self.name}, {way} {self.dtype}, {self.elements:,} "
+                "elements")
 
 
 @dataclass(frozen=True)
@@ -73,6 +107,8 @@ class Program:
         Predicted cycles from START to the interrupt.
     scratchpad_peak : int
         Most bytes of scratchpad in use at once.
+    host : tuple of HostEdge
+        What the model has before or after the program, left to the host.
     """
 
     config: NpuConfig
@@ -86,6 +122,7 @@ class Program:
     layers: tuple[LayerReport, ...]
     cycles: int
     scratchpad_peak: int
+    host: tuple[HostEdge, ...] = ()
 
     @property
     def macs(self) -> int:
@@ -108,6 +145,7 @@ class Program:
             "inputs": [asdict(binding) for binding in self.inputs],
             "outputs": [asdict(binding) for binding in self.outputs],
             "layers": [asdict(layer) for layer in self.layers],
+            "host": [asdict(edge) for edge in self.host],
         }
 
     def header(self) -> str:
@@ -177,6 +215,7 @@ class Program:
                 layers=tuple(LayerReport(**layer) for layer in values["layers"]),
                 cycles=values["cycles"],
                 scratchpad_peak=values["scratchpad_peak"],
+                host=tuple(HostEdge(**edge) for edge in values["host"]),
             )
         except FileNotFoundError as error:
             raise CompileError(f"{folder}: {Path(error.filename).name} is missing") from None

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,11 @@ class RawTensor:
     zero_points: tuple[int, ...]
     quantized_dimension: int
     data: npt.NDArray[np.generic] | None
+
+    @property
+    def elements(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from hadron_compiler.frontend import movement, spatial
 from hadron_compiler.frontend.checker import Checker, Options
+from hadron_compiler.frontend.edges import EDGE_OPERATORS
 from hadron_compiler.frontend.problems import Problems
 from hadron_compiler.ir.graph import (
     Activation,
@@ -96,6 +97,8 @@ def supported_operators() -> dict[str, str]:
     for kind, importer in _IMPORTERS.items():
         words = " ".join((importer.__doc__ or "").split())
         texts[kind.value] = words.partition(": ")[2]
+    for name, text in EDGE_OPERATORS.items():
+        texts[name] = f"{texts[name]}; {text}" if name in texts else text
     return texts
 
 

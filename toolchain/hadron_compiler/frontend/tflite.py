@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hadron_compiler.errors import ModelFormatError
+from hadron_compiler.frontend.edges import find_edges
 from hadron_compiler.frontend.flatbuffer import RawModel, RawOperator, RawTensor, read_model
 from hadron_compiler.frontend.operators import CONSTANT_INPUTS, SEVERAL_OUTPUTS, import_operator
 from hadron_compiler.frontend.problems import Problems
@@ -63,6 +64,7 @@ class _Importer:
             raise ModelFormatError(f"{self.source}: a tensor is an input twice")
         operations = []
         written = set(model.inputs)
+        edges = find_edges(model)
         for index, raw in enumerate(model.operators):
             label = f"{raw.kind} #{index}"
             for i in raw.inputs:
@@ -74,17 +76,18 @@ class _Importer:
                     raise ModelFormatError(f"{self.source}: {label} writes tensor "
                                            f"{self.name(i)}, which is an input or written before")
                 written.add(i)
-            operations += self.operation(label, index, raw)
+            if index not in edges.operators:
+                operations += self.operation(label, index, raw)
         for i in model.outputs:
             if i not in written:
                 raise ModelFormatError(
                     f"{self.source}: output {self.name(i)} is never written")
-        for i in model.inputs:
-            self.activation("network input", i)
+        for i in [*edges.inputs, *edges.outputs]:
+            self.activation("network input" if i in edges.inputs else "network output", i)
         self.problems.raise_if_any(self.source)
-        inputs = [self.tensors[i] for i in model.inputs]
-        outputs = [self.tensors[i] for i in model.outputs]
-        return Graph(self.source, operations, inputs, outputs)
+        inputs = [self.tensors[i] for i in edges.inputs]
+        outputs = [self.tensors[i] for i in edges.outputs]
+        return Graph(self.source, operations, inputs, outputs, tuple(edges.host))
 
     def operation(self, label: str, index: int, raw: RawOperator) -> list[Operation]:
         """Return what an operator becomes: nothing when it has been reported."""

@@ -11,6 +11,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from hadron_compiler.program import HostEdge
+
 __all__ = [
     "FILL",
     "Activation",
@@ -321,9 +323,10 @@ class Operation:
 
 @dataclass(eq=False)
 class Graph:
-    """A network: operations in an order in which they can run."""
+    """A network: operations in an order in which they can run; `host` is what is left to it."""
 
     name: str
     operations: list[Operation]
     inputs: list[Tensor]
     outputs: list[Tensor] = field(default_factory=list)
+    host: tuple[HostEdge, ...] = ()

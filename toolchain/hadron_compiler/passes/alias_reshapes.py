@@ -1,5 +1,7 @@
 """RESHAPE moves nothing: its output shows the bytes of its input under another shape."""
 
+from dataclasses import replace
+
 from hadron_compiler.ir.graph import Graph, OpKind
 
 __all__ = ["run"]
@@ -13,4 +15,4 @@ def run(graph: Graph) -> Graph:
             operation.outputs[0].root = operation.activations[0].storage
         else:
             kept.append(operation)
-    return Graph(graph.name, kept, graph.inputs, graph.outputs)
+    return replace(graph, operations=kept)

@@ -32,4 +32,4 @@ def run(graph: Graph) -> Graph:
         elif isinstance(attributes, PadAttributes):
             pads[operation.outputs[0]] = operation
         operations.append(operation)
-    return Graph(graph.name, operations, graph.inputs, graph.outputs)
+    return replace(graph, operations=operations)

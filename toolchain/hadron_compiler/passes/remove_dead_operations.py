@@ -1,5 +1,7 @@
 """Operations whose results nobody reads are not compiled."""
 
+from dataclasses import replace
+
 from hadron_compiler.ir.graph import Graph
 
 __all__ = ["run"]
@@ -13,4 +15,4 @@ def run(graph: Graph) -> Graph:
         if any(tensor.storage in wanted for tensor in operation.outputs):
             kept.append(operation)
             wanted.update(tensor.storage for tensor in operation.activations)
-    return Graph(graph.name, kept[::-1], graph.inputs, graph.outputs)
+    return replace(graph, operations=kept[::-1])

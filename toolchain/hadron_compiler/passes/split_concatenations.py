@@ -20,4 +20,4 @@ def run(graph: Graph) -> Graph:
             operations.append(replace(operation, inputs=[tensor],
                                       attributes=replace(attributes, first=first)))
             first += tensor.shape[attributes.axis]
-    return Graph(graph.name, operations, graph.inputs, graph.outputs)
+    return replace(graph, operations=operations)

@@ -1,0 +1,79 @@
+"""What a model has around its INT8 network: left to the host, and reported."""
+
+import numpy as np
+import pytest
+
+from hadron_compiler import CompileError, HostEdge, Program, compile_model
+from hadron_spec.config import CONFIGS
+from hadron_testing.large_models import Layers
+from hadron_testing.tflite_builder import ModelBuilder, Tensor
+
+SHAPE = (1, 6, 6, 3)
+
+
+def surrounded(rng: np.random.Generator, dtype: str = "float32", last: str = "DEQUANTIZE") -> bytes:
+    """Make a network with QUANTIZE in front of it and something behind it."""
+    layers = Layers(rng)
+    builder = layers.builder
+    if dtype == "float32":
+        x = builder.input(SHAPE, dtype=dtype, name="photo")
+    else:
+        x = builder.input(SHAPE, 1 / 128, 128, dtype=dtype, name="photo")
+    quantized = builder.tensor(SHAPE, 1 / 128, 0)
+    builder.operator("QUANTIZE", [x], [quantized], "Quantize")
+    y = builder.reshape(builder.pool_2d("MAX_POOL_2D", layers.conv(quantized, 5, (3, 3)), (6, 6)),
+                        (1, 5))
+    return builder.finish([_end(builder, y, last)])
+
+
+def _end(builder: ModelBuilder, y: Tensor, last: str) -> Tensor:
+    if last == "DEQUANTIZE":
+        out = builder.tensor((1, 5), dtype="float32", name="scores")
+        builder.operator("DEQUANTIZE", [y], [out], "Dequantize")
+    elif last == "QUANTIZE":
+        out = builder.tensor((1, 5), y.scale, y.zero_point + 128, dtype="uint8", name="scores")
+        builder.operator("QUANTIZE", [y], [out], "Quantize")
+    else:
+        out = builder.tensor((1,), dtype="int32", name="class")
+        builder.operator("ARG_MAX", [y, builder.constant(np.array([-1], np.int32))], [out],
+                         "ArgMax", outputType=2)
+    return out
+
+
+@pytest.mark.parametrize("last", ["DEQUANTIZE", "QUANTIZE", "ARG_MAX"])
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_edges_are_left_to_the_host(dtype: str, last: str, rng: np.random.Generator,
+                                    tmp_path) -> None:
+    program = compile_model(surrounded(rng, dtype, last), CONFIGS["h64"])
+    name = "class" if last == "ARG_MAX" else "scores"
+    kind = {"DEQUANTIZE": "float32", "QUANTIZE": "uint8", "ARG_MAX": "int32"}[last]
+    assert program.host == (
+        HostEdge("QUANTIZE #0", "input", 0, "photo", dtype, 108),
+        HostEdge(f"{last} #4", "output", 0, name, kind, 5, 1 if last == "ARG_MAX" else None))
+    assert [layer.op for layer in program.layers] == ["CONV_2D", "MAX_POOL_2D"]
+    assert (program.inputs[0].name, program.outputs[0].name) == ("photo", name)
+    assert str(program.host[0]) == f"QUANTIZE #0: input photo, from {dtype}, 108 elements"
+    program.save(tmp_path)
+    assert Program.load(tmp_path).host == program.host
+
+
+def test_other_numbers_in_uint8_are_no_edge() -> None:
+    builder = ModelBuilder()
+    x = builder.input(SHAPE, 0.1, 7, dtype="uint8", name="photo")
+    y = builder.tensor(SHAPE, 0.2, 0)
+    builder.operator("QUANTIZE", [x], [y], "Quantize")
+    model = builder.finish([builder.pool_2d("MAX_POOL_2D", y, (2, 2))])
+    with pytest.raises(CompileError, match="QUANTIZE #0"):
+        compile_model(model, CONFIGS["h64"])
+
+
+def test_a_float_layer_is_no_edge() -> None:
+    builder = ModelBuilder()
+    x = builder.input(SHAPE, 0.1, 0, name="x")
+    y = builder.tensor(SHAPE, dtype="float32", name="y")
+    builder.operator("DEQUANTIZE", [builder.pool_2d("MAX_POOL_2D", x, (1, 1))], [y], "Dequantize")
+    z = builder.tensor(SHAPE, dtype="float32", name="z")
+    builder.operator("SIN", [y], [z])
+    with pytest.raises(CompileError) as caught:
+        compile_model(builder.finish([z]), CONFIGS["h64"], name="net.tflite")
+    assert "SIN #2: operator not supported" in str(caught.value)

@@ -1,0 +1,79 @@
+"""Operators at the edges of a network that are left to the host, and said to be.
+
+A converter puts them where the network's inputs and outputs are not INT8: nothing the NPU computes
+comes before or after them.
+"""
+
+from dataclasses import dataclass, field
+
+from hadron_compiler.frontend.flatbuffer import RawModel, RawTensor
+from hadron_compiler.program import HostEdge
+
+__all__ = ["EDGE_OPERATORS", "Edges", "find_edges"]
+
+EDGE_OPERATORS = {
+    "QUANTIZE": "from FLOAT32 or UINT8 of a network input, to UINT8 of a network output: left to "
+                "the host, and reported",
+    "DEQUANTIZE": "of a network output: left to the host, and reported",
+    "ARG_MAX": "of a network output, any axis: left to the host, and reported",
+}
+"""What is supported of operators at the edges."""
+
+
+@dataclass
+class Edges:
+    """What is left of a model without its edges.
+
+    `operators` are the indices of those left to the host; `inputs` and `outputs` the tensors that
+    take the place of the model's.
+    """
+
+    inputs: list[int]
+    outputs: list[int]
+    operators: set[int] = field(default_factory=set)
+    host: list[HostEdge] = field(default_factory=list)
+
+
+def find_edges(model: RawModel) -> Edges:
+    """Find QUANTIZE of a network input, DEQUANTIZE and ARG_MAX of a network output."""
+    edges = Edges(list(model.inputs), list(model.outputs))
+    readers: dict[int, int] = {}
+    for operator in model.operators:
+        for i in operator.inputs:
+            readers[i] = readers.get(i, 0) + 1
+    for index, operator in enumerate(model.operators):
+        if len(operator.outputs) != 1 or not operator.inputs or -1 in operator.inputs:
+            continue
+        source, output = operator.inputs[0], operator.outputs[0]
+        given, made = model.tensors[source], model.tensors[output]
+        label = f"{operator.kind} #{index}"
+        alone = source in edges.inputs and readers[source] == 1 and source not in model.outputs
+        if (operator.kind == "QUANTIZE" and alone and made.dtype == "INT8"
+                and (given.dtype == "FLOAT32" or _shifted(given, made))):
+            position = edges.inputs.index(source)
+            edges.inputs[position] = output
+            edges.host.append(HostEdge(label, "input", position, given.name, given.dtype.lower(),
+                                       made.elements))
+            edges.operators.add(index)
+        elif (given.dtype == "INT8" and output not in readers
+              and edges.outputs.count(output) == 1 and source not in model.inputs
+              and (operator.kind in ("DEQUANTIZE", "ARG_MAX")
+                   or (operator.kind == "QUANTIZE" and _shifted(made, given)))):
+            axis = None
+            if operator.kind == "ARG_MAX":
+                constant = model.tensors[operator.inputs[1]].data
+                if constant is None or constant.size != 1 or not given.shape:
+                    continue
+                axis = int(constant.ravel()[0]) % len(given.shape)
+            position = edges.outputs.index(output)
+            edges.outputs[position] = source
+            edges.host.append(HostEdge(label, "output", position, made.name, made.dtype.lower(),
+                                       given.elements, axis))
+            edges.operators.add(index)
+    return edges
+
+
+def _shifted(wide: RawTensor, narrow: RawTensor) -> bool:
+    """Tell whether two tensors hold the same numbers, as UINT8 and as INT8."""
+    return (wide.dtype == "UINT8" and narrow.dtype == "INT8" and wide.scales == narrow.scales
+            and wide.zero_points == tuple(point + 128 for point in narrow.zero_points))
