@@ -14,6 +14,7 @@ from hadron.cli.build import build
 from hadron.cli.compile import compile_program
 from hadron.cli.doctor import doctor
 from hadron.cli.isp import isp
+from hadron.cli.isp_calibrate import isp_calibrate
 from hadron.cli.profile import profile
 from hadron.cli.run import run
 from hadron.cli.supported_ops import supported_ops
@@ -79,6 +80,7 @@ app.command("compile")(compile_program)
 app.command("run")(run)
 app.command("profile")(profile)
 app.command("isp")(isp)
+app.command("isp-calibrate")(isp_calibrate)
 app.command("verilog")(verilog)
 app.command("build")(build)
 app.command("supported-ops")(supported_ops)
