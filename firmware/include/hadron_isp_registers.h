@@ -51,9 +51,7 @@
 #define HADRON_ISP_STATUS_BUSY_SHIFT                     0
 #define HADRON_ISP_STATUS_BUSY_MASK                      0x00000001u /* A frame is in the pipeline. */
 #define HADRON_ISP_STATUS_COMMIT_PENDING_SHIFT           1
-#define HADRON_ISP_STATUS_COMMIT_PENDING_MASK            0x00000002u /* A commit was requested and not done yet; write no settings. */
-#define HADRON_ISP_STATUS_SETTINGS_VALID_SHIFT           2
-#define HADRON_ISP_STATUS_SETTINGS_VALID_MASK            0x00000004u /* The shadow copy holds its reset values or what was written: set soon after reset. */
+#define HADRON_ISP_STATUS_COMMIT_PENDING_MASK            0x00000002u /* A commit was requested and is not done; write no settings. */
 
 /* IRQ_ENABLE (read-write): Which events raise the interrupt. */
 #define HADRON_ISP_REG_IRQ_ENABLE                        0x01cu
@@ -62,7 +60,7 @@
 #define HADRON_ISP_IRQ_ENABLE_STATISTICS_SHIFT           1
 #define HADRON_ISP_IRQ_ENABLE_STATISTICS_MASK            0x00000002u /* Statistics of a frame are ready in the window. */
 #define HADRON_ISP_IRQ_ENABLE_ERROR_SHIFT                2
-#define HADRON_ISP_IRQ_ENABLE_ERROR_MASK                 0x00000004u /* A frame was broken and is dropped; see the error counters. */
+#define HADRON_ISP_IRQ_ENABLE_ERROR_MASK                 0x00000004u /* One of the error counters has gone up. */
 #define HADRON_ISP_IRQ_ENABLE_COMMITTED_SHIFT            3
 #define HADRON_ISP_IRQ_ENABLE_COMMITTED_MASK             0x00000008u /* The settings have been taken over. */
 
@@ -73,7 +71,7 @@
 #define HADRON_ISP_IRQ_STATUS_STATISTICS_SHIFT           1
 #define HADRON_ISP_IRQ_STATUS_STATISTICS_MASK            0x00000002u /* Statistics of a frame are ready in the window. */
 #define HADRON_ISP_IRQ_STATUS_ERROR_SHIFT                2
-#define HADRON_ISP_IRQ_STATUS_ERROR_MASK                 0x00000004u /* A frame was broken and is dropped; see the error counters. */
+#define HADRON_ISP_IRQ_STATUS_ERROR_MASK                 0x00000004u /* One of the error counters has gone up. */
 #define HADRON_ISP_IRQ_STATUS_COMMITTED_SHIFT            3
 #define HADRON_ISP_IRQ_STATUS_COMMITTED_MASK             0x00000008u /* The settings have been taken over. */
 
@@ -86,19 +84,19 @@
 /* STATISTICS_INDEX (read-only): Frame index of the statistics in the window. */
 #define HADRON_ISP_REG_STATISTICS_INDEX                  0x02cu
 
-/* SHORT_LINES (read-only): Lines that ended early. */
+/* SHORT_LINES (read-only): Frames dropped because a line ended early. */
 #define HADRON_ISP_REG_SHORT_LINES                       0x030u
 
-/* LONG_LINES (read-only): Lines that did not end in time. */
+/* LONG_LINES (read-only): Frames dropped because a line did not end in time. */
 #define HADRON_ISP_REG_LONG_LINES                        0x034u
 
-/* SHORT_FRAMES (read-only): Frames in which the next one began before the last line. */
+/* SHORT_FRAMES (read-only): Frames dropped because the next one began before the last line. */
 #define HADRON_ISP_REG_SHORT_FRAMES                      0x038u
 
-/* LONG_FRAMES (read-only): Frames followed by lines before the next one began. */
+/* LONG_FRAMES (read-only): Frames that more lines followed than expected; only those are dropped. */
 #define HADRON_ISP_REG_LONG_FRAMES                       0x03cu
 
-/* OVERFLOWS (read-only): Frames that lost a pixel because the pipeline was not ready (CONTROL.LIVE). */
+/* OVERFLOWS (read-only): Frames dropped because a pixel came when the ISP was not ready (CONTROL.LIVE). */
 #define HADRON_ISP_REG_OVERFLOWS                         0x040u
 
 /* DEFECTS (read-only): Pixels that the last good frame had corrected. */

@@ -126,16 +126,16 @@ def _f(name: str, lsb: int, width: int, doc: str) -> BitField:
 _EVENTS = (
     _f("FRAME", 0, 1, "A frame has left the ISP, complete and without error."),
     _f("STATISTICS", 1, 1, "Statistics of a frame are ready in the window."),
-    _f("ERROR", 2, 1, "A frame was broken and is dropped; see the error counters."),
+    _f("ERROR", 2, 1, "One of the error counters has gone up."),
     _f("COMMITTED", 3, 1, "The settings have been taken over."),
 )
 
 _ERRORS = (
-    ("SHORT_LINES", "Lines that ended early."),
-    ("LONG_LINES", "Lines that did not end in time."),
-    ("SHORT_FRAMES", "Frames in which the next one began before the last line."),
-    ("LONG_FRAMES", "Frames followed by lines before the next one began."),
-    ("OVERFLOWS", "Frames that lost a pixel because the pipeline was not ready (CONTROL.LIVE)."),
+    ("SHORT_LINES", "Frames dropped because a line ended early."),
+    ("LONG_LINES", "Frames dropped because a line did not end in time."),
+    ("SHORT_FRAMES", "Frames dropped because the next one began before the last line."),
+    ("LONG_FRAMES", "Frames that more lines followed than expected; only those are dropped."),
+    ("OVERFLOWS", "Frames dropped because a pixel came when the ISP was not ready (CONTROL.LIVE)."),
 )
 
 
@@ -201,9 +201,7 @@ ISP_REGISTERS: tuple[Register, ...] = (
         _f("REQUEST", 0, 1, "Take the settings and tables over before the next frame."),)),
     Register("STATUS", 0x018, Access.RO, "State.", (
         _f("BUSY", 0, 1, "A frame is in the pipeline."),
-        _f("COMMIT_PENDING", 1, 1, "A commit was requested and not done yet; write no settings."),
-        _f("SETTINGS_VALID", 2, 1, "The shadow copy holds its reset values or what was written: "
-                                   "set soon after reset."))),
+        _f("COMMIT_PENDING", 1, 1, "A commit was requested and is not done; write no settings."))),
     Register("IRQ_ENABLE", 0x01C, Access.RW, "Which events raise the interrupt.", _EVENTS),
     Register("IRQ_STATUS", 0x020, Access.W1C, "Events since they were last cleared.", _EVENTS),
     Register("FRAME_INDEX", 0x024, Access.RO, "Good frames that have left the ISP."),

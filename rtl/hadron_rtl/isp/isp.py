@@ -1,0 +1,207 @@
+"""The ISP: the top of the image pipeline."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..stream.axi import Axi4LiteSignature
+from ..stream.axi_stream import AxiStreamSignature
+from ..stream.skid import SkidBuffer
+from .bayer_denoise import BayerDenoise
+from .black_level import BlackLevel
+from .chroma import Chroma
+from .color_matrix import ColorMatrix
+from .color_space import ColorSpace
+from .crop import Crop
+from .defect import Defect
+from .demosaic import Demosaic
+from .frame_control import FrameControl
+from .frame_guard import FrameErrors, FrameGuard
+from .gamma import Gamma
+from .linearize import Linearize
+from .luma import Luma
+from .pixel_stream import Geometry
+from .registers import ADDRESS_WIDTH, IspRegisters
+from .shading import Shading
+from .white_balance import WhiteBalance
+
+__all__ = ["Isp"]
+
+_STAGES = {
+    "crop": Crop,
+    "black_level": BlackLevel,
+    "linearize": Linearize,
+    "defect": Defect,
+    "shading": Shading,
+    "bayer_denoise": BayerDenoise,
+    "white_balance": WhiteBalance,
+    "demosaic": Demosaic,
+    "color_matrix": ColorMatrix,
+    "gamma": Gamma,
+    "color_space": ColorSpace,
+    "luma": Luma,
+    "chroma": Chroma,
+}
+"""The pixels' way, in order."""
+
+
+class Isp(wiring.Component):
+    """From the sensor's RAW pixels to a picture and to a network's input tensor.
+
+    Parameters
+    ----------
+    config : IspConfig
+        The instance.
+
+    Members
+    -------
+    s_axil : In(Axi4LiteSignature)
+        Registers (`hadron_spec.isp.registers`): 13-bit address, the block from 0x1000 on.
+    s_axis_raw : In(AxiStreamSignature)
+        RAW pixels, right-aligned in 8 or 16 bits; TUSER[0] first of a frame, TLAST last of a line.
+    m_axis_picture : Out(AxiStreamSignature)
+        Present if `config.picture`. Byte 0 R or Y; 1 G, U or chroma of 4:2:2; 2 B or V. TUSER[0]
+        first of a frame, TLAST last of a line; TUSER[1] on the last pixel of a frame: it is broken.
+    m_axis_tensor : Out(AxiStreamSignature)
+        Present if `config.tensor`. Dense NHWC bytes, lowest first; TLAST with the tensor's last
+        beat; TUSER[0] there: it is broken.
+    irq : Out(1)
+        Interrupt, level: some enabled bit of IRQ_STATUS is set.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        ports = {
+            "s_axil": In(Axi4LiteSignature(address_width=ADDRESS_WIDTH)),
+            "s_axis_raw": In(AxiStreamSignature(data_width=8 if config.input_bits == 8 else 16)),
+            "irq": Out(1),
+        }
+        if config.picture:
+            ports["m_axis_picture"] = Out(AxiStreamSignature(data_width=24, user_width=2))
+        if config.tensor:
+            ports["m_axis_tensor"] = Out(AxiStreamSignature(data_width=config.axi_data_width))
+        super().__init__(ports)
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        m.submodules.registers = registers = IspRegisters(config, statistics_latency=2)
+        m.submodules.control = control = FrameControl()
+        m.submodules.guard = guard = FrameGuard(input_bits=config.input_bits)
+        wiring.connect(m, wiring.flipped(self.s_axil), registers.bus)
+        m.d.comb += self.irq.eq(registers.irq)
+
+        stages = self._stages(m, registers)
+        self._raw(m, registers, control, guard)
+        wiring.connect(m, guard.o, stages["crop"].i)
+        left = self._picture(m, guard, control, stages["chroma"].o)
+        m.d.comb += [control.left.eq(left), control.statistics_ready.eq(1)]
+        self._status(m, registers, control, guard, stages)
+        return m
+
+    def _stages(self, m: Module, registers: IspRegisters) -> dict[str, wiring.Component]:
+        """Make the stages, give them their settings, chain them up."""
+        crop = registers.settings.crop
+        geometry = Signal(Geometry)
+        m.d.sync += [
+            geometry.width.eq(Mux(crop.enable, crop.width, crop.input_width)),
+            geometry.height.eq(Mux(crop.enable, crop.height, crop.input_height)),
+            geometry.phase.eq(crop.phase ^ (Cat(crop.x[0], crop.y[0])
+                                            & crop.enable.replicate(2))),
+        ]
+        self._geometry = geometry
+        stages = {}
+        previous = None
+        for name, component in _STAGES.items():
+            if not self.config.has(name):
+                continue
+            m.submodules[name] = stage = component(self.config)
+            stages[name] = stage
+            m.d.comb += stage.settings.eq(registers.settings[name])
+            if "geometry" in stage.signature.members:
+                m.d.comb += stage.geometry.eq(geometry)
+            for port in registers.tables.signature.members:
+                if port.startswith(f"{name}_") and port.removeprefix(f"{name}_") in (
+                        stage.signature.members):
+                    wiring.connect(m, getattr(registers.tables, port),
+                                   getattr(stage, port.removeprefix(f"{name}_")))
+            if previous is not None:
+                wiring.connect(m, previous.o, stage.i)
+            previous = stage
+        return stages
+
+    def _raw(self, m: Module, registers: IspRegisters, control: FrameControl,
+             guard: FrameGuard) -> None:
+        raw = self.s_axis_raw
+        crop = registers.settings.crop
+        m.d.comb += [
+            guard.i.payload.data.eq(raw.tdata),
+            guard.i.payload.first.eq(raw.tuser[0]),
+            guard.i.payload.last.eq(raw.tlast),
+            guard.i.valid.eq(raw.tvalid),
+            raw.tready.eq(guard.i.ready),
+            guard.width.eq(crop.input_width),
+            guard.height.eq(crop.input_height),
+            guard.run.eq(registers.run),
+            guard.live.eq(registers.live),
+            guard.open.eq(control.open),
+            control.began.eq(guard.began),
+            control.complete.eq(guard.complete),
+            control.broken.eq(guard.broken),
+            control.commit_request.eq(registers.commit_request),
+            control.store_busy.eq(registers.store_busy),
+            registers.commit.eq(control.commit),
+        ]
+
+    def _picture(self, m: Module, guard: FrameGuard, control: FrameControl, pixels) -> Signal:
+        """Let the picture out; return whether the frame's last pixel has left."""
+        beat = data.StructLayout({"data": 24, "first": 1, "last": 1, "broken": 1})
+        m.submodules.picture = picture = SkidBuffer(beat)
+        port = self.m_axis_picture
+        m.d.comb += [
+            picture.i.valid.eq(pixels.valid),
+            pixels.ready.eq(picture.i.ready),
+            picture.i.payload.data.eq(pixels.payload.data),
+            picture.i.payload.first.eq(pixels.payload.first),
+            picture.i.payload.last.eq(pixels.payload.last),
+            picture.i.payload.broken.eq(guard.broken),
+            port.tdata.eq(picture.o.payload.data),
+            port.tuser.eq(Cat(picture.o.payload.first, picture.o.payload.broken)),
+            port.tlast.eq(picture.o.payload.last),
+            port.tvalid.eq(picture.o.valid),
+            picture.o.ready.eq(port.tready),
+        ]
+        left = Signal()
+        lines_left = Signal(len(self._geometry.height), reset_less=True)
+        with m.If(control.began):
+            m.d.sync += [left.eq(0), lines_left.eq(self._geometry.height - 1)]
+        with m.Elif(port.tvalid & port.tready & port.tlast):
+            m.d.sync += [lines_left.eq(lines_left - 1), left.eq(lines_left == 0)]
+        return left
+
+    def _status(self, m: Module, registers: IspRegisters, control: FrameControl,
+                guard: FrameGuard, stages: dict[str, wiring.Component]) -> None:
+        """Fill the registers that software reads."""
+        status = registers.status
+        statistics_index = Signal(32)
+        defects = Signal(24)
+        counters = {}
+        for name in FrameErrors.as_shape().members:
+            counters[name] = count = Signal(32, name=f"{name}s")
+            m.d.sync += count.eq(count + guard.errors[name])
+        with m.If(control.export):
+            m.d.sync += statistics_index.eq(control.frame_index)
+            if "defect" in stages:
+                m.d.sync += defects.eq(stages["defect"].count)
+        m.d.comb += [
+            status.status.eq(Cat(control.busy, control.commit_pending)),
+            status.frame_index.eq(control.frame_index),
+            status.commit_index.eq(control.commit_index),
+            status.statistics_index.eq(statistics_index),
+            status.frame_cycles.eq(control.frame_cycles),
+            status.defects.eq(defects),
+            *(status[f"{name}s"].eq(count) for name, count in counters.items()),
+            # In the order of IRQ_STATUS.
+            registers.events.eq(Cat(control.export, control.export,
+                                    guard.errors.as_value().any(), control.committed)),
+        ]
