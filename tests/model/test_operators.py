@@ -87,6 +87,8 @@ def evaluate(case: Case) -> np.ndarray | list[np.ndarray]:
                                                       * case.operands[0].scale))
         case "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS":
             return operators.reshape(x, out.shape)
+        case "MAXIMUM" | "MINIMUM":
+            return getattr(operators, case.operator.lower())(*_values(case))
         case "PACK":
             return operators.pack(_values(case), attributes["axis"])
         case "PAD" | "PADV2":

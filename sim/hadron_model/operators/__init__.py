@@ -7,6 +7,7 @@ from scales. Nothing here knows floating point, tiles or commands.
 from hadron_model.operators.add import add
 from hadron_model.operators.concatenation import concatenation
 from hadron_model.operators.convolution import conv2d, depthwise_conv2d, transpose_conv
+from hadron_model.operators.extremum import maximum, minimum
 from hadron_model.operators.fully_connected import fully_connected, fully_connected_float64
 from hadron_model.operators.movement import (
     broadcast_to,
@@ -49,6 +50,8 @@ __all__ = [
     "fully_connected_float64",
     "gather",
     "max_pool2d",
+    "maximum",
+    "minimum",
     "mirror_pad",
     "mul",
     "pack",

@@ -22,6 +22,7 @@ from hadron_testing.draws import (
     draw_weights,
     draw_zero_point,
 )
+from hadron_testing.random_elementwise import ELEMENTWISE
 from hadron_testing.random_images import IMAGES
 from hadron_testing.random_movement import MOVEMENT
 from hadron_testing.tflite_builder import ModelBuilder, Tensor
@@ -251,10 +252,14 @@ def random_reshape(rng: np.random.Generator) -> Case:
     return _case(rng, "RESHAPE", builder, y, {})
 
 
+SIMPLE = MOVEMENT | IMAGES | ELEMENTWISE
+"""Generators that return a builder, outputs and attributes."""
+
+
 def _case_of(operator: str) -> Callable[[np.random.Generator], Case]:
-    """Return the generator of an operator of `MOVEMENT` or `IMAGES`."""
+    """Return the generator of an operator of `SIMPLE`."""
     def make(rng: np.random.Generator) -> Case:
-        builder, outputs, attributes = (MOVEMENT | IMAGES)[operator](rng)
+        builder, outputs, attributes = SIMPLE[operator](rng)
         last = builder.operators[-1]
         operands = [None if i < 0 else builder.tensors[i] for i in last.inputs]
         inputs = [activations(rng, x.shape) for x in builder.inputs]
@@ -275,7 +280,7 @@ GENERATORS = {
     "CONCATENATION": random_concatenation,
     "SOFTMAX": random_softmax,
     "RESHAPE": random_reshape,
-    **{operator: _case_of(operator) for operator in MOVEMENT | IMAGES},
+    **{operator: _case_of(operator) for operator in SIMPLE},
 }
 
 

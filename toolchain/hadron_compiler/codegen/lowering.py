@@ -9,6 +9,7 @@ import numpy.typing as npt
 from hadron_compiler.codegen.bilinear import resize_bilinear
 from hadron_compiler.codegen.copy import CopyKernel
 from hadron_compiler.codegen.elementwise import AddKernel, AddStage
+from hadron_compiler.codegen.extremum import MaximumKernel
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.integers import (
     RefusedError,
@@ -310,6 +311,10 @@ def _concatenation(operation: Operation, config: NpuConfig) -> Kernel:
     return CopyKernel(config, operation.label, geometry)
 
 
+def _maximum(operation: Operation, config: NpuConfig) -> Kernel:
+    return MaximumKernel(config, operation.outputs[0].elements)
+
+
 def _move(operation: Operation, config: NpuConfig) -> Kernel:
     attributes = operation.attributes
     assert isinstance(attributes, MoveAttributes)
@@ -337,6 +342,7 @@ _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
     OpKind.ADD: _add,
     OpKind.SUB: _sub,
     OpKind.MUL: _mul,
+    OpKind.MAXIMUM: _maximum,
     OpKind.CONCATENATION: _concatenation,
     OpKind.MEAN: _mean,
     OpKind.PAD: _pad,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hadron_compiler.frontend import movement, spatial
+from hadron_compiler.frontend import binary, movement, spatial
 from hadron_compiler.frontend.checker import Checker, Options
 from hadron_compiler.frontend.edges import EDGE_OPERATORS
 from hadron_compiler.frontend.problems import Problems
@@ -48,6 +48,7 @@ CONSTANT_INPUTS: dict[OpKind, tuple[int, int, frozenset[int]]] = {
     OpKind.ADD: (2, 2, frozenset()),
     OpKind.SUB: (2, 2, frozenset()),
     OpKind.MUL: (2, 2, frozenset()),
+    OpKind.MAXIMUM: (2, 2, frozenset()),
     OpKind.CONCATENATION: (1, MAX_CONCATENATED, frozenset()),
     OpKind.MEAN: (2, 2, frozenset({1})),
     OpKind.SOFTMAX: (1, 1, frozenset()),
@@ -88,7 +89,7 @@ Source: tensorflow/lite/kernels/internal/reference/softmax.h, kAccumulationInteg
 _WITHOUT_OPTIONS = (
     OpKind.RESHAPE, OpKind.SQUEEZE, OpKind.EXPAND_DIMS, OpKind.PAD, OpKind.PADV2, OpKind.SLICE,
     OpKind.SPLIT, OpKind.SPLIT_V, OpKind.TRANSPOSE, OpKind.SPACE_TO_BATCH_ND,
-    OpKind.BATCH_TO_SPACE_ND, OpKind.BROADCAST_TO)
+    OpKind.BATCH_TO_SPACE_ND, OpKind.BROADCAST_TO, OpKind.MAXIMUM)
 
 
 def supported_operators() -> dict[str, str]:
@@ -365,6 +366,7 @@ _IMPORTERS: dict[OpKind, Callable[[Checker], Any]] = {
     OpKind.ADD: _add,
     OpKind.SUB: _sub,
     OpKind.MUL: _mul,
+    OpKind.MAXIMUM: binary.maximum,
     OpKind.CONCATENATION: _concatenation,
     OpKind.MEAN: _mean,
     OpKind.SOFTMAX: _softmax,

@@ -21,6 +21,7 @@ __all__ = [
     "ConcatenationAttributes",
     "ConvolutionAttributes",
     "DType",
+    "ExtremumAttributes",
     "FullyConnectedAttributes",
     "Graph",
     "MeanAttributes",
@@ -58,6 +59,7 @@ class OpKind(Enum):
     ADD = "ADD"
     SUB = "SUB"
     MUL = "MUL"
+    MAXIMUM = "MAXIMUM"
     CONCATENATION = "CONCATENATION"
     MEAN = "MEAN"
     PAD = "PAD"
@@ -177,6 +179,11 @@ class AddAttributes:
 
 
 @dataclass(frozen=True)
+class ExtremumAttributes:
+    """MAXIMUM of two tensors of one shape and quantization."""
+
+
+@dataclass(frozen=True)
 class MulAttributes:
     """MUL of the first input by a constant, the second."""
 
@@ -234,6 +241,7 @@ Attributes: TypeAlias = (
     | FullyConnectedAttributes
     | PoolAttributes
     | AddAttributes
+    | ExtremumAttributes
     | MulAttributes
     | ConcatenationAttributes
     | MeanAttributes
@@ -288,7 +296,7 @@ class Tensor:
 
 
 _ACTIVATION_INPUTS = {OpKind.ADD: 2, OpKind.SUB: 2, OpKind.CONCATENATION: None,
-                      OpKind.PACK: None}
+                      OpKind.PACK: None, OpKind.MAXIMUM: 2}
 
 
 @dataclass(eq=False)

@@ -1,0 +1,61 @@
+"""MAXIMUM: two tensors as flat bytes, `columns` at a time."""
+
+from collections.abc import Sequence
+
+from hadron_compiler.codegen.command import Command, Range, Space
+from hadron_compiler.codegen.geometry import Geometry
+from hadron_compiler.codegen.kernel import Kernel, Part, Piece
+from hadron_compiler.codegen.loops import Loop, loop_fields
+from hadron_spec.commands import FIELDS, Opcode
+from hadron_spec.config import NpuConfig
+
+__all__ = ["MaximumKernel"]
+
+MAX_CHUNKS = FIELDS[Opcode.MAX]["count_kg"].maximum
+
+
+class MaximumKernel(Kernel):
+    """The maximum over two steps, one of each operand.
+
+    It works on an image of one row and one channel, as wide as the tensor has bytes.
+    """
+
+    def __init__(self, config: NpuConfig, elements: int) -> None:
+        self.config = config
+        self.geometry = Geometry(1, (1, elements, 1), (1, elements, 1))
+        self.macs = 0
+
+    def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
+        """See `Kernel.parts`; there is one."""
+        return [_MaximumPart(self.config.columns)]
+
+
+class _MaximumPart(Part):
+    channels = (0, 1)
+    source_channels = (0, 1)
+    constants = None
+
+    def __init__(self, columns: int) -> None:
+        self.columns = columns
+
+    def commands(self, piece: Piece) -> list[Command]:
+        first, end = piece.region.x
+        size = MAX_CHUNKS * self.columns
+        return [self._command(piece, start, min(size, end - start))
+                for start in range(first, end, size)]
+
+    def _command(self, piece: Piece, start: int, size: int) -> Command:
+        """Return the command of `size` bytes from byte `start` on."""
+        columns = self.columns
+        chunks = -(-size // columns)
+        a, b = (view.locate(0, start, 0) for view in piece.sources)
+        destination = piece.destination.locate(0, start, 0)
+        fields = {
+            **loop_fields({"kg": Loop(chunks, columns, 0, 0, columns), "seg": Loop(2, b - a)},
+                          bounded=False),
+            "source": a, "destination": destination, "outputs": min(columns, size),
+            "last_outputs": size - (chunks - 1) * columns, "minimum": -128, "maximum": 127,
+        }
+        return Command(Opcode.MAX, piece.layer, fields,
+                       [Range(Space.SCRATCHPAD, address, address + size) for address in (a, b)],
+                       [Range(Space.SCRATCHPAD, destination, destination + size)])

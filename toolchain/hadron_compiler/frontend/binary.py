@@ -1,0 +1,65 @@
+"""Operators of two operands, element by element: broadcasting."""
+
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from hadron_compiler.frontend.checker import Checker
+from hadron_compiler.frontend.offsets import grid, strides
+from hadron_compiler.ir.graph import ExtremumAttributes, Operation, OpKind, Tensor
+
+__all__ = ["broadcast", "maximum"]
+
+
+def broadcast(check: Checker) -> list[Operation] | None:
+    """Give both operands the shape of the output: a constant at once, a tensor by a copy.
+
+    Returns the copies to put in front of the operator, None where the shapes do not allow it.
+    """
+    output = check.operation.outputs[0]
+    first, second = check.operation.required(0), check.operation.required(1)
+    try:
+        shape: tuple[int, ...] | None = np.broadcast_shapes(first.shape, second.shape)
+    except ValueError:
+        shape = None
+    if not check.require(shape is not None, f"{first.name} of the shape {list(first.shape)} and "
+                         f"{second.name} of the shape {list(second.shape)} do not broadcast"):
+        return None
+    if not check.output_shape(shape or ()):
+        return None
+    copies = []
+    for position, tensor in enumerate((first, second)):
+        if tensor.shape == output.shape:
+            continue
+        if tensor.data is not None:
+            data = np.ascontiguousarray(np.broadcast_to(tensor.data, output.shape))
+            check.operation.inputs[position] = replace(tensor, shape=output.shape, data=data)
+        elif tensor.elements == output.elements:
+            check.operation.inputs[position] = wide = replace(tensor, shape=output.shape)
+            copies.append(replace(check.operation, kind=OpKind.RESHAPE, inputs=[tensor],
+                                  outputs=[wide]))
+        else:
+            check.operation.inputs[position] = wide = replace(
+                tensor, name=f"{tensor.name} (repeated)", shape=output.shape, root=None)
+            copies.append(replace(check.operation, inputs=[tensor], outputs=[wide],
+                                  attributes=_repetition(tensor, output)))
+    return copies
+
+
+def _repetition(source: Tensor, output: Tensor) -> Any:
+    shape = (1,) * (len(output.shape) - len(source.shape)) + source.shape
+    return grid(*((wanted, 0 if own == 1 else stride) for own, wanted, stride in zip(
+        shape, output.shape, strides(shape), strict=True)))
+
+
+def maximum(check: Checker) -> Any:
+    """MAXIMUM: of two tensors, or of a tensor and a constant; all quantized alike."""
+    copies = broadcast(check)
+    for position in (0, 1):
+        check.same_quantization(position)
+    if copies is None:
+        return None
+    assert prod(check.operation.outputs[0].shape) > 0
+    return [*copies, replace(check.operation, attributes=ExtremumAttributes())]
