@@ -3,10 +3,10 @@
 import numpy as np
 from amaranth.sim import Simulator
 
-__all__ = ["drain_pixels", "feed_pixels", "run_stage", "set_settings", "write_table"]
+__all__ = ["drain_pixels", "feed_pixels", "run_stage", "set_settings", "stalls", "write_table"]
 
 
-def _stalls(rng, density):
+def stalls(rng, density):
     """Yield whether to go on, in runs of random length: streams and single bubbles alike."""
     while True:
         go = bool(rng.random() < density)
@@ -16,12 +16,12 @@ def _stalls(rng, density):
 
 async def feed_pixels(ctx, port, frames, *, rng, density=1.0):
     """Push frames (arrays (height, width) or (height, width, channels)) into a pixel stream."""
-    stalls = _stalls(rng, density)
+    flow = stalls(rng, density)
     for frame in frames:
         width = frame.shape[1]
         for y, row in enumerate(frame.tolist()):
             for x, pixel in enumerate(row):
-                while not next(stalls):
+                while not next(flow):
                     await ctx.tick()
                 ctx.set(port.payload.data, pixel)
                 ctx.set(port.payload.first, x == 0 and y == 0)
@@ -36,14 +36,14 @@ async def drain_pixels(ctx, port, shapes, *, rng, density=1.0, gaps=None):
 
     Cycles in which a pixel was waited for, after the first of a frame, are added to `gaps`.
     """
-    stalls = _stalls(rng, density)
+    flow = stalls(rng, density)
     frames = []
     held = None
     for shape in shapes:
         height, width = shape[:2]
         values = []
         while len(values) < height * width:
-            ready = next(stalls)
+            ready = next(flow)
             ctx.set(port.ready, ready)
             *_, valid, payload = await ctx.tick().sample(port.valid, port.payload)
             if held is not None:
