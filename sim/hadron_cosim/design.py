@@ -1,4 +1,4 @@
-"""The NPU's RTLIL, elaborated once for each configuration and version of the sources."""
+"""The RTLIL of NPU and ISP, elaborated once for each configuration and version of the sources."""
 
 import importlib.metadata
 from importlib import resources
@@ -7,8 +7,9 @@ from pathlib import Path
 
 from hadron_cosim.cache import build_once, cache_root, digest
 from hadron_spec.config import NpuConfig
+from hadron_spec.isp.config import IspConfig
 
-__all__ = ["npu_rtlil", "npu_rtlil_is_cached"]
+__all__ = ["isp_rtlil", "npu_rtlil", "rtlil_is_cached"]
 
 _PACKAGES = ("hadron_rtl", "hadron_spec")
 
@@ -23,13 +24,13 @@ def _sources(folder: Traversable) -> list[bytes]:
     return found
 
 
-def _key(config: NpuConfig) -> str:
+def _key(config: NpuConfig | IspConfig) -> str:
     parts = [part for package in _PACKAGES for part in _sources(resources.files(package))]
     return digest(repr(config), importlib.metadata.version("amaranth"), *parts)
 
 
-def npu_rtlil_is_cached(config: NpuConfig) -> bool:
-    """Whether :func:`npu_rtlil` would return at once."""
+def rtlil_is_cached(config: NpuConfig | IspConfig) -> bool:
+    """Whether :func:`npu_rtlil` or :func:`isp_rtlil` would return at once."""
     return (cache_root() / f"rtlil-{_key(config)}").is_dir()
 
 
@@ -42,3 +43,16 @@ def npu_rtlil(config: NpuConfig) -> str:
         (folder / "npu.il").write_text(to_rtlil(config), encoding="utf-8")
 
     return (build_once("rtlil", _key(config), build) / "npu.il").read_text(encoding="utf-8")
+
+
+def isp_rtlil(config: IspConfig) -> str:
+    """Return the design of an ISP as RTLIL."""
+
+    def build(folder: Path) -> None:
+        from hadron_rtl.export import to_rtlil
+        from hadron_rtl.isp.isp import Isp
+
+        (folder / "isp.il").write_text(to_rtlil(Isp(config), name="hadron_isp"),
+                                       encoding="utf-8")
+
+    return (build_once("rtlil", _key(config), build) / "isp.il").read_text(encoding="utf-8")

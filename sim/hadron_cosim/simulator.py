@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hadron_cosim.cxxrtl import SimulatedNpu, build_library
-from hadron_cosim.design import npu_rtlil, npu_rtlil_is_cached
+from hadron_cosim.design import npu_rtlil, rtlil_is_cached
 from hadron_cosim.memory_model import FAST, BusErrors, MemoryModel, Stalls, memory_model
 from hadron_spec.commands import Unit
 from hadron_spec.config import NpuConfig
@@ -102,7 +102,7 @@ class NpuSimulator:
         if lane != "cxxrtl":
             raise ValueError(f"lane {lane!r}, must be 'cxxrtl'")
         if rtlil is None:
-            if not npu_rtlil_is_cached(config):
+            if not rtlil_is_cached(config):
                 on_stage("elaborate")
             rtlil = npu_rtlil(config)
         self.config = config

@@ -12,7 +12,7 @@ from typing import Any
 from hadron_cosim.cache import cache_root
 from hadron_cosim.compiler import CompilerError, find_compiler
 from hadron_cosim.cxxrtl import library_is_cached
-from hadron_cosim.design import npu_rtlil, npu_rtlil_is_cached
+from hadron_cosim.design import npu_rtlil, rtlil_is_cached
 from hadron_spec.config import NpuConfig
 
 __all__ = ["Check", "examine"]
@@ -123,7 +123,7 @@ def _cache() -> Check:
 def _simulation(config: NpuConfig) -> Check:
     name = f"simulation of {config.name}"
     try:
-        built = npu_rtlil_is_cached(config) and library_is_cached(npu_rtlil(config))
+        built = rtlil_is_cached(config) and library_is_cached(npu_rtlil(config))
     except CompilerError as error:
         return Check(name, False, False, str(error), "see above")
     return Check(name, built, False, "built" if built else "not built yet",

@@ -16,7 +16,12 @@ __all__ = ["STAGES", "build_library", "library_is_cached"]
 STAGES = {"elaborate": 8.0, "translate to C++": 7.0, "compile": 20.0}
 """The stages of a build and about how many seconds each takes for ``h256`` on two idle cores."""
 
-_HARNESS = ("harness.cc", "memory.h", "checks.h", "options.h", "bits.h")
+_SHARED = ("bits.h", "checks.h", "pins.h", "registers.h", "stalls.h")
+_HARNESSES = {
+    "npu": ("harness.cc", "memory.h", "options.h", *_SHARED),
+    "isp": ("isp.cc", *_SHARED),
+}
+"""What clocks a design: a translation unit and its headers."""
 _GENERATORS = ("split.py", "rewrite.py")
 # Nets split by their drivers, and folded before: else Yosys sees feedback in them that is none.
 # -g0: no debug items, which nobody reads here.
@@ -53,27 +58,31 @@ def _ports(rtlil: str) -> set[str]:
     return set(re.findall(r"^\s*wire .*(?:input|output) \d+ +\\(\S+)", rtlil, re.MULTILINE))
 
 
-def _key(rtlil: str) -> str:
+def _key(rtlil: str, harness: str) -> str:
     compiler = find_compiler()
     sources = [(resources.files(__package__) / name).read_bytes()
-               for name in (*_HARNESS, *_GENERATORS)]
+               for name in (*_HARNESSES[harness], *_GENERATORS)]
     return digest(rtlil, *sources, compiler.version, *compiler.command, yosys_version(), _SCRIPT,
                   *_FLAGS)
 
 
-def library_is_cached(rtlil: str) -> bool:
+def library_is_cached(rtlil: str, harness: str = "npu") -> bool:
     """Whether :func:`build_library` would return at once."""
-    return (cache_root() / f"cxxrtl-{_key(rtlil)}").is_dir()
+    return (cache_root() / f"cxxrtl-{_key(rtlil, harness)}").is_dir()
 
 
-def build_library(rtlil: str, *, on_stage: Callable[[str], None] = lambda _: None,
+def build_library(rtlil: str, harness: str = "npu", *,
+                  on_stage: Callable[[str], None] = lambda _: None,
                   on_progress: Callable[[int, int], None] = lambda _done, _all: None) -> Path:
-    """Build the simulation library of an NPU, or take it from the cache.
+    """Build the simulation library of an NPU or an ISP, or take it from the cache.
 
     Parameters
     ----------
     rtlil : str
-        The design, with the ports of :class:`hadron_rtl.npu.Npu`.
+        The design, with the ports of :class:`hadron_rtl.npu.Npu` or
+        :class:`hadron_rtl.isp.isp.Isp`.
+    harness : str
+        "npu" or "isp".
     on_stage : callable
         Told the name of each of `STAGES` when it begins.
     on_progress : callable
@@ -105,14 +114,14 @@ def build_library(rtlil: str, *, on_stage: Callable[[str], None] = lambda _: Non
         if feedback:
             defines.append("#define HAS_FEEDBACK")
         (folder / "ports.h").write_text("\n".join(defines) + "\n", encoding="utf-8")
-        for name in _HARNESS:
+        for name in _HARNESSES[harness]:
             with resources.as_file(resources.files(__package__) / name) as path:
                 shutil.copyfile(path, folder / name)
         source = folder / "design.cc"
         parts = split_design(source, folder, feedback=feedback,
                              parts=1 + source.stat().st_size // _CHARACTERS_OF_A_PART)
         on_stage("compile")
-        sources = [folder / "harness.cc", *parts]
+        sources = [folder / _HARNESSES[harness][0], *parts]
         done = 0
 
         def count() -> None:
@@ -121,8 +130,8 @@ def build_library(rtlil: str, *, on_stage: Callable[[str], None] = lambda _: Non
             on_progress(done, len(sources))
 
         objects = compiler.compile_objects(sources, flags, folder, count)
-        compiler.run(["-shared", "-fPIC", *map(str, objects), "-o", "npu.so"], folder)
+        compiler.run(["-shared", "-fPIC", *map(str, objects), "-o", f"{harness}.so"], folder)
         for path in (*objects, *parts, source, folder / "design.il"):
             path.unlink()
 
-    return build_once("cxxrtl", _key(rtlil), build) / "npu.so"
+    return build_once("cxxrtl", _key(rtlil, harness), build) / f"{harness}.so"

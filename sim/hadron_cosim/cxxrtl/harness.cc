@@ -15,29 +15,10 @@
 #include "checks.h"
 #include "memory.h"
 #include "options.h"
+#include "pins.h"
+#include "registers.h"
 
 namespace hadron {
-
-// A port is a value<> or, where the design registers it, a wire<>: outputs are read after
-// evaluate() and before advance(), when both hold what the pins show in this cycle.
-template <size_t N>
-const cxxrtl::value<N> &pins(const cxxrtl::value<N> &port) { return port; }
-template <size_t N>
-const cxxrtl::value<N> &pins(const cxxrtl::wire<N> &port) { return port.curr; }
-
-template <size_t N>
-uint64_t read(const cxxrtl::value<N> &port) {
-    uint64_t result = port.data[0];
-    if (N > 32) result |= uint64_t(port.data[N > 32 ? 1 : 0]) << 32;
-    return result;
-}
-template <typename Port>
-uint64_t get(const Port &port) { return read(pins(port)); }
-
-template <size_t N>
-constexpr size_t width(const cxxrtl::value<N> *) { return N; }
-template <size_t N>
-constexpr size_t width(const cxxrtl::wire<N> *) { return N; }
 
 using Design = cxxrtl_design::p_dut;
 constexpr size_t BYTES = width(static_cast<decltype(Design::p_m__axi__rdata) *>(nullptr)) / 8;
@@ -71,7 +52,7 @@ class Harness {
         aw_.reset();
         w_.reset();
         std::memset(open_, 0, sizeof open_);
-        axil_ = {};
+        axil_.reset();
         resetting_ = true;
         design_.p_rst.data[0] = 1;
         for (uint64_t i = 0; i < cycles; i++) cycle();
@@ -81,20 +62,14 @@ class Harness {
 
     // One register access; false when the NPU does not answer within 1000 cycles.
     bool write(uint64_t address, uint32_t data) {
-        axil_ = {};
-        axil_.address = address;
-        axil_.data = data;
-        axil_.aw = axil_.w = axil_.b = true;
-        for (int i = 0; i < 1000 && axil_.b; i++) cycle();
-        return !axil_.b;
+        axil_.begin_write(address, data);
+        return finish_access();
     }
     bool read_register(uint64_t address, uint32_t &data) {
-        axil_ = {};
-        axil_.address = address;
-        axil_.ar = axil_.r = true;
-        for (int i = 0; i < 1000 && axil_.r; i++) cycle();
-        data = axil_.data;
-        return !axil_.r;
+        axil_.begin_read(address);
+        bool answered = finish_access();
+        data = axil_.data();
+        return answered;
     }
 
     // Run until the interrupt or `cycles` have passed; return the cycles that passed.
@@ -124,6 +99,11 @@ class Harness {
     Memory<BYTES> memory_;
 
   private:
+    bool finish_access() {
+        for (int i = 0; i < 1000 && axil_.busy(); i++) cycle();
+        return !axil_.busy();
+    }
+
     void drive() {
         const Drive<BYTES> &drive = memory_.drive(now_);
         design_.p_m__axi__arready.data[0] = drive.ar_ready;
@@ -141,15 +121,7 @@ class Harness {
 #ifdef HAS_M_AXI_BID
         design_.p_m__axi__bid.data[0] = drive.b_id;
 #endif
-        design_.p_s__axil__awvalid.data[0] = axil_.aw;
-        design_.p_s__axil__awaddr.data[0] = axil_.address;
-        design_.p_s__axil__wvalid.data[0] = axil_.w;
-        design_.p_s__axil__wdata.data[0] = axil_.data;
-        design_.p_s__axil__wstrb.data[0] = 0xF;
-        design_.p_s__axil__bready.data[0] = axil_.b;
-        design_.p_s__axil__arvalid.data[0] = axil_.ar;
-        design_.p_s__axil__araddr.data[0] = axil_.address;
-        design_.p_s__axil__rready.data[0] = axil_.r;
+        axil_.drive(design_);
     }
 
     // One evaluation a cycle: it computes the logic from the registers as they were, and what they
@@ -184,7 +156,7 @@ class Harness {
         bool w_valid = get(design_.p_m__axi__wvalid);
         if (resetting_) {
             // The first cycle of a reset may still show what went before (A3.1.2).
-            axil_ = {};
+            axil_.reset();
             irq_ = false;
             return;
         }
@@ -209,27 +181,10 @@ class Harness {
                                int(memory_.writes_outstanding() + (aw_valid || w_valid)));
         }
         irq_ = irq;
-        sample_registers();
+        if (axil_.sample(design_, violations, now_)) start_ = now_;
         note(0, get(design_.p_trace__load__busy), get(design_.p_trace__load__layer));
         note(1, get(design_.p_trace__execute__busy), get(design_.p_trace__execute__layer));
         note(2, get(design_.p_trace__store__busy), get(design_.p_trace__store__layer));
-    }
-
-    void sample_registers() {
-        bool b_valid = get(design_.p_s__axil__bvalid), r_valid = get(design_.p_s__axil__rvalid);
-        if (b_valid && !axil_.b) violations.add(now_, "s_axil BVALID without a write");
-        if (r_valid && !axil_.r) violations.add(now_, "s_axil RVALID without a read");
-        if (axil_.aw && get(design_.p_s__axil__awready)) axil_.aw = false;
-        if (axil_.w && get(design_.p_s__axil__wready)) {
-            axil_.w = false;
-            start_ = now_;
-        }
-        if (axil_.ar && get(design_.p_s__axil__arready)) axil_.ar = false;
-        if (axil_.b && b_valid) axil_.b = false;
-        if (axil_.r && r_valid) {
-            axil_.data = get(design_.p_s__axil__rdata);
-            axil_.r = false;
-        }
     }
 
     // Two commands of one layer that follow each other without a pause are one event.
@@ -241,11 +196,6 @@ class Harness {
         if (busy && !open_[unit].open) open_[unit] = {true, layer, now_};
     }
 
-    struct Registers {
-        uint64_t address = 0;
-        uint32_t data = 0;
-        bool aw = false, w = false, b = false, ar = false, r = false;
-    };
     struct Open {
         bool open;
         uint64_t layer, start;
@@ -254,7 +204,7 @@ class Harness {
     Design design_;
     Stable<Burst> ar_, aw_;
     Stable<Bytes> w_;
-    Registers axil_;
+    RegisterPort<Design> axil_;
     Open open_[UNITS] = {};
     std::vector<Event> trace_;
     bool irq_ = false, resetting_ = false;

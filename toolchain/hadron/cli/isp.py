@@ -8,12 +8,12 @@ import numpy as np
 import typer
 
 from hadron.atomic import make_folder, write_bytes, write_json
-from hadron.cli.options import JsonFile, check_files, console
-from hadron.errors import UsageError
+from hadron.cli.options import JsonFile, Lane, On, check_files, console
+from hadron.errors import CheckFailedError, UsageError
 from hadron.isp.picture import encode_png
 from hadron.isp.raw import parse_size, read_raw
 from hadron.isp.report import dump_stages, isp_report, text_lines
-from hadron.isp.session import process_golden
+from hadron.isp.session import process_golden, process_rtl
 from hadron.isp.tuning import DEFAULT_TUNING, load_tuning
 from hadron.progress_bar import ProgressBar
 
@@ -47,16 +47,20 @@ def isp(raw: Annotated[Path, typer.Argument(metavar="RAW", show_default=False, h
         config: Annotated[str | None, typer.Option(
             "--config", metavar="NAME", show_default=False,
             help="isp640, isp1280 or isp1920. Default: the smallest that fits.")] = None,
-        phase: Phase = None, bits: Bits = None, size: Size = None, packing: Packing = "mipi",
-        json_file: JsonFile = None) -> None:
-    """Turn a RAW frame into a picture, and into a network's input."""
+        on: On = Lane.GOLDEN, phase: Phase = None, bits: Bits = None, size: Size = None,
+        packing: Packing = "mipi", json_file: JsonFile = None) -> None:
+    """Turn a RAW frame into a picture, and into a network's input.
+
+    On the RTL, everything it puts out is compared with the golden model.
+    """
     check_files(output, tensor, json_file)
     folder = None if dump is None else make_folder(dump)
     image = read_raw(raw, phase=phase, bits=bits, packing=packing,
                      size=None if size is None else parse_size(size))
     chosen = load_tuning(tuning)
     with ProgressBar() as progress:
-        result = process_golden(image, chosen, config=config, on_progress=progress)
+        process = process_golden if on is Lane.GOLDEN else process_rtl
+        result = process(image, chosen, config=config, on_progress=progress)
     files = []
     if output is not None:
         write_bytes(output, encode_png(result.rgb))
@@ -71,7 +75,9 @@ def isp(raw: Annotated[Path, typer.Argument(metavar="RAW", show_default=False, h
     if folder is not None:
         files += dump_stages(result, folder)
     terminal = console()
-    for line in text_lines(image, chosen, result, "golden"):
+    for line in text_lines(image, chosen, result, on.value):
         terminal.print(line)
     if json_file is not None:
-        write_json(json_file, isp_report(image, chosen, result, "golden", files))
+        write_json(json_file, isp_report(image, chosen, result, on.value, files))
+    if result.matches_golden is False:
+        raise CheckFailedError(f"{raw}: RTL and golden model differ: {result.difference}")

@@ -45,6 +45,7 @@ def isp_report(image: RawImage, tuning: Tuning, result: IspResult, on: str,
         "picture": [height, width, 3],
         "tensor": None if result.tensor is None else list(result.tensor.shape),
         "cycles": result.cycles,
+        "latency": result.latency,
         "matches_golden": result.matches_golden,
         "difference": result.difference or None,
         "statistics": (None if result.statistics is None
@@ -73,9 +74,10 @@ def text_lines(image: RawImage, tuning: Tuning, result: IspResult, on: str) -> l
                      f"B {means[3]:.0f} of 4095; {statistics.zone_clipped.sum() / count:.2%} "
                      f"clipped; {statistics.defects} pixels corrected")
     if result.cycles is not None:
-        pixels = image.width * image.height
-        lines.append(f"cycles  {result.cycles:,} for {pixels:,} pixels "
-                     f"({pixels / result.cycles:.3f} a cycle)")
+        pixels = width * height
+        lines.append(f"cycles  {result.cycles:,} for {pixels:,} pixels, "
+                     f"{pixels / result.cycles:.3f} a cycle; the first pixel comes out after "
+                     f"{result.latency:,} cycles ({(result.latency or 0) / image.width:.1f} lines)")
     if result.matches_golden is not None:
         lines.append("RTL = golden: yes, every pixel, tensor byte and statistics word"
                      if result.matches_golden else f"RTL = golden: no, {result.difference}")

@@ -1,0 +1,74 @@
+"""The ISP's RTL in compiled simulation puts out what the golden model does, at a pixel a clock."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from hadron.cli import app
+from hadron.isp.raw import RawImage, write_raw
+from hadron.isp.session import process_golden
+from hadron.isp.tuning import load_tuning, parse_tuning
+from hadron_cosim.cxxrtl import IspStalls
+from hadron_cosim.isp_simulator import IspSimulator
+from hadron_spec.isp.bayer import Phase
+from hadron_spec.isp.config import ISP_CONFIGS
+
+pytestmark = pytest.mark.slow  # the simulation is built, once
+
+CONFIG = ISP_CONFIGS["isp64"]
+SETTLED = parse_tuning("crop: {x: 3, y: 5, width: 33, height: 27}\nname: part", "part")
+
+
+@pytest.fixture(scope="module")
+def simulator() -> IspSimulator:
+    return IspSimulator(CONFIG)
+
+
+def _image(rng: np.random.Generator, phase: Phase, width: int, height: int) -> RawImage:
+    return RawImage(pixels=rng.integers(0, 4096, (height, width)).astype(np.uint16), bits=12,
+                    phase=phase, black=(60, 64, 68, 72))
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("size", [(8, 8), (33, 21), (64, 64)])
+def test_three_frames_are_the_golden_models(simulator: IspSimulator, phase: Phase,
+                                            size: tuple[int, int], rng) -> None:
+    images = [_image(rng, phase, *size) for _ in range(3)]
+    tuning = load_tuning("default")
+    for stalls in (None, IspStalls(seed=1), IspStalls(seed=2, raw=0.4, picture=0.4, longest=3)):
+        frames = simulator.run([image.pixels for image in images], tuning.settings(images[0]),
+                               stalls=stalls, statistics=False)
+        for image, frame in zip(images, frames, strict=True):
+            expected = process_golden(image, tuning, config=CONFIG.name)
+            assert not frame.broken
+            np.testing.assert_array_equal(frame.picture, expected.picture)
+
+
+def test_a_crop_moves_the_phase(simulator: IspSimulator, rng) -> None:
+    image = _image(rng, Phase.GRBG, 50, 40)
+    tuning = SETTLED.with_sections(**load_tuning("default").sections)
+    assert set(tuning.sections) > {"crop", "luma"}
+    [frame] = simulator.run([image.pixels], tuning.settings(image), statistics=False)
+    np.testing.assert_array_equal(frame.picture, process_golden(image, tuning).picture)
+
+
+def test_one_pixel_a_clock_without_stalls(simulator: IspSimulator, rng) -> None:
+    image = _image(rng, Phase.RGGB, 64, 64)
+    first, second = simulator.run([image.pixels] * 2, load_tuning("default").settings(image),
+                                  statistics=False)
+    assert first.interval == second.interval == 64 * 64
+    assert first.latency == second.latency < 13 * 64
+    assert first.cycles == second.cycles == pytest.approx(64 * 64 + first.latency, abs=4)
+
+
+def test_the_command_compares_with_the_golden_model(tmp_path: Path, monkeypatch, rng) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_raw("frame.npz", replace(_image(rng, Phase.BGGR, 40, 32), bits=12))
+    Path("t.yaml").write_text("demosaic: {}\ngamma: {curve: srgb}\n", encoding="utf-8")
+    result = CliRunner().invoke(app, ["isp", "frame.npz", "--tuning", "t.yaml", "--on", "rtl",
+                                      "--json", "report.json"])
+    assert result.exit_code == 0, result.output
+    assert "RTL = golden: yes" in result.stdout
