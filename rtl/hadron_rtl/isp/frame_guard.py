@@ -98,7 +98,6 @@ class FrameGuard(wiring.Component):
         passes = Signal()
         # Lines that follow a frame count once.
         followed = Signal(init=1)
-        offered = Signal(PIXEL_BITS, reset_less=True)
         m.d.comb += [
             line_ends.eq(columns_left == 0),
             frame_ends.eq(line_ends & (lines_left == 0)),
@@ -114,51 +113,66 @@ class FrameGuard(wiring.Component):
                 m.d.sync += self.complete.eq(1)
 
         m.d.sync += [self.errors.eq(0), self.began.eq(0)]
+        # The pixel offered is one of the frame: already in the cycle in which the frame begins, as
+        # a live source's pixels cannot be kept waiting.
+        passing = Signal()
+        offered = Signal(PIXEL_BITS, reset_less=True)
+        wrong = Signal(FrameErrors)
+        with m.If(passing):
+            m.d.comb += [
+                wrong.short_frame.eq(pixel.first & ~at_first),
+                wrong.short_line.eq(pixel.last & ~line_ends & ~wrong.short_frame),
+                wrong.long_line.eq(line_ends & ~pixel.last & ~wrong.short_frame),
+                # A live source's next frame is lost, too.
+                wrong.overflow.eq(self.live & (wrong.short_frame | (
+                    ~self.o.ready & ~wrong.short_line & ~wrong.long_line))),
+                # The first pixel of the next frame waits until this one is filled up.
+                self.o.valid.eq(skid.o.valid & ~wrong.short_frame),
+                skid.o.ready.eq((self.o.ready & ~wrong.short_frame) | self.live),
+                self.o.payload.data.eq(aligned),
+            ]
+            m.d.sync += offered.eq(aligned)
+        breaks = Signal()
+        m.d.comb += breaks.eq(skid.o.valid & wrong.as_value().any()
+                              & (passes | self.live | wrong.short_frame))
+        with m.If(breaks):
+            m.d.sync += [self.errors.eq(wrong), self.broken.eq(1)]
+
         with m.FSM():
             with m.State("WAIT"):
-                m.d.comb += skid.o.ready.eq(1)
+                begins = skid.o.valid & pixel.first & self.run
                 m.d.sync += [
                     at_first.eq(1),
                     columns_left.eq(self.width - 1),
                     lines_left.eq(self.height - 1),
                 ]
-                with m.If(skid.o.valid & pixel.first & self.run):
-                    with m.If(self.open):
-                        m.d.comb += skid.o.ready.eq(0)
-                        m.d.sync += [
-                            self.began.eq(1), self.complete.eq(0), self.broken.eq(0),
-                            followed.eq(0),
-                        ]
-                        m.next = "PASS"
-                    with m.Elif(self.live):
+                with m.If(begins & self.open):
+                    m.d.comb += passing.eq(1)
+                    m.d.sync += [
+                        self.began.eq(1), self.complete.eq(0), self.broken.eq(breaks),
+                        followed.eq(breaks),
+                    ]
+                    m.next = "PASS"
+                    with m.If(breaks):
+                        m.next = "FILL"
+                    with m.If(passes):
+                        m.d.sync += [at_first.eq(0), columns_left.eq(self.width - 2)]
+                with m.Else():
+                    m.d.comb += skid.o.ready.eq(~begins | self.live)
+                    with m.If(begins & self.live):
                         m.d.sync += [self.errors.overflow.eq(1), followed.eq(1)]
-                    with m.Else():
-                        m.d.comb += skid.o.ready.eq(0)
-                with m.Elif(skid.o.valid & ~pixel.first & ~followed):
-                    m.d.sync += [self.errors.long_frame.eq(1), followed.eq(1)]
-                with m.Elif(skid.o.valid & pixel.first):
-                    m.d.sync += followed.eq(1)
+                    with m.Elif(skid.o.valid & pixel.first):
+                        m.d.sync += followed.eq(1)
+                    with m.Elif(skid.o.valid & ~followed):
+                        m.d.sync += [self.errors.long_frame.eq(1), followed.eq(1)]
             with m.State("PASS"):
-                wrong = Signal(FrameErrors)
-                m.d.comb += [
-                    wrong.short_frame.eq(pixel.first & ~at_first),
-                    wrong.short_line.eq(pixel.last & ~line_ends & ~wrong.short_frame),
-                    wrong.long_line.eq(line_ends & ~pixel.last & ~wrong.short_frame),
-                    # A live source's next frame is lost, too.
-                    wrong.overflow.eq(self.live & (wrong.short_frame | (
-                        ~self.o.ready & ~wrong.short_line & ~wrong.long_line))),
-                    # The first pixel of the next frame waits until this one is filled up.
-                    self.o.valid.eq(skid.o.valid & ~wrong.short_frame),
-                    skid.o.ready.eq((self.o.ready & ~wrong.short_frame) | self.live),
-                    self.o.payload.data.eq(aligned),
-                ]
-                m.d.sync += offered.eq(aligned)
-                with m.If(skid.o.valid & (passes | self.live | wrong.short_frame)
-                          & wrong.as_value().any()):
-                    m.d.sync += [self.errors.eq(wrong), self.broken.eq(1), followed.eq(1)]
-                    m.next = "FILL"
+                m.d.comb += passing.eq(1)
                 with m.If(passes & frame_ends):
                     m.next = "WAIT"
+                with m.If(breaks):
+                    m.d.sync += followed.eq(1)
+                    with m.If(~(passes & frame_ends)):
+                        m.next = "FILL"
             with m.State("FILL"):
                 m.d.comb += [
                     self.o.valid.eq(1),

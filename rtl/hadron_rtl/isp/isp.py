@@ -25,9 +25,9 @@ from .registers import ADDRESS_WIDTH, IspRegisters
 from .shading import Shading
 from .white_balance import WhiteBalance
 
-__all__ = ["Isp"]
+__all__ = ["STAGE_COMPONENTS", "Isp"]
 
-_STAGES = {
+STAGE_COMPONENTS = {
     "crop": Crop,
     "black_level": BlackLevel,
     "linearize": Linearize,
@@ -112,7 +112,7 @@ class Isp(wiring.Component):
         self._geometry = geometry
         stages = {}
         previous = None
-        for name, component in _STAGES.items():
+        for name, component in STAGE_COMPONENTS.items():
             if not self.config.has(name):
                 continue
             m.submodules[name] = stage = component(self.config)
