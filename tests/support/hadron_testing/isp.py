@@ -3,7 +3,8 @@
 import numpy as np
 from amaranth.sim import Simulator
 
-__all__ = ["drain_pixels", "feed_pixels", "run_stage", "set_settings", "stalls", "write_table"]
+__all__ = ["AxiLite", "drain_pixels", "feed_pixels", "run_stage", "set_settings", "stalls",
+           "write_table"]
 
 
 def stalls(rng, density):
@@ -120,3 +121,56 @@ def run_stage(dut, frames, *, rng, push=1.0, pull=1.0, setup=None, shapes=None, 
     simulator.add_testbench(drain)
     simulator.run()
     return result
+
+
+class AxiLite:
+    """Manager of an AXI4-Lite port of a simulated component.
+
+    Parameters
+    ----------
+    bus : the port
+    base : int
+        Added to every address.
+    """
+
+    def __init__(self, bus, *, base=0):
+        self.bus = bus
+        self.base = base
+
+    async def read(self, ctx, address):
+        """Return data and response."""
+        bus = self.bus
+        ctx.set(bus.araddr, self.base + address)
+        ctx.set(bus.arvalid, 1)
+        await ctx.tick().until(bus.arready)
+        ctx.set(bus.arvalid, 0)
+        ctx.set(bus.rready, 1)
+        data, response = await ctx.tick().sample(bus.rdata, bus.rresp).until(bus.rvalid)
+        ctx.set(bus.rready, 0)
+        return data, response
+
+    async def write(self, ctx, address, data, *, strobe=0xF, order="both"):
+        """Return the response; `order` is that of "data first", "address first" or "both"."""
+        bus = self.bus
+
+        async def send(valid, ready):
+            ctx.set(valid, 1)
+            await ctx.tick().until(ready)
+            ctx.set(valid, 0)
+
+        ctx.set(bus.awaddr, self.base + address)
+        ctx.set(bus.wdata, data)
+        ctx.set(bus.wstrb, strobe)
+        channels = [(bus.awvalid, bus.awready), (bus.wvalid, bus.wready)]
+        if order == "both":
+            ctx.set(bus.awvalid, 1)
+            await send(bus.wvalid, bus.wready)
+            ctx.set(bus.awvalid, 0)
+        else:
+            for channel in channels if order == "address first" else reversed(channels):
+                await send(*channel)
+                await ctx.tick().repeat(3)
+        ctx.set(bus.bready, 1)
+        response, = await ctx.tick().sample(bus.bresp).until(bus.bvalid)
+        ctx.set(bus.bready, 0)
+        return response
