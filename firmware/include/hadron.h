@@ -51,7 +51,6 @@ struct hadron_device {
     uint32_t version;       /* major << 16 | minor << 8 | patch */
     uint32_t lanes;         /* input lanes */
     uint32_t columns;       /* output columns */
-    uint32_t requant_lanes; /* accumulators requantized a cycle */
     uint32_t bus_bytes;     /* bytes of a beat of the memory port */
     uint32_t activation_bytes;
     uint32_t weight_bytes;

@@ -6,7 +6,7 @@
 
 #define HADRON_ID_VALUE                      0x4e524448u /* what register ID reads */
 #define HADRON_VERSION_MAJOR_VALUE           0u
-#define HADRON_VERSION_MINOR_VALUE           1u
+#define HADRON_VERSION_MINOR_VALUE           2u
 #define HADRON_VERSION_PATCH_VALUE           0u
 #define HADRON_REGISTER_SPACE_BYTES          4096u
 #define HADRON_COMMAND_BYTES                 128u        /* one command */
@@ -30,8 +30,6 @@
 #define HADRON_CONFIG0_LANES_MASK            0x000000ffu /* Input lanes. */
 #define HADRON_CONFIG0_COLUMNS_SHIFT         8
 #define HADRON_CONFIG0_COLUMNS_MASK          0x0000ff00u /* Output columns. */
-#define HADRON_CONFIG0_REQUANT_LANES_SHIFT   16
-#define HADRON_CONFIG0_REQUANT_LANES_MASK    0x00ff0000u /* Accumulators requantized a cycle. */
 #define HADRON_CONFIG0_AXI_BYTES_SHIFT       24
 #define HADRON_CONFIG0_AXI_BYTES_MASK        0xff000000u /* Bytes of a beat of the memory port. */
 
@@ -171,7 +169,7 @@ enum hadron_opcode {
     HADRON_OPCODE_STORE = 0x20,
     HADRON_OPCODE_MATRIX = 0x30,
     HADRON_OPCODE_MAX = 0x31,
-    HADRON_OPCODE_ADD = 0x32,
+    HADRON_OPCODE_LOOKUP = 0x32,
     HADRON_OPCODE_SOFTMAX = 0x33,
 };
 

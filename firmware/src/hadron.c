@@ -71,7 +71,6 @@ enum hadron_status hadron_init(struct hadron *npu, const struct hadron_bus *bus)
     config = read_register(npu, HADRON_REG_CONFIG0);
     device->lanes = FIELD(config, CONFIG0_LANES);
     device->columns = FIELD(config, CONFIG0_COLUMNS);
-    device->requant_lanes = FIELD(config, CONFIG0_REQUANT_LANES);
     device->bus_bytes = FIELD(config, CONFIG0_AXI_BYTES);
     config = read_register(npu, HADRON_REG_CONFIG1);
     device->activation_bytes = FIELD(config, CONFIG1_ACT_KIB) * 1024u;

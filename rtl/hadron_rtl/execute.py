@@ -19,16 +19,15 @@ from hadron_spec.config import NpuConfig
 
 __all__ = ["ExecuteUnit"]
 
-_MODES = {Opcode.MATRIX: Mode.REQUANTIZE, Opcode.MAX: Mode.CLAMP, Opcode.ADD: Mode.ADD}
-"""What the requantizer does; MATRIX with `average` has a mode of its own."""
+_VECTOR_DEPTH = 16
+"""Results of the vector unit under way: more than cycles from the loop nest and back to it."""
 
 
 class ExecuteUnit(wiring.Component):
     """Run EXECUTE commands one after the other; hold the memories they work on.
 
-    ADD's steps go to the array as well as to the vector unit: the array's sums are thrown away,
-    but its results carry the parameters of the group, so that the two streams, joined result by
-    result, are what the requantizer takes. Each result takes one credit, whichever path it takes.
+    From array or vector unit to scratchpad nothing holds a result up; only SOFTMAX takes its own
+    time, for which the vector unit has a FIFO and the loop nest its credits.
 
     Parameters
     ----------
@@ -53,8 +52,7 @@ class ExecuteUnit(wiring.Component):
         A step waits for room for its result.
 
     Latency: a command other than SOFTMAX takes `overhead` cycles beside one a step (parameter steps
-    included). Throughput: one step a cycle, unless its results take the requantizer
-    ``columns / requant_lanes`` cycles each and have fewer steps.
+    included). Throughput: one step a cycle, of wide results one in two.
     """
 
     _SEQUENCE = 4
@@ -78,27 +76,29 @@ class ExecuteUnit(wiring.Component):
             "stall_requantizer": Out(1),
         })
 
-    def overhead(self, opcode: Opcode) -> int:
+    def overhead(self, opcode: Opcode, *, wide: bool = False) -> int:
         """Return the cycles from a command's transfer to `done`, less one a step.
 
-        Exact when the last result meets no other on its way; not for SOFTMAX.
+        Exact for commands other than SOFTMAX.
         """
-        source = VectorUnit.LATENCY if opcode == Opcode.MAX else self._array.LATENCY
-        latency = self._requantizer.latency(_MODES[opcode])
-        if opcode == Opcode.ADD:
-            latency += self._requantizer.groups
-        return (self._SEQUENCE + LoopNest.LATENCY + ScratchpadReader.LATENCY + source + latency
+        if opcode is Opcode.MAX:
+            latency = VectorUnit.LATENCY + self._requantizer.latency(Mode.CLAMP)
+        else:
+            mode = Mode.WIDE if wide else Mode.NARROW
+            latency = (self._array.latency(lookup=opcode is Opcode.LOOKUP) + wide
+                       + self._requantizer.latency(mode))
+        return (self._SEQUENCE + LoopNest.LATENCY + ScratchpadReader.LATENCY + latency
                 + Writer.LATENCY - 1)
 
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        credits_ = SystolicArray.RESULT_DEPTH
-        m.submodules.loop_nest = loop_nest = LoopNest(config, result_depth=credits_)
+        m.submodules.loop_nest = loop_nest = LoopNest(config, result_depth=_VECTOR_DEPTH)
         m.submodules.scratchpad = scratchpad = Scratchpad(config)
         m.submodules.reader = reader = ScratchpadReader(config)
         m.submodules.array = array = self._array
-        m.submodules.vector_unit = vector_unit = VectorUnit(config, result_depth=credits_)
+        m.submodules.vector_unit = vector_unit = VectorUnit(
+            config, result_depth=_VECTOR_DEPTH)
         m.submodules.requantizer = requantizer = self._requantizer
         m.submodules.softmax = softmax = Softmax(config)
         m.submodules.writer = writer = Writer(config)
@@ -134,7 +134,7 @@ class ExecuteUnit(wiring.Component):
             array.step.last.eq(late.last),
             array.step.weight_step.eq(late.weight_step),
             array.step.x.eq(reader.o),
-            vector_unit.opcode.eq(command.opcode),
+            array.lookup.eq(uses.lookup),
             vector_unit.step.valid.eq(late.valid & ~late.parameters & uses.vector),
             vector_unit.step.first.eq(late.first),
             vector_unit.step.last.eq(late.last),
@@ -143,8 +143,8 @@ class ExecuteUnit(wiring.Component):
         m.d.sync += self.mac_active.eq(step.valid & ~step.parameters & uses.macs)
         m.d.comb += self.stall_requantizer.eq(loop_nest.stall)
 
-        self._post_process(m, command, uses, array, vector_unit, requantizer, softmax, writer,
-                           loop_nest)
+        self._post_process(m, command, uses, array, vector_unit, requantizer, softmax, writer)
+        m.d.sync += loop_nest.credit.eq(vector_unit.results.valid & vector_unit.results.ready)
         return m
 
     def _sequence(self, m, command, loop_nest, writer):
@@ -174,15 +174,15 @@ class ExecuteUnit(wiring.Component):
     def _decode(self, m, command):
         """Say which parts a command uses, from registers."""
         uses = Signal(data.StructLayout({
-            "array": 1, "vector": 1, "requantizer": 1, "softmax": 1, "macs": 1,
+            "array": 1, "lookup": 1, "vector": 1, "softmax": 1, "macs": 1,
         }), reset_less=True)
         is_ = {opcode: command.opcode == opcode for opcode in Opcode}
         m.d.sync += [
             uses.macs.eq(is_[Opcode.MATRIX]),
-            uses.array.eq(is_[Opcode.MATRIX] | is_[Opcode.ADD]),
-            uses.vector.eq(~is_[Opcode.MATRIX]),
+            uses.array.eq(is_[Opcode.MATRIX] | is_[Opcode.LOOKUP]),
+            uses.lookup.eq(is_[Opcode.LOOKUP]),
+            uses.vector.eq(is_[Opcode.MAX] | is_[Opcode.SOFTMAX]),
             uses.softmax.eq(is_[Opcode.SOFTMAX]),
-            uses.requantizer.eq(~is_[Opcode.SOFTMAX]),
         ]
         return uses
 
@@ -202,45 +202,33 @@ class ExecuteUnit(wiring.Component):
         m.d.comb += [late.valid.eq(valid), *(late[name].eq(now[name]) for name, _ in now.shape())]
         return late
 
-    def _post_process(self, m, command, uses, array, vector_unit, requantizer, softmax, writer,
-                      loop_nest):
-        """Join the results of array and vector unit, process them, and hand them to the writer."""
+    def _post_process(self, m, command, uses, array, vector_unit, requantizer, softmax, writer):
+        """Process the results of array or vector unit, and hand them to the writer."""
         sums, vectors = array.results, vector_unit.results
-        have_sums = sums.valid | ~uses.array
-        have_vectors = vectors.valid | ~uses.vector
-        to_requantizer = requantizer.i
+        mode = Signal(Mode, reset_less=True)
+        m.d.sync += mode.eq(
+            Mux(uses.vector, Mode.CLAMP, Mux(command.wide, Mode.WIDE, Mode.NARROW)))
         m.d.comb += [
-            to_requantizer.valid.eq(have_sums & have_vectors & uses.requantizer),
-            to_requantizer.payload.new_parameters.eq(
-                sums.payload.new_parameters & uses.array),
-            to_requantizer.payload.parameters.eq(sums.payload.parameters),
-            sums.ready.eq(to_requantizer.ready & have_vectors & uses.array),
+            requantizer.mode.eq(mode),
             requantizer.command.eq(command),
+            requantizer.parameters.eq(array.parameters),
+            requantizer.i.valid.eq(
+                Mux(uses.vector, vectors.valid & ~uses.softmax, sums.valid)),
+            sums.ready.eq(requantizer.i.ready),
             softmax.i.valid.eq(vectors.valid & uses.softmax),
             softmax.i.payload.eq(vectors.payload[0]),
             softmax.count.eq(command.count_ox),
-            vectors.ready.eq(Mux(uses.softmax, softmax.i.ready,
-                                 to_requantizer.ready & have_sums & uses.vector)),
+            vectors.ready.eq(Mux(uses.softmax, softmax.i.ready, requantizer.i.ready)),
         ]
         m.d.comb += [
-            value.eq(Mux(uses.vector, vectors.payload[column], sums.payload.accumulators[column]))
-            for column, value in enumerate(to_requantizer.payload.values)
+            value.eq(Mux(uses.vector, vectors.payload[column], sums.payload[column]))
+            for column, value in enumerate(requantizer.i.payload)
         ]
-        mode = Signal(Mode, reset_less=True)
-        m.d.sync += mode.eq(Mux(command.average, Mode.AVERAGE, _MODES[Opcode.MATRIX]))
-        for opcode in (Opcode.MAX, Opcode.ADD):
-            with m.If(command.opcode == opcode):
-                m.d.sync += mode.eq(_MODES[opcode])
-        m.d.comb += requantizer.mode.eq(mode)
-
-        m.d.sync += loop_nest.credit.eq(
-            Mux(uses.array, sums.valid & sums.ready, vectors.valid & vectors.ready))
 
         results = writer.results
         m.d.comb += [
             results.valid.eq(Mux(uses.softmax, softmax.o.valid, requantizer.o.valid)),
-            results.payload.eq(requantizer.o.payload),
-            requantizer.o.ready.eq(results.ready & ~uses.softmax),
+            results.payload.eq(requantizer.o["values"]),
             softmax.o.ready.eq(results.ready & uses.softmax),
         ]
         with m.If(uses.softmax):

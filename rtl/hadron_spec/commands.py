@@ -23,6 +23,7 @@ __all__ = [
     "FIELDS",
     "HEADER_BYTES",
     "LEVELS",
+    "LOOKUP_ENTRIES",
     "OTHER_UNITS",
     "PARAMETERS",
     "QUEUE_COMMANDS",
@@ -84,11 +85,11 @@ class Opcode(IntEnum):
     STORE = 0x20
     """Copy rows of bytes from the scratchpad to memory."""
     MATRIX = 0x30
-    """Array: convolution, depthwise, fully connected, and (`average`) average pooling."""
+    """Array: convolution, depthwise, fully connected, average pooling."""
     MAX = 0x31
     """Element-wise maximum over the inner loops."""
-    ADD = 0x32
-    """Rescaled sum of two operands: the inner loops read A, then B."""
+    LOOKUP = 0x32
+    """Array: sum over the inner loops of table entries, a table a step: addition, functions."""
     SOFTMAX = 0x33
     """Softmax over count_ox elements of count_kg rows; count_oy is 3 (maximum, sum, output)."""
 
@@ -98,7 +99,7 @@ _UNITS = {
     Opcode.STORE: Unit.STORE,
     Opcode.MATRIX: Unit.EXECUTE,
     Opcode.MAX: Unit.EXECUTE,
-    Opcode.ADD: Unit.EXECUTE,
+    Opcode.LOOKUP: Unit.EXECUTE,
     Opcode.SOFTMAX: Unit.EXECUTE,
 }
 
@@ -116,7 +117,14 @@ class LocalSpace(IntEnum):
     WEIGHTS = 1
     """The weight memory: byte = step * (lanes * columns) + column * lanes + lane."""
     TABLE = 2
-    """The look-up table: 256 words of 32 bits, little endian."""
+    """The table of SOFTMAX: 256 words of 32 bits, little endian."""
+    TABLES = 3
+    """The weight memory, all columns at once: byte = step * lanes + lane."""
+
+
+LOOKUP_ENTRIES = 256
+"""Words of 32 bits of one of LOOKUP's tables, which are in the weight memory: entry x + 128 of an
+activation x. A column of a step holds lanes / 4 of them, so a table takes 1024 / lanes steps."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +191,8 @@ def _level_fields() -> dict[str, Field]:
 
 _EXECUTE = {
     "source": Field(2, 0, 24, True, "Scratchpad address of the first step."),
-    "average": Field(2, 24, 1, doc="MATRIX: divide by the pool's count instead of requantizing."),
+    "wide": Field(2, 24, 1, doc="Scale all 32 bits of results, in two cycles each; otherwise they "
+                  "saturate to 18. Positive shifts then count as 0."),
     "bounded": Field(2, 25, 1, doc="Bytes outside [0, height) x [0, width_bytes) read as `pad`."),
     "destination": Field(3, 0, 24, doc="Scratchpad address of the first result."),
     "outputs": Field(3, 24, 8, doc="Bytes of a result that are written, 1 to columns."),
@@ -207,10 +216,6 @@ _EXECUTE = {
     "minimum": Field(23, 24, 8, True, "Lower bound of the fused activation."),
     "destination_ox": Field(24, 0, 24, True, "Destination step when loop ox advances."),
     "maximum": Field(24, 24, 8, True, "Upper bound of the fused activation."),
-    "zero_point_a": Field(25, 0, 8, True, "ADD: zero point of A, the operand of larger scale."),
-    "zero_point_b": Field(25, 8, 8, True, "ADD: zero point of B."),
-    "shift_b": Field(25, 16, 8, True, "ADD: exponent of B's multiplier, -31 to 0."),
-    "multiplier_b": Field(26, 0, 32, True, "ADD: Q0.31 multiplier of B."),
 }
 
 FIELDS: Mapping[Opcode, Mapping[str, Field]] = {
@@ -219,7 +224,7 @@ FIELDS: Mapping[Opcode, Mapping[str, Field]] = {
     Opcode.STORE: _HEADER | _TRANSFER,
     Opcode.MATRIX: _HEADER | _EXECUTE,
     Opcode.MAX: _HEADER | _EXECUTE,
-    Opcode.ADD: _HEADER | _EXECUTE,
+    Opcode.LOOKUP: _HEADER | _EXECUTE,
     Opcode.SOFTMAX: _HEADER | _EXECUTE,
 }
 """The fields of each opcode. Words no field uses are zero."""
@@ -228,7 +233,7 @@ HEADER_BYTES = 9
 PARAMETERS = {"bias": (0, 4), "multiplier": (4, 4), "shift": (8, 1)}
 """Byte offset and size of each parameter in the first bytes of a column of a parameter step.
 
-MATRIX and ADD read one parameter step before the weight steps of each kg: `columns` columns of
+MATRIX and LOOKUP read one parameter step before the weight steps of each kg: `columns` columns of
 `lanes` bytes, of which the first nine hold these signed little-endian values. In the weight steps
 the columns 2i and 2i+1 are stored packed: byte of column 2i+1 is w1 - (w0 < 0), that of column 2i
 is w0, so that the 18-bit operand of the shared multiplier is {byte1, sign(w0) x 2, byte0}.

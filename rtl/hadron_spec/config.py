@@ -8,6 +8,8 @@ import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from .commands import LOOKUP_ENTRIES, LocalSpace
+
 __all__ = ["CONFIGS", "ConfigError", "NpuConfig", "load_config", "to_toml"]
 
 
@@ -39,8 +41,6 @@ class NpuConfig:
     weight_steps : int
         Depth of the weight memory in steps of `lanes * columns` weights: a power of two, 16 to
         32768. A convolution needs one step a `lanes` input taps, plus one for its parameters.
-    requant_lanes : int
-        Accumulators requantized a cycle, 1 to `columns`, a power of two.
     axi_data_width : int
         Width of the memory port in bits: 32, 64 or 128, and at most `8 * lanes`.
 
@@ -56,7 +56,6 @@ class NpuConfig:
     dsp_columns: int
     act_bytes: int
     weight_steps: int
-    requant_lanes: int
     axi_data_width: int = 128
 
     def __post_init__(self) -> None:
@@ -79,9 +78,6 @@ class NpuConfig:
               f"a power of two from {2048 * self.lanes} to {1 << 22}")
         check("weight_steps", _is_power_of_two(self.weight_steps)
               and 16 <= self.weight_steps <= 32768, "a power of two from 16 to 32768")
-        check("requant_lanes", 1 <= self.requant_lanes <= self.columns
-              and _is_power_of_two(self.requant_lanes),
-              f"a power of two from 1 to columns={self.columns}")
         check("axi_data_width", self.axi_data_width in (32, 64, 128)
               and self.axi_data_width <= 8 * self.lanes, "32, 64 or 128, at most 8 * lanes")
 
@@ -101,9 +97,23 @@ class NpuConfig:
         return self.weight_steps * self.step_bytes
 
     @property
+    def table_steps(self) -> int:
+        """Steps of the weight memory that one table of LOOKUP takes."""
+        return 4 * LOOKUP_ENTRIES // self.lanes
+
+    @property
     def axi_bytes(self) -> int:
         """Bytes of one beat of the memory port."""
         return self.axi_data_width // 8
+
+    def space_bytes(self, space: LocalSpace) -> int:
+        """Bytes that LOAD can write in an on-chip space."""
+        return {
+            LocalSpace.ACTIVATIONS: self.act_bytes,
+            LocalSpace.WEIGHTS: self.weight_bytes,
+            LocalSpace.TABLE: 4 * LOOKUP_ENTRIES,
+            LocalSpace.TABLES: self.weight_steps * self.lanes,
+        }[space]
 
 
 CONFIGS = {
@@ -111,13 +121,13 @@ CONFIGS = {
     for config in (
         # LFE5U-25F: 28 multipliers (16 packed lanes + 8 requantizer + 1 softmax), 56 EBR.
         NpuConfig(name="h64", lanes=16, columns=4, dsp_columns=2, act_bytes=32 << 10,
-                  weight_steps=512, requant_lanes=2, axi_data_width=64),
-        # LFE5U-45F: 72 multipliers, 108 EBR.
-        NpuConfig(name="h128", lanes=16, columns=8, dsp_columns=8, act_bytes=64 << 10,
-                  weight_steps=512, requant_lanes=1),
-        # LFE5U-85F: 156 multipliers, 208 EBR.
-        NpuConfig(name="h256", lanes=16, columns=16, dsp_columns=16, act_bytes=128 << 10,
-                  weight_steps=512, requant_lanes=4),
+                  weight_steps=512, axi_data_width=64),
+        # LFE5U-45F: 72 multipliers (48 + 16 + 1), 108 EBR.
+        NpuConfig(name="h128", lanes=16, columns=8, dsp_columns=6, act_bytes=64 << 10,
+                  weight_steps=512),
+        # LFE5U-85F: 156 multipliers (112 + 32 + 1), 208 EBR.
+        NpuConfig(name="h256", lanes=16, columns=16, dsp_columns=14, act_bytes=128 << 10,
+                  weight_steps=512),
     )
 }
 

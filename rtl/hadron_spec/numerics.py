@@ -10,13 +10,13 @@ from typing import Any
 __all__ = [
     "ACC_BITS",
     "ADD_LEFT_SHIFT",
-    "AVERAGE_FRACTION_BITS",
+    "AVERAGE_WEIGHT",
     "MULTIPLIER_FRACTION_BITS",
+    "NARROW_BITS",
     "SHIFT_MAX",
     "SHIFT_MIN",
     "SOFTMAX_ACCUMULATION_INTEGER_BITS",
     "SOFTMAX_SCALED_DIFF_INTEGER_BITS",
-    "average_divide",
     "average_multiplier",
     "exp_on_negative_values",
     "multiply_by_quantized_multiplier",
@@ -34,6 +34,12 @@ __all__ = [
 ACC_BITS = 32
 """Width of an accumulator. The compiler proves from the weights that none overflows."""
 
+NARROW_BITS = 18
+"""Bits of an accumulator that the requantizer scales in one pass, saturating what exceeds them.
+
+That is exact where no accumulator does, and where the effective scale is 2**-9 or more: what
+saturates is then beyond the INT8 range by more than any zero point brings back."""
+
 MULTIPLIER_FRACTION_BITS = 31
 """Fraction bits of a multiplier: Q0.31, normalised to [0.5, 1)."""
 
@@ -45,8 +51,8 @@ negative right after it. Effective scales of 128 and more are refused."""
 ADD_LEFT_SHIFT = 20
 """Left shift of ADD's operands. Source: tflite-micro kernels/add_common.cc (8-bit)."""
 
-AVERAGE_FRACTION_BITS = 31
-"""Fraction bits of the reciprocal that divides an average pool's sum."""
+AVERAGE_WEIGHT = 4
+"""Weight of every element of an average: see :func:`average_multiplier`."""
 
 SOFTMAX_SCALED_DIFF_INTEGER_BITS = 5
 SOFTMAX_ACCUMULATION_INTEGER_BITS = 12
@@ -115,36 +121,26 @@ def rescale_addend(x: Any, multiplier: Any, shift: Any) -> Any:
     return multiply_by_quantized_multiplier(x * (1 << ADD_LEFT_SHIFT), multiplier, shift)
 
 
-def average_multiplier(count: int) -> int:
-    """Return the reciprocal with which :func:`average_divide` is exact, for 2 <= count <= 4096.
+def average_multiplier(count: int) -> tuple[int, int]:
+    """Return multiplier and shift that divide `AVERAGE_WEIGHT` times a sum by `count`.
+
+    :func:`multiply_by_quantized_multiplier` then rounds halves away from zero, for the sum of
+    `count` INT8 values: (sum +/- count / 2) / count with C's truncating division. The first
+    rounding leaves at least ``2 * count`` steps a unit, so that it neither makes a half nor loses
+    one, and the second one decides.
+
+    Source: tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h, AveragePool.
 
     Raises
     ------
     ValueError
-        When `count` is outside that range, or a sum of `count` INT8 values would divide inexactly.
+        When `count` is not 2 to 4096.
     """
     if not 2 <= count <= 4096:
         raise ValueError(f"average pool over {count} elements, must be 2 to 4096")
-    multiplier = -(-(1 << AVERAGE_FRACTION_BITS) // count)
-    error = multiplier * count - (1 << AVERAGE_FRACTION_BITS)
-    largest = 128 * count + count // 2
-    if error * largest >= 1 << AVERAGE_FRACTION_BITS:
-        raise ValueError(f"average pool over {count} elements has no exact 31-bit reciprocal")
-    return multiplier
-
-
-def average_divide(total: Any, half_count: Any, multiplier: Any) -> Any:
-    """Divide a sum by the count it was taken over, halves rounded away from zero.
-
-    `half_count` is count // 2 and `multiplier` is ``average_multiplier(count)``.
-
-    Source: tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h, AveragePool:
-    (sum +/- count / 2) / count with C's truncating division.
-    """
-    negative = total < 0
-    biased = total + half_count * (1 - 2 * negative)
-    mask = (1 << AVERAGE_FRACTION_BITS) - 1
-    return (biased * multiplier + negative * mask) >> AVERAGE_FRACTION_BITS
+    bits = (2 * count - 1).bit_length()
+    scaled = 1 << (MULTIPLIER_FRACTION_BITS - 2 + bits)
+    return (2 * scaled + count) // (2 * count), -bits
 
 
 def exp_on_negative_values(x: int, integer_bits: int) -> int:

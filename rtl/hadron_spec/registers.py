@@ -10,7 +10,7 @@ from enum import Enum
 ID = 0x4E52_4448
 """'HDRN' in memory order."""
 
-VERSION = (0, 1, 0)
+VERSION = (0, 2, 0)
 """Version of register map and command set: major.minor.patch."""
 
 REGISTER_SPACE_BYTES = 4096
@@ -80,7 +80,6 @@ REGISTERS = (
         reset=VERSION[0] << 16 | VERSION[1] << 8 | VERSION[2]),
     Register("CONFIG0", 0x008, Access.RO, "Size of the array.", (
         _f("LANES", 0, 8, "Input lanes."), _f("COLUMNS", 8, 8, "Output columns."),
-        _f("REQUANT_LANES", 16, 8, "Accumulators requantized a cycle."),
         _f("AXI_BYTES", 24, 8, "Bytes of a beat of the memory port."))),
     Register("CONFIG1", 0x00C, Access.RO, "Size of the memories.", (
         _f("ACT_KIB", 0, 16, "Activation scratchpad, KiB."),

@@ -9,7 +9,7 @@ import math
 import struct
 from typing import NamedTuple
 
-from hadron_spec.numerics import ADD_LEFT_SHIFT, average_multiplier, quantize_multiplier
+from hadron_spec.numerics import ADD_LEFT_SHIFT, quantize_multiplier
 
 __all__ = [
     "ACTIVATIONS",
@@ -20,7 +20,6 @@ __all__ = [
     "activation_range",
     "add_parameters",
     "average_counts",
-    "average_parameters",
     "convolution_multiplier",
     "float32",
     "float64_scale",
@@ -194,11 +193,6 @@ def average_counts(size: int, output: int, kernel: int, stride: int, before: int
     """Return how many rows (or columns) inside the input each output of a pool averages."""
     starts = [i * stride - before for i in range(output)]
     return [min(size, start + kernel) - max(0, start) for start in starts]
-
-
-def average_parameters(count: int) -> tuple[int, int]:
-    """Return (half count, reciprocal) of an average over `count` elements, 2 or more."""
-    return count // 2, average_multiplier(count)
 
 
 def _effective_scale(input_scale: float, weight_scale: float, output_scale: float) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hadron_model.hazards import Access
-from hadron_model.memories import TABLE_BYTES, LocalMemories
+from hadron_model.memories import LocalMemories
 from hadron_model.program import Command
 from hadron_model.steps import StepGrid
 from hadron_spec.commands import HEADER_BYTES, LocalSpace, Opcode
@@ -51,7 +51,8 @@ def execute_accesses(memories: LocalMemories, command: Command, grid: StepGrid
         *_weight_accesses(memories, command, grid),
     ]
     if command.opcode == Opcode.SOFTMAX:
-        accesses.append(Access(LocalSpace.TABLE, False, slice(0, TABLE_BYTES)))
+        table = slice(0, memories.config.space_bytes(LocalSpace.TABLE))
+        accesses.append(Access(LocalSpace.TABLE, False, table))
     return accesses, int(overlap[0]) if overlap.size else None
 
 
@@ -75,8 +76,8 @@ def _result_ends(command: Command, grid: StepGrid, count: int) -> NDArray[np.int
 
 
 def _weight_accesses(memories: LocalMemories, command: Command, grid: StepGrid) -> list[Access]:
-    """Return the bytes of the weight memory that are used: parameters, and weights of MATRIX."""
-    if command.opcode not in (Opcode.MATRIX, Opcode.ADD):
+    """Return the bytes of the weight memory that are used: parameters, weights or tables."""
+    if command.opcode not in (Opcode.MATRIX, Opcode.LOOKUP):
         return []
     config = memories.config
     columns = config.lanes * np.arange(config.columns)
@@ -85,8 +86,10 @@ def _weight_accesses(memories: LocalMemories, command: Command, grid: StepGrid) 
         used = columns[:grid.outputs(group), None]
         step = grid.parameter_steps()[group] % config.weight_steps
         parts.append(step * config.step_bytes + (used + np.arange(HEADER_BYTES)).reshape(-1))
-        if command.opcode == Opcode.MATRIX:
-            steps = grid.weight_steps(group) % config.weight_steps * config.step_bytes
-            lanes = (used + np.arange(config.lanes)).reshape(-1)
-            parts.append((steps[:, None] + lanes).reshape(-1))
+        steps = grid.weight_steps(group)
+        if command.opcode == Opcode.LOOKUP:
+            steps = steps[0] + np.arange(config.table_steps * grid.inner)
+        steps = steps % config.weight_steps * config.step_bytes
+        lanes = (used + np.arange(config.lanes)).reshape(-1)
+        parts.append((steps[:, None] + lanes).reshape(-1))
     return [Access(LocalSpace.WEIGHTS, False, np.concatenate(parts))]

@@ -1,4 +1,4 @@
-"""EXECUTE commands: MATRIX, MAX, ADD and SOFTMAX on the bytes of the scratchpad.
+"""EXECUTE commands: MATRIX, MAX, LOOKUP and SOFTMAX on the bytes of the scratchpad.
 
 A command reads the scratchpad as it was when the command started. Programs for which that differs
 from what pipelined hardware reads are found by `hadron_model.hazards`.
@@ -17,10 +17,8 @@ from hadron_model.steps import StepGrid
 from hadron_spec.commands import Opcode
 from hadron_spec.numerics import (
     ACC_BITS,
-    ADD_LEFT_SHIFT,
-    average_divide,
+    NARROW_BITS,
     multiply_by_quantized_multiplier,
-    rescale_addend,
     softmax_output,
     softmax_reciprocal,
     softmax_sum_term,
@@ -41,9 +39,10 @@ class ExecuteOutcome:
     mac_steps: int = 0
     """Steps in which the array multiplied."""
     overflows: int = 0
-    """Results whose accumulator, or accumulator shifted left, does not fit 32 bits.
+    """Results whose accumulator does not fit 32 bits, or that are wide and shifted left.
 
-    Accumulators wrap, as the hardware's do; the compiler proves that none does.
+    Accumulators wrap, and wide ones are not shifted left, as in hardware; the compiler proves that
+    neither matters.
     """
 
 
@@ -53,8 +52,7 @@ def execute(memories: LocalMemories, command: Command, grid: StepGrid) -> Execut
     Raises
     ------
     ValueError
-        When the command is one whose result the architecture does not define: ADD of other than
-        two steps a result, SOFTMAX of other than one.
+        When the architecture does not define its result: SOFTMAX of other than one step a result.
     """
     outcome = ExecuteOutcome()
     match command.opcode:
@@ -62,8 +60,8 @@ def execute(memories: LocalMemories, command: Command, grid: StepGrid) -> Execut
             results = list(_matrix(memories, grid, outcome))
         case Opcode.MAX:
             results = [_maximum(memories, grid, group) for group in range(grid.groups)]
-        case Opcode.ADD:
-            results = list(_add(memories, grid, outcome))
+        case Opcode.LOOKUP:
+            results = list(_lookup(memories, grid, outcome))
         case Opcode.SOFTMAX:
             results = [_softmax(memories, grid, group) for group in range(grid.groups)]
         case _:
@@ -101,17 +99,7 @@ def _matrix(memories: LocalMemories, grid: StepGrid, outcome: ExecuteOutcome
         for group, matrix in enumerate(matrices):
             x = grid.read(memories.scratchpad, grid.steps(group, chunk)).reshape(-1, taps)
             totals[group, chunk] = x.astype(np.int64) @ matrix
-    parameters = memories.parameters(grid.parameter_steps())
-    for group in range(grid.groups):
-        bias, multiplier, shift = (values[group] for values in parameters)
-        used = grid.outputs(group)
-        if grid.fields["average"]:
-            accumulators = _wrap(totals[group], used, outcome)
-            yield _clamp(grid, average_divide(accumulators, bias, multiplier)
-                         + grid.fields["zero_point"])
-        else:
-            accumulators = _wrap(totals[group] + bias, used, outcome)
-            yield _requantize(grid, accumulators, multiplier, shift, used, outcome)
+    yield from _scale(memories, grid, totals, outcome)
 
 
 def _maximum(memories: LocalMemories, grid: StepGrid, group: int) -> NDArray[np.int8]:
@@ -122,22 +110,16 @@ def _maximum(memories: LocalMemories, grid: StepGrid, group: int) -> NDArray[np.
     return _clamp(grid, np.concatenate(parts).astype(np.int64))
 
 
-def _add(memories: LocalMemories, grid: StepGrid, outcome: ExecuteOutcome
-         ) -> Iterator[NDArray[np.int8]]:
-    if grid.inner != 2:
-        raise ValueError(f"ADD reads {grid.inner} steps a result, must be 2")
-    fields = grid.fields
-    parameters = memories.parameters(grid.parameter_steps())
-    for group in range(grid.groups):
-        _, multiplier, shift = (values[group] for values in parameters)
-        x = np.concatenate([grid.read(memories.scratchpad, grid.steps(group, chunk))
-                            for chunk in _chunks(grid)]).astype(np.int64)
-        a, b = (x[:, i, :grid.config.columns] for i in range(2))
-        # Half of A: its multiplier is 2**30, see numerics.rescale_addend.
-        total = (((a - fields["zero_point_a"]) << (ADD_LEFT_SHIFT - 1))
-                 + rescale_addend(b - fields["zero_point_b"], fields["multiplier_b"],
-                                  fields["shift_b"]))
-        yield _requantize(grid, total, multiplier, shift, grid.outputs(group), outcome)
+def _lookup(memories: LocalMemories, grid: StepGrid, outcome: ExecuteOutcome
+            ) -> Iterator[NDArray[np.int8]]:
+    config = grid.config
+    totals = np.zeros((grid.groups, grid.results, config.columns), np.int64)
+    tables = grid.parameter_steps()[0] + 1 + config.table_steps * np.arange(grid.inner)
+    for chunk in _chunks(grid):
+        x = grid.read(memories.scratchpad, grid.steps(0, chunk)).astype(np.int64)
+        for step, table in enumerate(tables):
+            totals[0, chunk] += memories.look_up(int(table), x[:, step, :config.columns])
+    yield from _scale(memories, grid, totals, outcome)
 
 
 def _softmax(memories: LocalMemories, grid: StepGrid, group: int) -> NDArray[np.int8]:
@@ -161,17 +143,23 @@ def _wrap(accumulators: Values, used: int, outcome: ExecuteOutcome) -> Values:
     return wrapped
 
 
-def _requantize(grid: StepGrid, accumulators: Values, multiplier: Values, shift: Values,
-                used: int, outcome: ExecuteOutcome) -> NDArray[np.int8]:
-    """Scale to INT8. What a left shift takes beyond 32 bits saturates, and is counted."""
-    left = np.maximum(shift, 0)
-    highest = ((1 << 31) - 1) >> left
-    held = np.clip(accumulators, -highest, highest)
-    outcome.overflows += int(np.count_nonzero((held != accumulators)[:, :used]
-                                              & (left[:used] > 0)))
-    scaled = multiply_by_quantized_multiplier(
-        np.where(left > 0, held, accumulators), multiplier, shift)
-    return _clamp(grid, scaled + grid.fields["zero_point"])
+def _scale(memories: LocalMemories, grid: StepGrid, totals: Values, outcome: ExecuteOutcome
+           ) -> Iterator[NDArray[np.int8]]:
+    """Scale the sums of each kg to INT8."""
+    parameters = memories.parameters(grid.parameter_steps())
+    wide = grid.fields["wide"]
+    for group in range(grid.groups):
+        bias, multiplier, shift = (values[group] for values in parameters)
+        used = grid.outputs(group)
+        accumulators = _wrap(totals[group] + bias, used, outcome)
+        if wide:
+            outcome.overflows += len(accumulators) * int(np.count_nonzero(shift[:used] > 0))
+            shift = np.minimum(shift, 0)
+        else:
+            limit = 1 << (NARROW_BITS - 1)
+            accumulators = np.clip(accumulators, -limit, limit - 1)
+        yield _clamp(grid, multiply_by_quantized_multiplier(accumulators, multiplier, shift)
+                     + grid.fields["zero_point"])
 
 
 def _clamp(grid: StepGrid, values: Values) -> NDArray[np.int8]:

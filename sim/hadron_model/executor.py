@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hadron_model.accesses import execute_accesses
 from hadron_model.execute import execute
 from hadron_model.hazards import Access, Clock, Hazard, HazardChecker
-from hadron_model.memories import LocalMemories, space_bytes
+from hadron_model.memories import LocalMemories
 from hadron_model.program import Command, CommandFailureError, decode_command
 from hadron_model.steps import StepGrid
 from hadron_model.tokens import Scheduler
@@ -160,7 +160,7 @@ class _Run:
         self.checker: HazardChecker | None = None
         if check_hazards:
             sizes: dict[LocalSpace | None, int] = {None: len(self.region)}
-            sizes |= {space: space_bytes(self.config, space) for space in LocalSpace}
+            sizes |= {space: len(memory) for space, memory in self.memories.spaces.items()}
             start = command_base - memory_base
             self.checker = HazardChecker(
                 sizes, range(start, start + command_count * COMMAND_BYTES))
@@ -229,7 +229,6 @@ class _Run:
     def _transfer(self, command: Command, clock: Clock) -> None:
         is_load = command.opcode == Opcode.LOAD
         space = space_of(command)
-        local = self.memories.spaces[space]
         accesses: list[Access] = []
         for row in rows(self.config, command, self.memory_bytes):
             if row.memory + row.size > len(self.region):
@@ -237,13 +236,17 @@ class _Run:
                     ErrorCode.BUS_READ if is_load else ErrorCode.BUS_WRITE,
                     f"memory ends before offset {row.memory + row.size:#x}")
             outside = slice(row.memory, row.memory + row.size)
-            inside = slice(row.local, row.local + row.size)
-            if is_load:
+            memory, inside = self.memories.place(space, row.local, row.size)
+            local = self.memories.spaces[memory]
+            if not is_load:
+                self.region[outside] = local[inside]
+            elif isinstance(inside, slice):
                 local[inside] = self.region[outside]
             else:
-                self.region[outside] = local[inside]
+                local[inside] = self.region[outside, None]
+                inside = inside.reshape(-1)
             accesses.append(Access(None, not is_load, outside))
-            accesses.append(Access(space, is_load, inside))
+            accesses.append(Access(memory, is_load, inside))
         self._count_transfer(command, is_load)
         if self.checker is not None:
             assert command.unit is not None

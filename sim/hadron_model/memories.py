@@ -3,37 +3,43 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hadron_spec.commands import HEADER_BYTES, PARAMETERS, LocalSpace
+from hadron_spec.commands import HEADER_BYTES, LOOKUP_ENTRIES, PARAMETERS, LocalSpace
 from hadron_spec.config import NpuConfig
 
-__all__ = ["TABLE_BYTES", "LocalMemories", "space_bytes"]
-
-TABLE_BYTES = 4 * 256
-"""The look-up table: 256 words of 32 bits."""
-
-
-def space_bytes(config: NpuConfig, space: LocalSpace) -> int:
-    """Return the size of an on-chip memory."""
-    return {LocalSpace.ACTIVATIONS: config.act_bytes, LocalSpace.WEIGHTS: config.weight_bytes,
-            LocalSpace.TABLE: TABLE_BYTES}[space]
+__all__ = ["LocalMemories"]
 
 
 class LocalMemories:
-    """Scratchpad, weight memory and table, as bytes.
+    """Scratchpad, weight memory and softmax table, as bytes.
 
     Attributes
     ----------
     config : NpuConfig
         The instance's sizes.
     spaces : dict of LocalSpace to ndarray
-        The bytes, uint8; all zero at first. They outlast programs, as in hardware.
+        The bytes of each memory, uint8; all zero at first. They outlast programs, as in hardware.
+        TABLES is no memory, but a way to write the weight memory.
     """
 
     def __init__(self, config: NpuConfig):
         self.config = config
         self.spaces: dict[LocalSpace, NDArray[np.uint8]] = {
-            space: np.zeros(space_bytes(config, space), np.uint8) for space in LocalSpace
+            space: np.zeros(config.space_bytes(space), np.uint8) for space in LocalSpace
+            if space is not LocalSpace.TABLES
         }
+
+    def place(self, space: LocalSpace, start: int, size: int
+              ) -> tuple[LocalSpace, slice | NDArray[np.int64]]:
+        """Return the memory that holds some bytes of a space, and where it holds them.
+
+        A byte of TABLES is in every column: [byte, column].
+        """
+        if space is not LocalSpace.TABLES:
+            return space, slice(start, start + size)
+        config = self.config
+        step, lane = np.divmod(np.arange(start, start + size)[:, None], config.lanes)
+        columns = np.arange(config.columns) * config.lanes
+        return LocalSpace.WEIGHTS, step * config.step_bytes + columns + lane
 
     @property
     def scratchpad(self) -> NDArray[np.uint8]:
@@ -63,6 +69,17 @@ class LocalMemories:
             .astype(np.int64)
             for offset, size in PARAMETERS.values())
         return bias, multiplier, shift
+
+    def look_up(self, table: int, x: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the entries of activations [..., column] in the table at a step."""
+        config = self.config
+        words = config.lanes // 4
+        memory = self.spaces[LocalSpace.WEIGHTS].view("<i4").reshape(
+            config.weight_steps, config.columns, words)
+        step, word = np.divmod(x + LOOKUP_ENTRIES // 2, words)
+        entries: NDArray[np.int64] = memory[
+            (table + step) % config.weight_steps, np.arange(config.columns), word].astype(np.int64)
+        return entries
 
     def _steps(self, steps: NDArray[np.int64]) -> NDArray[np.uint8]:
         config = self.config

@@ -11,7 +11,6 @@ from hadron_spec.commands import (
     COMMAND_WORDS,
     FIELDS,
     LEVELS,
-    LocalSpace,
     Opcode,
     Unit,
     checksum,
@@ -80,8 +79,6 @@ def _check_fields(config: NpuConfig, opcode: Opcode, fields: Mapping[str, int]) 
     if opcode in (Opcode.LOAD, Opcode.STORE):
         check("row_bytes", 1, (1 << 32) - 1)
         check("rows", 1, (1 << 16) - 1)
-    if opcode == Opcode.LOAD:
-        check("space", 0, max(LocalSpace))
     if unit_of(opcode) == Unit.EXECUTE:
         for level in LEVELS:
             check(f"count_{level}", 1, (1 << 16) - 1)
@@ -90,5 +87,7 @@ def _check_fields(config: NpuConfig, opcode: Opcode, fields: Mapping[str, int]) 
         check("height", 0, _BOUND_MAX)
         check("width_bytes", 0, _BOUND_MAX)
         check("weight_step", 0, config.weight_steps - 1)
+    if opcode == Opcode.LOOKUP:
+        check("count_kg", 1, 1)
     if opcode == Opcode.SOFTMAX:
         check("count_oy", _SOFTMAX_PASSES, _SOFTMAX_PASSES)

@@ -6,7 +6,6 @@ Mirrors `hadron_rtl.control.bursts`: alignment before everything, then each row 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from hadron_model.memories import space_bytes
 from hadron_model.program import Command, CommandFailureError
 from hadron_spec.commands import LocalSpace, Opcode
 from hadron_spec.config import NpuConfig
@@ -50,7 +49,7 @@ def rows(config: NpuConfig, command: Command, memory_bytes: int) -> Iterator[Row
     if count > 1 and (pitch % beat or local_pitch % beat):
         raise CommandFailureError(ErrorCode.ALIGNMENT, f"pitches {pitch} and {local_pitch} are "
                                   f"not multiples of {beat}")
-    limit = space_bytes(config, space_of(command))
+    limit = config.space_bytes(space_of(command))
     total = size * count
     if pitch == local_pitch == size and memory + total <= memory_bytes and local + total <= limit:
         yield Row(memory, local, total)

@@ -15,7 +15,7 @@ from hadron_testing.random_models import random_network
 
 BENCHES = Path(__file__).parent / "benches"
 CONFIG = NpuConfig(name="small", lanes=16, columns=2, dsp_columns=2, act_bytes=32 << 10,
-                   weight_steps=256, requant_lanes=1, axi_data_width=64)
+                   weight_steps=256, axi_data_width=64)
 
 pytestmark = pytest.mark.slow
 

@@ -44,7 +44,7 @@ class FakeNpu:
     def __init__(self, config: NpuConfig, *, run_polls: int = 3, abort_polls: int = 2,
                  fail: ErrorCode = ErrorCode.NONE) -> None:
         self.values = {r.name: r.reset for r in REGISTERS}
-        self.values["CONFIG0"] = (config.lanes | config.columns << 8 | config.requant_lanes << 16
+        self.values["CONFIG0"] = (config.lanes | config.columns << 8
                                   | config.axi_bytes << 24)
         self.values["CONFIG1"] = config.act_bytes // 1024 | config.weight_steps << 16
         self.run_polls, self.abort_polls, self.fail = run_polls, abort_polls, fail
@@ -118,8 +118,8 @@ def test_init_reads_what_the_device_is(driver: ctypes.CDLL, config: NpuConfig) -
     assert rig.connect() == Status.OK
     device = rig.device
     assert device.version == register("VERSION").reset
-    assert (device.lanes, device.columns, device.requant_lanes) == (
-        config.lanes, config.columns, config.requant_lanes)
+    assert (device.lanes, device.columns) == (
+        config.lanes, config.columns)
     assert (device.bus_bytes, device.activation_bytes, device.weight_bytes) == (
         config.axi_bytes, config.act_bytes, config.weight_bytes)
 

@@ -9,16 +9,15 @@ from hadron_model.program import decode_command
 from hadron_model.steps import StepGrid, strides
 from hadron_spec.commands import LEVELS, LocalSpace, Opcode, encode
 from hadron_spec.config import CONFIGS
-from hadron_spec.numerics import average_multiplier
 from hadron_testing.assembler import pack_parameter_step, pack_weight_step
 from hadron_testing.execute_reference import run_command
 
 
-def random_command(rng, config, opcode, *, average=False):
+def random_command(rng, config, opcode, *, wide=False):
     """Draw an EXECUTE command, small and of any shape."""
     counts = [int(n) for n in rng.integers(1, 4, 6)]
-    if opcode == Opcode.ADD:
-        counts[3:] = [1, 2, 1] if rng.random() < 0.5 else [1, 1, 2]
+    if opcode == Opcode.LOOKUP:
+        counts[0] = 1
     fields = {f"count_{level}": n for level, n in zip(LEVELS, counts, strict=True)}
     for level in LEVELS:
         fields[f"{level}_address"] = int(rng.integers(-300, 300))
@@ -31,7 +30,7 @@ def random_command(rng, config, opcode, *, average=False):
         "source": int(rng.integers(-config.act_bytes, config.act_bytes)),
         "start_y": int(rng.integers(-2, 4)),
         "start_x": int(rng.integers(-20, 20)),
-        "average": int(average),
+        "wide": int(wide),
         "bounded": int(rng.integers(2)),
         "height": int(rng.integers(0, 6)),
         "width_bytes": int(rng.integers(0, 60)),
@@ -43,47 +42,41 @@ def random_command(rng, config, opcode, *, average=False):
         "zero_point": int(rng.integers(-128, 128)),
         "minimum": low,
         "maximum": high,
-        "zero_point_a": int(rng.integers(-128, 128)),
-        "zero_point_b": int(rng.integers(-128, 128)),
-        "multiplier_b": int(rng.integers(1 << 30, 1 << 31)),
-        "shift_b": int(rng.integers(-9, 1)),
     }
     for level in LEVELS[:3]:
         fields[f"destination_{level}"] = int(rng.integers(-200, 200))
     return encode(opcode, **fields)
 
 
-def fill(rng, memories, command, *, average=False):
+def fill(rng, memories, command):
     """Fill scratchpad and weight memory with what the command may read."""
     config = memories.config
     memories.scratchpad[:] = rng.integers(0, 256, config.act_bytes)
     steps = [pack_weight_step(config, rng.integers(-127, 128, (config.columns, config.lanes)))
              for _ in range(config.weight_steps)]
+    if command.opcode == Opcode.LOOKUP:
+        bits = 22 if command.fields["wide"] else 15
+        entries = rng.integers(-1 << bits, 1 << bits, config.weight_bytes // 4).astype("<i4")
+        steps = np.split(entries.view(np.uint8), config.weight_steps)
     grid = StepGrid(config, command.opcode, command.fields)
     for step in grid.parameter_steps() % config.weight_steps:
-        if average:
-            # The sum of this many INT8 values times weights of up to 127 stays in range.
-            count = int(rng.integers(60, 4000))
-            one = [(count // 2, average_multiplier(count), 0)] * config.columns
-        else:
-            shift = int(rng.integers(-14, 1 if command.opcode == Opcode.MATRIX else -10))
-            if command.opcode == Opcode.ADD:
-                shift = int(rng.integers(-22, -15))
-            one = [(int(rng.integers(-(1 << 18), 1 << 18)), int(rng.integers(1 << 30, 1 << 31)),
-                    shift) for _ in range(config.columns)]
+        highest = 1 if command.fields["wide"] else 8
+        one = [(int(rng.integers(-(1 << 15), 1 << 15)), int(rng.integers(1 << 30, 1 << 31)),
+                int(rng.integers(-16, highest))) for _ in range(config.columns)]
         steps[step] = pack_parameter_step(config, one)
-    memories.spaces[LocalSpace.WEIGHTS][:] = np.frombuffer(b"".join(steps), np.uint8)
+    memories.spaces[LocalSpace.WEIGHTS][:] = np.frombuffer(
+        b"".join(bytes(step) for step in steps), np.uint8)
 
 
 @pytest.mark.parametrize("name", ["h64", "h256"])
-@pytest.mark.parametrize(("opcode", "average"), [
-    (Opcode.MATRIX, False), (Opcode.MATRIX, True), (Opcode.MAX, False), (Opcode.ADD, False)])
-def test_equals_the_architecture_step_by_step(name, opcode, average, rng):
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("opcode", [Opcode.MATRIX, Opcode.MAX, Opcode.LOOKUP])
+def test_equals_the_architecture_step_by_step(name, opcode, wide, rng):
     config = CONFIGS[name]
     memories = LocalMemories(config)
     for _ in range(6):
-        command = decode_command(config, 0, random_command(rng, config, opcode, average=average))
-        fill(rng, memories, command, average=average)
+        command = decode_command(config, 0, random_command(rng, config, opcode, wide=wide))
+        fill(rng, memories, command)
         expected = bytearray(memories.scratchpad.tobytes())
         for address, data in run_command(config, command.fields, expected,
                                          memories.spaces[LocalSpace.WEIGHTS].tobytes()):
@@ -148,7 +141,8 @@ def test_reports_an_accumulator_beyond_32_bits():
     config = CONFIGS["h64"]
     limit = (1 << 31) - 1
     weights = np.ones((config.columns, config.lanes), int)
-    memories, command = make_matrix(config, weights, [(limit, 1 << 30, -23)] * config.columns)
+    memories, command = make_matrix(config, weights, [(limit, 1 << 30, -23)] * config.columns,
+                                    wide=1)
     assert run(memories, command)[0].overflows == 0
     memories.scratchpad[0] = 1
     outcome, result = run(memories, command)
@@ -156,13 +150,13 @@ def test_reports_an_accumulator_beyond_32_bits():
     assert set(result) == {-128}, "the accumulator wraps"
 
 
-def test_a_left_shift_beyond_32_bits_saturates_and_is_reported():
+def test_a_wide_accumulator_is_not_shifted_left_and_that_is_reported():
     config = CONFIGS["h64"]
     weights = np.ones((config.columns, config.lanes), int)
-    memories, command = make_matrix(config, weights, [(-(1 << 30), 1 << 30, 7)] * config.columns)
+    memories, command = make_matrix(config, weights, [(8, 1 << 30, 3)] * config.columns, wide=1)
     outcome, result = run(memories, command)
     assert outcome.overflows == config.columns
-    assert set(result) == {-128}
+    assert set(result) == {4}
 
 
 def test_later_results_win_where_two_share_a_byte():

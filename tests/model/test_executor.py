@@ -152,8 +152,7 @@ def test_reports_a_field_of_execute_out_of_range(wrong):
     assert failing(build) == (ErrorCode.FIELD, 0)
 
 
-@pytest.mark.parametrize("wrong", [{"size": 0}, {"size": 8, "rows": 0},
-                                   {"size": 8, "space": 3}])
+@pytest.mark.parametrize("wrong", [{"size": 0}, {"size": 8, "rows": 0}])
 def test_reports_a_field_of_load_out_of_range(wrong):
     def build(program):
         size = wrong["size"]
@@ -305,11 +304,3 @@ def test_commands_behind_end_are_not_run():
     program = copying()
     program.commands.append(encode(Opcode.END)[:-1] + b"\1")
     assert run(program)[0].ok
-
-
-def test_refuses_results_that_are_not_defined():
-    program = Assembler(CONFIG)
-    program.execute(Opcode.ADD, count_seg=3)
-    program.end()
-    with pytest.raises(ValueError, match="ADD reads 3 steps a result, must be 2"):
-        run(program)

@@ -1,8 +1,8 @@
 """ExecuteUnit against a direct reading of the command set, with LOAD and STORE traffic beside it.
 
 A command takes one cycle a step (parameter steps included) and a fixed overhead, measured here from
-its transfer to `done` and predicted by `ExecuteUnit.overhead`: for h64 48 cycles for MATRIX, 58 for
-ADD, 24 for MAX.
+its transfer to `done` and predicted by `ExecuteUnit.overhead`: for h64 47 cycles for MATRIX, 41 for
+LOOKUP, 20 for MAX.
 """
 
 import math
@@ -23,17 +23,24 @@ from hadron_spec.commands import (
     LEVELS,
     LocalSpace,
     Opcode,
+    Unit,
     pack_parameters,
     unit_of,
 )
 from hadron_spec.config import NpuConfig
-from hadron_spec.numerics import average_multiplier, quantize_multiplier, softmax_table
+from hadron_spec.numerics import (
+    AVERAGE_WEIGHT,
+    average_multiplier,
+    quantize_multiplier,
+    softmax_table,
+)
 from hadron_testing.execute_reference import pack_weights, run_command, walk
 
 CONFIG = NpuConfig(name="test", lanes=16, columns=4, dsp_columns=4, act_bytes=32 << 10,
-                   weight_steps=64, requant_lanes=2, axi_data_width=64)
-WIDE = replace(CONFIG, name="wide", columns=16, dsp_columns=16, requant_lanes=4,
+                   weight_steps=256, axi_data_width=64)
+WIDE = replace(CONFIG, name="wide", columns=16, dsp_columns=16,
                axi_data_width=128)
+EXECUTE = [opcode for opcode in Opcode if unit_of(opcode) == Unit.EXECUTE]
 SOURCE, SOURCE_B, DESTINATION, TRAFFIC = 0x0103, 0x2805, 0x4007, 0x7000
 """Scratchpad regions, at odd addresses; commands here stay within 10 KiB of each."""
 
@@ -168,7 +175,7 @@ def average_pool(rng, config, *, size=(6, 4), pool=(3, 2), blocks=2):
     (height, width), (kh, kw) = size, pool
     channels = blocks * config.columns
     fields = command(
-        Opcode.MATRIX, average=1, **groups_of(config, channels), count_oy=height // kh,
+        Opcode.MATRIX, **groups_of(config, channels), count_oy=height // kh,
         count_ox=width // kw, count_ky=kh, count_kx=kw)
     row = width * channels
     with_loops(
@@ -176,10 +183,10 @@ def average_pool(rng, config, *, size=(6, 4), pool=(3, 2), blocks=2):
         address={"kg": config.columns, "oy": kh * row, "ox": kw * channels, "ky": row,
                  "kx": channels},
         destination={"kg": config.columns, "oy": width // kw * channels, "ox": channels})
-    ones = np.eye(config.columns, config.lanes, dtype=int).tolist()
-    reciprocal = pack_parameters(kh * kw // 2, average_multiplier(kh * kw), 0)
+    weights = AVERAGE_WEIGHT * np.eye(config.columns, config.lanes, dtype=int)
+    reciprocal = pack_parameters(0, *average_multiplier(kh * kw))
     step = reciprocal.ljust(config.lanes, b"\0") * config.columns
-    return fields, (step + pack_weights(ones) * (kh * kw)) * blocks, None
+    return fields, (step + pack_weights(weights.tolist()) * (kh * kw)) * blocks, None
 
 
 def max_pool(rng, config, *, size=(3, 4), blocks=2, pool=3):
@@ -198,22 +205,34 @@ def max_pool(rng, config, *, size=(3, 4), blocks=2, pool=3):
     return fields, b"", None
 
 
-def add(rng, config, *, groups=2, pixels=9):
+def addition(rng, config, *, pixels=9):
     """A in one region, B in another: the innermost loop goes from one to the other."""
-    multiplier_b, shift_b = quantize_multiplier(float(rng.uniform(0.05, 0.5)))
     fields = command(
-        Opcode.ADD, **groups_of(config, groups * config.columns), count_ox=pixels, count_seg=2,
-        zero_point_a=int(rng.integers(-9, 9)), zero_point_b=int(rng.integers(-9, 9)),
-        multiplier_b=multiplier_b, shift_b=shift_b, **random_clamp(rng))
-    channels = groups * config.columns
-    with_loops(fields,
-               address={"kg": config.columns, "ox": channels, "seg": SOURCE_B - SOURCE},
-               destination={"kg": config.columns, "ox": channels})
-    # Weight steps that ADD passes over and does not use.
-    unused = b"\x55" * 2 * config.step_bytes
-    weights = b"".join(
-        random_parameters(rng, config, scale=2.0**-19) + unused for _ in range(groups))
-    return fields, weights, None
+        Opcode.LOOKUP, outputs=config.columns, last_outputs=config.columns - 1, count_ox=pixels,
+        count_seg=2, wide=1, weight_step=1, **random_clamp(rng))
+    with_loops(fields, address={"ox": config.columns, "seg": SOURCE_B - SOURCE},
+               destination={"ox": config.columns})
+    multiplier, shift = quantize_multiplier(float(2.0**-19 * rng.uniform(0.5, 2)))
+    parameters = pack_parameters(int(rng.integers(-2000, 2000)), multiplier, shift)
+    tables = rng.integers(-1 << 26, 1 << 26, 512).astype("<i4")
+    # The step before is not this command's.
+    return (fields, b"\x55" * config.lanes + parameters.ljust(config.lanes, b"\0")
+            + tables.tobytes(), None)
+
+
+def function(rng, config, *, pixels=9):
+    """One table, whose entries come out as they are."""
+    fields = command(Opcode.LOOKUP, outputs=config.columns, last_outputs=config.columns,
+                     count_ox=pixels)
+    with_loops(fields, address={"ox": config.columns}, destination={"ox": config.columns})
+    table = rng.integers(-128, 128, 256).astype("<i4")
+    return fields, pack_parameters(0, 1 << 30, 1).ljust(config.lanes, b"\0") + table.tobytes(), None
+
+
+def in_all_columns(config, tables):
+    """Lay out tables as the weight memory holds them."""
+    steps = [tables[i:i + config.lanes] for i in range(0, len(tables), config.lanes)]
+    return b"".join(step * config.columns for step in steps)
 
 
 def softmax(rng, config, *, rows=3, elements=11):
@@ -245,7 +264,7 @@ class Bench:
         await ctx.tick().until(port.ready)
         ctx.set(port.valid, 0)
 
-    async def load(self, ctx, port, address, contents):
+    async def load(self, ctx, port, address, contents, *, tables=0):
         """Write bytes, beat by beat, through one of the LOAD ports."""
         beat = self.config.axi_bytes
         assert address % beat == 0
@@ -253,7 +272,7 @@ class Bench:
         for i in range(0, len(contents), beat):
             await self.send(ctx, port, {
                 "address": address + i, "data": int.from_bytes(contents[i : i + beat], "little"),
-                "strobe": (1 << beat) - 1})
+                "strobe": (1 << beat) - 1, "tables": tables})
 
     async def fill(self, ctx):
         """Fill the operand regions with random bytes."""
@@ -335,7 +354,10 @@ class Bench:
 
         Returns the cycles the command took and how many values the outputs have.
         """
-        await self.load(ctx, self.dut.write_weights, 0, weights)
+        is_lookup = fields["opcode"] == Opcode.LOOKUP
+        await self.load(ctx, self.dut.write_weights, 0, weights, tables=int(is_lookup))
+        if is_lookup:
+            weights = in_all_columns(self.config, weights)
         if table:
             words = b"".join(word.to_bytes(4, "little") for word in table)
             await self.load(ctx, self.dut.write_table, 0, words)
@@ -371,7 +393,8 @@ def simulate(bench, scenario, *background, unit=None):
     simulator.run()
 
 
-OPERATORS = [convolution, depthwise, fully_connected, average_pool, max_pool, add, softmax]
+OPERATORS = [convolution, depthwise, fully_connected, average_pool, max_pool, addition,
+             function, softmax]
 
 
 def named(value):
@@ -395,7 +418,7 @@ def test_sixteen_columns_on_a_full_width_port(rng):
 
     async def scenario(ctx):
         await bench.check(ctx, *convolution(rng, WIDE, size=(3, 4), outputs=20))
-        await bench.check(ctx, *add(rng, WIDE, pixels=3))
+        await bench.check(ctx, *addition(rng, WIDE, pixels=3))
 
     simulate(bench, scenario)
 
@@ -435,8 +458,8 @@ def test_a_step_a_cycle_beside_a_fixed_overhead(rng):
     simulate(bench, scenario)
 
 
-def test_requantizer_limits_results_of_one_step(rng):
-    """One step a result: results leave every columns / requant_lanes cycles, and stalls show."""
+@pytest.mark.parametrize("wide", [0, 1])
+def test_results_of_one_step_come_every_cycle_and_wide_ones_every_other(rng, wide):
     bench = Bench(CONFIG, rng)
     stalls = 0
 
@@ -448,11 +471,13 @@ def test_requantizer_limits_results_of_one_step(rng):
     async def scenario(ctx):
         fields, weights, table = convolution(rng, CONFIG, size=(6, 6), channels=8, outputs=4,
                                              kernel=(1, 1), pad=0)
+        fields["wide"] = wide
         cycles, _ = await bench.check(ctx, fields, weights, table)
         results = 36
-        interval = CONFIG.columns // CONFIG.requant_lanes
-        assert cycles <= results * interval + bench.dut.overhead(Opcode.MATRIX)
-        assert stalls > results * (interval - 1) // 2
+        # A parameter step, and nothing after the last result.
+        assert cycles == (1 + results + wide * (results - 1)
+                          + bench.dut.overhead(Opcode.MATRIX, wide=bool(wide)))
+        assert stalls == wide * (results - 1)
 
     simulate(bench, scenario, count)
 
@@ -460,7 +485,7 @@ def test_requantizer_limits_results_of_one_step(rng):
 def test_overhead_of_the_smallest_command_of_each_kind(rng):
     bench = Bench(CONFIG, rng)
     smallest = {Opcode.MATRIX: (fully_connected, {"inputs": 16, "outputs": 4}),
-                Opcode.ADD: (add, {"groups": 1, "pixels": 1}),
+                Opcode.LOOKUP: (function, {"pixels": 1}),
                 Opcode.MAX: (max_pool, {"size": (1, 1), "blocks": 1, "pool": 1})}
 
     async def scenario(ctx):
@@ -499,7 +524,7 @@ def test_reset_at_any_cycle_leaves_a_working_unit(rng):
 
 def random_command(rng, config):
     """Any fields the decoder lets pass, with counts that keep it short."""
-    opcode = Opcode(int(rng.choice([Opcode.MATRIX, Opcode.MAX, Opcode.ADD, Opcode.SOFTMAX])))
+    opcode = Opcode(int(rng.choice(list(EXECUTE))))
     fields = {}
     for name, field in FIELDS[opcode].items():
         fields[name] = int(rng.integers(field.minimum, field.maximum + 1))
@@ -507,6 +532,8 @@ def random_command(rng, config):
         fields[f"count_{level}"] = int(rng.integers(1, 4))
     if opcode == Opcode.SOFTMAX:
         fields["count_oy"] = 3
+    if opcode == Opcode.LOOKUP:
+        fields["count_kg"] = 1
     for name in ("outputs", "last_outputs"):
         fields[name] = int(rng.integers(1, config.columns + 1))
     for name in ("height", "width_bytes"):
@@ -524,12 +551,24 @@ def test_any_command_in_range_ends(rng):
     simulate(bench, scenario)
 
 
+def random_tables(rng, config, parameter_step, wide):
+    """Fill the whole weight memory with tables, but for one step of parameters."""
+    bits = 26 if wide else 16
+    entries = rng.integers(-1 << bits, 1 << bits, config.weight_steps * config.lanes // 4)
+    data = bytearray(entries.astype("<i4").tobytes())
+    multiplier, shift = quantize_multiplier(float(2.0 ** (7 - bits) * rng.uniform(0.5, 2)))
+    parameters = pack_parameters(int(rng.integers(-100, 100)), multiplier, shift)
+    start = parameter_step * config.lanes
+    data[start:start + len(parameters)] = parameters
+    return bytes(data)
+
+
 def random_defined_command(rng, config):
     """Loops and bounds at random, as far as the architecture defines the result.
 
     Sources stay around the filled region, destinations away from it.
     """
-    opcode = Opcode(int(rng.choice([Opcode.MATRIX, Opcode.MAX, Opcode.ADD, Opcode.SOFTMAX])))
+    opcode = Opcode(int(rng.choice(list(EXECUTE))))
     fields = command(opcode, **random_clamp(rng))
     for level in LEVELS:
         fields[f"count_{level}"] = int(rng.integers(1, 4))
@@ -538,13 +577,10 @@ def random_defined_command(rng, config):
         fields[f"{level}_x"] = int(rng.integers(-20, 20))
         if level in LEVELS[:3]:
             fields[f"destination_{level}"] = int(rng.integers(-40, 40))
-    if opcode in (Opcode.ADD, Opcode.SOFTMAX):
+    if opcode in (Opcode.LOOKUP, Opcode.SOFTMAX):
         fields |= {f"count_{level}": 1 for level in LEVELS[3:]}
-    if opcode == Opcode.ADD:
-        multiplier_b, shift_b = quantize_multiplier(float(rng.uniform(1e-4, 0.5)))
-        fields |= {f"count_{rng.choice(LEVELS[3:])}": 2, "multiplier_b": multiplier_b,
-                   "shift_b": shift_b, "zero_point_a": int(rng.integers(-128, 128)),
-                   "zero_point_b": int(rng.integers(-128, 128))}
+    if opcode == Opcode.LOOKUP:
+        fields |= {f"count_{rng.choice(LEVELS[3:])}": 2, "count_kg": 1}
     if opcode == Opcode.SOFTMAX:
         fields |= {"count_oy": 3, "zero_point": -128, "minimum": -128, "maximum": 127,
                    "oy_address": -(fields["count_ox"] - 1) * fields["ox_address"],
@@ -557,26 +593,25 @@ def random_defined_command(rng, config):
                "outputs": int(rng.integers(1, config.columns + 1)),
                "last_outputs": int(rng.integers(1, config.columns + 1)),
                "weight_step": int(rng.integers(config.weight_steps)),
-               "average": int(rng.integers(2)) if opcode == Opcode.MATRIX else 0}
+               "wide": int(rng.integers(2)) if opcode in (Opcode.MATRIX, Opcode.LOOKUP) else 0}
     # No step of the weight memory may be read both as parameters and as weights.
     while fields["count_kg"] * (1 + math.prod(
             fields[f"count_{level}"] for level in LEVELS[3:])) > config.weight_steps:
         fields[f"count_{rng.choice(['kg', *LEVELS[3:]])}"] = 1
     table = softmax_table(float(rng.uniform(0.01, 0.5))) if opcode == Opcode.SOFTMAX else None
+    if opcode == Opcode.LOOKUP:
+        return fields, random_tables(rng, config, fields["weight_step"], fields["wide"]), table
     weights = [random_weights(rng, config) for _ in range(config.weight_steps)]
     for step in walk(fields):
         if step.parameters:
-            data = random_parameters(rng, config, scale=2.0**-19 if opcode == Opcode.ADD else 0.01)
-            if fields["average"]:
-                data = pack_parameters(4, average_multiplier(9), 0).ljust(
-                    config.lanes, b"\0") * config.columns
+            data = random_parameters(rng, config, scale=0.01)
             weights[step.weight_step % config.weight_steps] = data
     return fields, b"".join(weights), table
 
 
 def test_random_commands_are_bit_exact(rng):
     """A small weight memory, so that steps wrap around in it."""
-    config = replace(CONFIG, weight_steps=16)
+    config = replace(CONFIG, weight_steps=128)
     bench = Bench(config, rng)
 
     async def scenario(ctx):
@@ -587,11 +622,13 @@ def test_random_commands_are_bit_exact(rng):
 
 
 def test_the_reading_here_agrees_with_the_golden_model(rng):
-    config = replace(CONFIG, weight_steps=16)
+    config = replace(CONFIG, weight_steps=128)
     for _ in range(100):
         fields, weights, table = random_defined_command(rng, config)
         memories = LocalMemories(config)
         memories.scratchpad[:] = rng.integers(0, 256, config.act_bytes, dtype=np.uint8)
+        if fields["opcode"] == Opcode.LOOKUP:
+            weights = in_all_columns(config, weights)
         memories.spaces[LocalSpace.WEIGHTS][:] = np.frombuffer(weights, np.uint8)
         if table:
             memories.spaces[LocalSpace.TABLE][:] = np.array(table, "<u4").view(np.uint8)

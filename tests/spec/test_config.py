@@ -9,7 +9,7 @@ import pytest
 from hadron_spec.config import CONFIGS, ConfigError, NpuConfig, load_config, to_toml
 
 GOOD = {"name": "mine", "lanes": 16, "columns": 8, "dsp_columns": 8, "act_bytes": 65536,
-        "weight_steps": 256, "requant_lanes": 2, "axi_data_width": 64}
+        "weight_steps": 256, "axi_data_width": 64}
 
 BAD = [
     ("lanes", 24, "16 or 32"),
@@ -28,9 +28,6 @@ BAD = [
     ("weight_steps", 8, "a power of two from 16 to 32768"),
     ("weight_steps", 100, "a power of two from 16 to 32768"),
     ("weight_steps", 65536, "a power of two from 16 to 32768"),
-    ("requant_lanes", 0, "a power of two from 1 to columns=8"),
-    ("requant_lanes", 3, "a power of two from 1 to columns=8"),
-    ("requant_lanes", 16, "a power of two from 1 to columns=8"),
     ("axi_data_width", 256, "32, 64 or 128, at most 8 * lanes"),
 ]
 
@@ -80,9 +77,9 @@ def test_unknown_name_lists_the_known_ones() -> None:
 @pytest.mark.parametrize(("text", "message"), [
     ("lanes = ", "not TOML"),
     ("lane = 16", "unknown field 'lane'; known: name, lanes, columns"),
-    ("lanes = 16", "missing 5 required keyword-only arguments"),
-    ("lanes = 24\ncolumns = 8\ndsp_columns = 8\nact_bytes = 65536\nweight_steps = 256\n"
-     "requant_lanes = 1", "configuration 'bad': lanes=24, must be 16 or 32"),
+    ("lanes = 16", "missing 4 required keyword-only arguments"),
+    ("lanes = 24\ncolumns = 8\ndsp_columns = 8\nact_bytes = 65536\nweight_steps = 256\n",
+     "configuration 'bad': lanes=24, must be 16 or 32"),
 ])
 def test_a_bad_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "bad.toml"

@@ -139,32 +139,35 @@ def _c_average(total: int, count: int) -> int:
     return _c_divide(biased, count)
 
 
+def _average(totals: np.ndarray, count: int) -> list[int]:
+    averages = numerics.multiply_by_quantized_multiplier(
+        numerics.AVERAGE_WEIGHT * totals, *numerics.average_multiplier(count))
+    return list(averages)
+
+
 @pytest.mark.parametrize("count", [2, 3, 4, 7, 9, 16, 25, 49, 100])
 def test_average_is_exact_for_every_sum(count: int) -> None:
-    multiplier = numerics.average_multiplier(count)
     totals = np.arange(-128 * count, 127 * count + 1)
-    averages = numerics.average_divide(totals, count // 2, multiplier)
-    assert averages.tolist() == [_c_average(int(total), count) for total in totals]
-
-
-def _has_reciprocal(count: int) -> bool:
-    try:
-        numerics.average_multiplier(count)
-    except ValueError:
-        return False
-    return True
+    assert _average(totals, count) == [_c_average(int(total), count) for total in totals]
 
 
 def test_average_is_exact_at_both_sides_of_each_step(rng: np.random.Generator) -> None:
-    counts = [count for count in range(2, 4097) if _has_reciprocal(count)]
-    assert set(range(2, 257)) <= set(counts)
-    for count in counts:
-        multiplier = numerics.average_multiplier(count)
+    for count in range(2, 4097):
         steps = rng.integers(-128, 128, 16) * count + rng.integers(-1, 2, 16) * (count // 2)
         totals = np.concatenate([steps - 1, steps, steps + 1])
         totals = np.clip(totals, -128 * count, 127 * count)
-        averages = numerics.average_divide(totals, count // 2, multiplier)
-        assert averages.tolist() == [_c_average(int(t), count) for t in totals], count
+        assert _average(totals, count) == [_c_average(int(t), count) for t in totals], count
+
+
+@given(accumulators, multipliers, st.integers(-8, 0), st.integers(-128, 127))
+def test_saturating_to_a_narrow_accumulator_is_exact_at_large_scales(
+        x: int, multiplier: int, shift: int, zero_point: int) -> None:
+    def output(value: int) -> int:
+        scaled = numerics.multiply_by_quantized_multiplier(value, max(multiplier, 1 << 30), shift)
+        return min(max(scaled + zero_point, -128), 127)
+
+    limit = 1 << numerics.NARROW_BITS - 1
+    assert output(min(max(x, -limit), limit - 1)) == output(x)
 
 
 @pytest.mark.parametrize("count", [0, 1, 4097])

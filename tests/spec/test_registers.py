@@ -52,11 +52,10 @@ def test_version_resets_to_the_version() -> None:
 
 def test_config_registers_hold_the_largest_configuration() -> None:
     largest = NpuConfig(name="largest", lanes=32, columns=32, dsp_columns=32, act_bytes=1 << 22,
-                        weight_steps=32768, requant_lanes=32)
+                        weight_steps=32768)
     widths = {f.name: f.width for n in ("CONFIG0", "CONFIG1") for f in register(n).fields}
     assert largest.lanes < 1 << widths["LANES"]
     assert largest.columns < 1 << widths["COLUMNS"]
-    assert largest.requant_lanes < 1 << widths["REQUANT_LANES"]
     assert largest.axi_bytes < 1 << widths["AXI_BYTES"]
     assert largest.act_bytes // 1024 < 1 << widths["ACT_KIB"]
     assert largest.weight_steps < 1 << widths["WEIGHT_STEPS"]

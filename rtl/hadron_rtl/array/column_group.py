@@ -1,8 +1,9 @@
 """Two columns of the array with all that belongs to them, and their link of the systolic chain."""
 
-from amaranth.hdl import Module, Signal, signed, unsigned
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from hadron_spec.commands import PARAMETERS
 from hadron_spec.config import NpuConfig
@@ -13,8 +14,10 @@ from ..vendor.target import targets_ecp5
 from .layouts import COLUMN_PARAMETERS
 from .lut_queue import LutQueue
 from .packed_columns import PackedColumns, columns_latency
+from .parameter_memory import ParameterMemory
 from .plain_columns import PlainColumns
 from .soft_columns import SoftColumns
+from .table_lookup import TableLookup
 from .weight_memory import WeightMemory
 
 __all__ = ["ChainLayout", "ColumnGroup"]
@@ -29,15 +32,21 @@ class ChainLayout(data.StructLayout):
     Members
     -------
     weight_step : unsigned
-        Word of the weight memory to read.
+        Word of the weight memory to read; of a table, with `x`.
     x : ArrayLayout(signed(8), lanes)
         Activations; zero when there is no step, ``X_SKEW`` cycles after `weight_step`.
+    lookup : unsigned(1)
+        `x` is to be looked up.
+    lookups : unsigned(1)
+        Table entries are added up, not products. Stable while steps are in flight.
     parameters : unsigned(1)
         The word that leaves the weight memory holds parameters, ``X_SKEW`` cycles after.
     clear : unsigned(1)
-        The next step begins a result, ``ColumnGroup.clear_skew`` cycles after.
+        The next step begins a result, `ColumnGroup.clear_skew` cycles after.
     last : unsigned(1)
-        The step ended a result, ``ColumnGroup.last_skew`` cycles after.
+        The step ended a result, `ColumnGroup.last_skew` cycles after.
+    index : unsigned
+        Its parameters, with `last`.
     write_valid, write : unsigned(1), LocalWrite(config)
         A beat for the weight memories.
     """
@@ -46,9 +55,12 @@ class ChainLayout(data.StructLayout):
         super().__init__({
             "weight_step": range(config.weight_steps),
             "x": data.ArrayLayout(signed(8), config.lanes),
+            "lookup": unsigned(1),
+            "lookups": unsigned(1),
             "parameters": unsigned(1),
             "clear": unsigned(1),
             "last": unsigned(1),
+            "index": range(ParameterMemory.DEPTH),
             "write_valid": unsigned(1),
             "write": LocalWrite(config),
         })
@@ -76,12 +88,10 @@ class ColumnGroup(wiring.Component):
         Drop the oldest accumulators.
     accumulators : Out(ArrayLayout(signed(32), 2))
         Oldest results.
-    pop_parameters : In(1)
-        Drop the oldest parameters.
     parameters : Out(ArrayLayout(COLUMN_PARAMETERS, 2))
-        Oldest parameters.
+        Parameters of what `accumulators` were in the cycle before.
 
-    Latency: ``LATENCY`` cycles from `i.weight_step` to `accumulators`.
+    Latency: `latency` cycles from `i.weight_step` to `accumulators`; table look-up is faster.
     Throughput: one step a cycle.
     """
 
@@ -90,18 +100,29 @@ class ColumnGroup(wiring.Component):
     def __init__(self, *, config: NpuConfig, group: int):
         self.config = config
         self.group = group
-        # The clear of a step must meet the sums of the step before; `last` the result register.
-        self.clear_skew = self.X_SKEW + columns_latency(config.lanes) - 1
-        self.last_skew = self.X_SKEW + columns_latency(config.lanes) + 1
-        self.LATENCY = 1 + self.last_skew + LutQueue.LATENCY
         super().__init__({
             "i": In(ChainLayout(config)),
             "o": Out(ChainLayout(config)),
             "pop": In(1),
             "accumulators": Out(data.ArrayLayout(signed(32), 2)),
-            "pop_parameters": In(1),
             "parameters": Out(data.ArrayLayout(COLUMN_PARAMETERS, 2)),
         })
+
+    def _addend_latency(self, lookup: bool) -> int:
+        """Return the cycles from activations to what is added to the accumulators."""
+        return 1 + (TableLookup.LATENCY if lookup else columns_latency(self.config.lanes))
+
+    def clear_skew(self, lookup: bool) -> int:
+        """Return by how much `clear` follows: it must meet the addend of the step before."""
+        return self.X_SKEW + self._addend_latency(lookup) - 1
+
+    def last_skew(self, lookup: bool) -> int:
+        """Return by how much `last` follows: it must meet the result register."""
+        return self.X_SKEW + self._addend_latency(lookup) + 1
+
+    def latency(self, lookup: bool) -> int:
+        """Return the cycles from `i.weight_step` to `accumulators`."""
+        return 1 + self.last_skew(lookup) + LutQueue.LATENCY
 
     def _make_columns(self, platform):
         if not targets_ecp5(platform):
@@ -117,14 +138,18 @@ class ColumnGroup(wiring.Component):
         m.submodules.weights = weights = WeightMemory(
             config=self.config, group=self.group)
         m.submodules.columns = columns = self._make_columns(platform)
+        # Wide enough for what the first group holds until the last has its part.
+        depth = max(16, 1 << ceil_log2(self.config.columns // 2 + 4))
         m.submodules.results = results = LutQueue(
-            shape=data.ArrayLayout(signed(32), 2), start=self.group)
-        m.submodules.parameters = parameters = LutQueue(
-            shape=data.ArrayLayout(COLUMN_PARAMETERS, 2), start=self.group)
+            shape=data.StructLayout({
+                "accumulators": self.accumulators.shape(),
+                "index": range(ParameterMemory.DEPTH),
+            }), depth=depth, start=self.group)
+        m.submodules.parameters = parameters = ParameterMemory()
 
         for name in self.i.shape().members:
             # What makes something happen starts out idle; the rest is data.
-            control = name in ("parameters", "clear", "last", "write_valid")
+            control = name in ("lookup", "parameters", "clear", "last", "write_valid")
             link = Signal(self.i[name].shape(), name=f"link_{name}", reset_less=not control)
             m.d.sync += link.eq(self.i[name])
             m.d.comb += self.o[name].eq(link)
@@ -132,10 +157,20 @@ class ColumnGroup(wiring.Component):
         m.d.comb += [
             weights.write_valid.eq(self.o.write_valid),
             weights.write.eq(self.o.write),
-            weights.step.eq(self.o.weight_step),
             columns.x.eq(self.o.x),
             columns.weights.eq(weights.weights),
         ]
+        lookups = []
+        for i in range(2):
+            m.submodules[f"lookup{i}"] = lookup = TableLookup(self.config)
+            lookups.append(lookup)
+            m.d.comb += [
+                lookup.valid.eq(self.o.lookup),
+                lookup.table.eq(self.o.weight_step),
+                lookup.x.eq(self.o.x[2 * self.group + i]),
+                lookup.words.eq(weights.weights[i]),
+                weights.steps[i].eq(Mux(lookup.reads, lookup.step, self.o.weight_step)),
+            ]
 
         # Bubbles and parameter steps add zero, so the accumulators need no enable. They are
         # cleared before a result rather than loaded by its first step, which would put a gate
@@ -143,19 +178,27 @@ class ColumnGroup(wiring.Component):
         for i in range(2):
             accumulator = Signal(signed(32), name=f"accumulator{i}", reset_less=True)
             result = Signal(signed(32), name=f"result{i}", reset_less=True)
+            addend = Signal(signed(32), name=f"addend{i}", reset_less=True)
             m.submodules[f"adder{i}"] = adder = MaskedAdder(width=32)
-            m.d.comb += [adder.a.eq(accumulator), adder.b.eq(columns.sums[i])]
-            m.d.sync += [accumulator.eq(adder.o), result.eq(adder.o)]
+            m.d.comb += [adder.a.eq(accumulator), adder.b.eq(addend)]
+            m.d.sync += [
+                addend.eq(Mux(self.o.lookups, lookups[i].entry, columns.sums[i])),
+                accumulator.eq(adder.o),
+                result.eq(adder.o),
+            ]
             with m.If(self.o.clear):
                 m.d.sync += accumulator.eq(0)
-            m.d.comb += results.i[i].eq(result)
+            m.d.comb += results.i.accumulators[i].eq(result)
 
+        index = Signal(range(ParameterMemory.DEPTH), reset_less=True)
+        m.d.sync += index.eq(results.o.index)
         m.d.comb += [
             results.push.eq(self.o.last),
+            results.i.index.eq(self.o.index),
             results.pop.eq(self.pop),
-            self.accumulators.eq(results.o),
+            self.accumulators.eq(results.o.accumulators),
             parameters.push.eq(self.o.parameters),
-            parameters.pop.eq(self.pop_parameters),
+            parameters.index.eq(index),
             self.parameters.eq(parameters.o),
         ]
         for i in range(2):

@@ -5,7 +5,7 @@ from amaranth.lib import data
 
 from hadron_spec.config import NpuConfig
 
-__all__ = ["COLUMN_PARAMETERS", "ResultLayout", "StepLayout", "parameters_layout"]
+__all__ = ["COLUMN_PARAMETERS", "StepLayout", "parameters_layout"]
 
 COLUMN_PARAMETERS = data.StructLayout({
     "bias": signed(32),
@@ -32,7 +32,7 @@ class StepLayout(data.StructLayout):
     first, last : unsigned(1)
         The step begins, ends a result.
     weight_step : unsigned
-        Word of the weight memories.
+        Word of the weight memories; with `lookup`, first word of a table.
     x : ArrayLayout(signed(8), config.lanes)
         Activations.
     """
@@ -45,25 +45,4 @@ class StepLayout(data.StructLayout):
             "last": unsigned(1),
             "weight_step": range(config.weight_steps),
             "x": data.ArrayLayout(signed(8), config.lanes),
-        })
-
-
-class ResultLayout(data.StructLayout):
-    """One result of the array.
-
-    Members
-    -------
-    accumulators : ArrayLayout(signed(32), config.columns)
-        Sum of each column.
-    new_parameters : unsigned(1)
-        A parameter step preceded the result.
-    parameters : ArrayLayout(COLUMN_PARAMETERS, config.columns)
-        What that step read; undefined in results without `new_parameters`.
-    """
-
-    def __init__(self, config: NpuConfig):
-        super().__init__({
-            "accumulators": data.ArrayLayout(signed(32), config.columns),
-            "new_parameters": unsigned(1),
-            "parameters": parameters_layout(config),
         })

@@ -1,4 +1,4 @@
-"""A queue of sixteen entries in LUT RAM that keeps no count: others know when it holds any."""
+"""A queue in LUT RAM that keeps no count: others know when it holds any."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import memory, wiring
@@ -14,9 +14,11 @@ class LutQueue(wiring.Component):
     ----------
     shape : ShapeLike
         Shape of an entry.
+    depth : int
+        Entries, a power of two; 16 take no more than 2.
     start : int
-        Entry that is used first, 0 to 15. Queues that are popped together begin at different ones,
-        or synthesis would make one pointer of theirs, which all had to be near.
+        Entry that is used first, 0 to `depth` - 1. Queues that are popped together begin at
+        different ones, or synthesis would make one pointer of theirs, which all had to be near.
 
     Members
     -------
@@ -33,24 +35,26 @@ class LutQueue(wiring.Component):
     Cost (LFE5U): one TRELLIS_DPR16X4 for each 4 bits.
     """
 
-    DEPTH = 16
     LATENCY = 1
 
-    def __init__(self, *, shape, start: int = 0):
-        if not 0 <= start < self.DEPTH:
-            raise ValueError(f"start={start}, must be 0 to {self.DEPTH - 1}")
+    def __init__(self, *, shape, depth: int = 16, start: int = 0):
+        if depth < 2 or depth & (depth - 1):
+            raise ValueError(f"depth={depth}, must be a power of two, at least 2")
+        if not 0 <= start < depth:
+            raise ValueError(f"start={start}, must be 0 to {depth - 1}")
         self.shape = shape
+        self.depth = depth
         self.start = start
         super().__init__({"push": In(1), "i": In(shape), "pop": In(1), "o": Out(shape)})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.storage = storage = memory.Memory(
-            shape=self.shape, depth=self.DEPTH, init=[])
+            shape=self.shape, depth=self.depth, init=[])
         write = storage.write_port()
         read = storage.read_port(domain="comb")
-        head = Signal(range(self.DEPTH), init=self.start)
-        tail = Signal(range(self.DEPTH), init=self.start)
+        head = Signal(range(self.depth), init=self.start)
+        tail = Signal(range(self.depth), init=self.start)
         m.d.comb += [
             write.addr.eq(head),
             write.data.eq(self.i),

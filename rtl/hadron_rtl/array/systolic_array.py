@@ -2,16 +2,16 @@
 
 from itertools import pairwise
 
-from amaranth.hdl import Assert, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.hdl import Assert, Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hadron_spec.config import NpuConfig
 
 from ..stream.local import LocalWrite
 from .column_group import ColumnGroup
-from .layouts import ResultLayout, StepLayout
-from .lut_queue import LutQueue
+from .layouts import StepLayout, parameters_layout
+from .parameter_memory import ParameterMemory
 
 __all__ = ["SystolicArray"]
 
@@ -24,9 +24,9 @@ class SystolicArray(wiring.Component):
     broadcast and results need no deskewing: each group queues its own, and a result is there when
     the last group has its part.
 
-    There is no back-pressure and no enable. Whoever issues steps holds ``RESULT_DEPTH`` credits:
-    one is taken by each step with `last` and given back by each transfer on `results`. A parameter
-    step takes none, and at least one result must follow it before the next.
+    There is no back-pressure and no enable, and hardly any room: results must be taken as they
+    come, each within ``RESULT_CYCLES`` cycles if they come that far apart. At least one result must
+    follow a parameter step before the next.
 
     Parameters
     ----------
@@ -40,33 +40,41 @@ class SystolicArray(wiring.Component):
     weights : In(stream.Signature(LocalWrite(config)))
         Writes to the weight memory, always ready. A step given after a beat sees it; one given
         in the same cycle must not read it.
-    results : Out(stream.Signature(ResultLayout(config)))
+    lookup : In(1)
+        Steps add up table entries: column j that of activation j. Stable while steps are in flight.
+    results : Out(stream.Signature(ArrayLayout(signed(32), columns)))
         Sums of the steps from `first` to `last`, modulo 2**32.
+    parameters : Out(parameters_layout(config))
+        What the last parameter step before the result read, in the cycle after it was offered.
     busy : Out(1)
-        A step is given or on its way. When it falls, all results are in the queue.
+        A step is given or on its way. When it falls, all results have been offered.
 
-    Latency: ``LATENCY`` cycles from a step with `last` to its result. Throughput: one step and one
+    Latency: `latency` cycles from a step with `last` to its result. Throughput: one step and one
     result a cycle.
 
     Reset drops all steps and results, at any cycle and for one cycle or more; the weights stay. The
     next result must begin with `first`.
     """
 
-    RESULT_DEPTH = LutQueue.DEPTH - 1
-    """Results that fit. One less than the queues hold: the parameters of the next result may
-    already wait while it still has no credit."""
+    RESULT_CYCLES = 2
 
     def __init__(self, *, config: NpuConfig):
         self.config = config
         self._groups = [ColumnGroup(config=config, group=group)
                         for group in range(config.columns // 2)]
-        self.LATENCY = self._groups[0].LATENCY + len(self._groups) - 1
+        assert self.latency(lookup=False) <= 2 * ParameterMemory.DEPTH
         super().__init__({
             "step": In(StepLayout(config)),
             "weights": In(stream.Signature(LocalWrite(config))),
-            "results": Out(stream.Signature(ResultLayout(config))),
+            "lookup": In(1),
+            "results": Out(stream.Signature(data.ArrayLayout(signed(32), config.columns))),
+            "parameters": Out(parameters_layout(config)),
             "busy": Out(1),
         })
+
+    def latency(self, *, lookup: bool) -> int:
+        """Return the cycles from a step with `last` to its result."""
+        return self._groups[0].latency(lookup) + len(self._groups) - 1
 
     def elaborate(self, platform):
         m = Module()
@@ -77,18 +85,34 @@ class SystolicArray(wiring.Component):
             m.d.comb += group.i.eq(before.o)
 
         # Head of the chain: skews the parts of a step as the groups need them.
-        head = groups[0].i
-        step = self.step
-        multiplies = step.valid & ~step.parameters
-        ends = multiplies & step.last
+        head, first_group = groups[0].i, groups[0]
+        step, lookup = self.step, self.lookup
+        sums = step.valid & ~step.parameters
+        reads_parameters = step.valid & step.parameters
+        index = Signal(range(ParameterMemory.DEPTH))
+        with m.If(reads_parameters):
+            m.d.sync += index.eq(index + 1)
+        skew = ColumnGroup.X_SKEW
+
+        def follow(name, value, delay_of):
+            """Delay a mark as products or, the shorter, table entries need it."""
+            delays = [delay_of(True), delay_of(False)]
+            early = _delay(m, name, value, delays[0])
+            late = _delay(m, f"{name}_late", early, delays[1] - delays[0])
+            return Mux(lookup, early, late)
+
         m.d.comb += [
-            head.weight_step.eq(step.weight_step),
-            head.x.eq(_delay(m, "x", Mux(multiplies, step.x.as_value(), 0), ColumnGroup.X_SKEW,
-                             reset_less=True)),
-            head.parameters.eq(
-                _delay(m, "parameters", step.valid & step.parameters, ColumnGroup.X_SKEW)),
-            head.clear.eq(_delay(m, "clear", multiplies & step.first, groups[0].clear_skew)),
-            head.last.eq(_delay(m, "last", ends, groups[0].last_skew)),
+            # The words of a step are read at once, those of tables when its activations are there.
+            head.weight_step.eq(Mux(
+                lookup & ~reads_parameters,
+                _delay(m, "table", step.weight_step, skew, reset_less=True), step.weight_step)),
+            head.x.eq(_delay(m, "x", Mux(sums, step.x.as_value(), 0), skew, reset_less=True)),
+            head.lookup.eq(_delay(m, "lookup", sums & lookup, skew)),
+            head.lookups.eq(lookup),
+            head.parameters.eq(_delay(m, "parameters", reads_parameters, skew)),
+            head.clear.eq(follow("clear", sums & step.first, first_group.clear_skew)),
+            Cat(head.last, head.index).eq(follow(
+                "last", Cat(sums & step.last, (index - 1)[:len(index)]), first_group.last_skew)),
             self.weights.ready.eq(1),
             head.write_valid.eq(self.weights.valid),
             head.write.eq(self.weights.payload),
@@ -96,7 +120,7 @@ class SystolicArray(wiring.Component):
 
         # Results, counted where they arrive last.
         tail = groups[-1].o
-        count = Signal(range(LutQueue.DEPTH + 1))
+        count = Signal(range(4))
         valid = Signal()
         pop = Signal()
         with m.If(tail.last):
@@ -109,42 +133,25 @@ class SystolicArray(wiring.Component):
         ]
         m.d.sync += count.eq(count + tail.last - pop)
         for i, group in enumerate(groups):
-            m.d.comb += [
-                group.pop.eq(pop),
-                group.pop_parameters.eq(pop & self.results.payload.new_parameters),
-            ]
+            m.d.comb += group.pop.eq(pop)
             for j in range(2):
                 m.d.comb += [
-                    self.results.payload.accumulators[2 * i + j].eq(group.accumulators[j]),
-                    self.results.payload.parameters[2 * i + j].eq(group.parameters[j]),
+                    self.results.payload[2 * i + j].eq(group.accumulators[j]),
+                    self.parameters[2 * i + j].eq(group.parameters[j]),
                 ]
 
-        # Parameters overtake the steps before them, so the mark is set where the results come out.
-        m.submodules.marks = marks = LutQueue(shape=1)
-        pending = Signal()
-        with m.If(marks.push):
-            m.d.sync += pending.eq(0)
-        with m.If(_delay(m, "mark", head.parameters,
-                         groups[0].last_skew - ColumnGroup.X_SKEW + len(groups))):
-            m.d.sync += pending.eq(1)
-        m.d.comb += [
-            marks.push.eq(tail.last),
-            marks.i.eq(pending),
-            marks.pop.eq(pop),
-            self.results.payload.new_parameters.eq(marks.o),
-        ]
-
         # Cycles until the last step given is through.
-        remaining = Signal(range(self.LATENCY + 1))
+        longest = self.latency(lookup=False)
+        remaining = Signal(range(longest + 1))
         with m.If(step.valid):
-            m.d.sync += remaining.eq(self.LATENCY - 1)
+            m.d.sync += remaining.eq(Mux(lookup, self.latency(lookup=True), longest) - 1)
         with m.Elif(remaining.any()):
             m.d.sync += remaining.eq(remaining - 1)
         m.d.comb += self.busy.eq(step.valid | remaining.any())
 
         if platform is None:
-            m.d.sync += Assert(count + tail.last - pop <= LutQueue.DEPTH,
-                               "more results than RESULT_DEPTH")
+            m.d.sync += Assert(count + tail.last - pop <= self.RESULT_CYCLES,
+                               "a result was not taken in time")
         return m
 
 

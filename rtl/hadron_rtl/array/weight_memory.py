@@ -14,10 +14,11 @@ __all__ = ["WeightMemory"]
 
 
 class WeightMemory(wiring.Component):
-    """Weights of the two columns of a group: `weight_steps` words of two times `lanes` bytes.
+    """Weights of the two columns of a group: `weight_steps` words of `lanes` bytes for each.
 
-    It listens to every write of the weight memory and takes the beats of its own columns. Strobes
-    are honoured byte by byte; addresses wrap at the size of the weight memory.
+    It listens to every write of the weight memory and takes the beats of its own columns, and those
+    of tables, which go to all. Strobes are honoured byte by byte; addresses wrap at the size of the
+    weight memory.
 
     Parameters
     ----------
@@ -32,13 +33,13 @@ class WeightMemory(wiring.Component):
         There is a beat in this cycle.
     write : In(LocalWrite(config))
         The beat.
-    step : In(range(config.weight_steps))
-        Word to read.
+    steps : In(ArrayLayout(range(config.weight_steps), 2))
+        Word to read for each column.
     weights : Out(ArrayLayout(ArrayLayout(8, lanes), 2))
-        Word at the `step` of ``LATENCY`` cycles ago. A beat and a step that are given in the same
+        Words at the `steps` of ``LATENCY`` cycles ago. A beat and a step that are given in the same
         cycle must not meet in a word.
 
-    Latency: ``LATENCY`` cycles. Throughput: one word and one beat a cycle.
+    Latency: ``LATENCY`` cycles. Throughput: one word a column and one beat a cycle.
     """
 
     LATENCY = BlockRam.LATENCY
@@ -51,38 +52,42 @@ class WeightMemory(wiring.Component):
         super().__init__({
             "write_valid": In(1),
             "write": In(LocalWrite(config)),
-            "step": In(range(config.weight_steps)),
+            "steps": In(data.ArrayLayout(range(config.weight_steps), 2)),
             "weights": Out(data.ArrayLayout(data.ArrayLayout(8, config.lanes), 2)),
         })
 
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        word_bytes = 2 * config.lanes
-        m.submodules.ram = ram = BlockRam(width=8 * word_bytes, depth=config.weight_steps)
-
-        # A byte address is {step, group, beat of the group, byte of the beat}.
-        beats = word_bytes // config.axi_bytes
+        # A byte address is {step, column, beat of the column, byte of the beat}; that of a table
+        # has no column.
+        beats = config.lanes // config.axi_bytes
         beat_lsb = exact_log2(config.axi_bytes)
-        group_lsb = exact_log2(word_bytes)
+        column_lsb = exact_log2(config.lanes)
         step_lsb = exact_log2(config.step_bytes)
-        address = self.write.address
-        selected = self.write_valid & (address[group_lsb:step_lsb] == self.group)
-        beat = address[beat_lsb:group_lsb]
-        m.d.comb += [
-            ram.write_address.eq(address[step_lsb:]),
-            ram.write_data.eq(Cat(self.write.data for _ in range(beats))),
-        ]
-        for i in range(beats):
-            enable = Signal(name=f"enable{i}")
+        address, tables = self.write.address, self.write.tables
+        beat = address[beat_lsb:column_lsb]
+        steps = Signal(range(config.weight_steps))
+        m.d.comb += steps.eq(address[step_lsb:])
+        with m.If(tables):
+            m.d.comb += steps.eq(address[column_lsb:])
+        for i in range(2):
+            m.submodules[f"ram{i}"] = ram = BlockRam(
+                width=8 * config.lanes, depth=config.weight_steps)
+            selected = Signal(name=f"selected{i}")
             m.d.comb += [
-                enable.eq(selected & (beat == i)),
-                ram.write_strobe.word_select(i, config.axi_bytes).eq(
-                    self.write.strobe & enable.replicate(config.axi_bytes)),
+                selected.eq(self.write_valid & (
+                    tables | (address[column_lsb:step_lsb] == 2 * self.group + i))),
+                ram.write_address.eq(steps),
+                ram.write_data.eq(Cat(self.write.data for _ in range(beats))),
+                ram.read_address.eq(self.steps[i]),
+                self.weights[i].as_value().eq(ram.read_data),
             ]
-
-        m.d.comb += [
-            ram.read_address.eq(self.step),
-            self.weights.as_value().eq(ram.read_data),
-        ]
+            for j in range(beats):
+                enable = Signal(name=f"enable{i}_{j}")
+                m.d.comb += [
+                    enable.eq(selected & (beat == j)),
+                    ram.write_strobe.word_select(j, config.axi_bytes).eq(
+                        self.write.strobe & enable.replicate(config.axi_bytes)),
+                ]
         return m

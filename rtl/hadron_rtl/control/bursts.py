@@ -76,8 +76,8 @@ class BurstGenerator(wiring.Component):
     LATENCY = 4
 
     def __init__(self, *, config: NpuConfig, spaces: Sequence[int]):
-        if len(spaces) not in (1, 2, 3):
-            raise ValueError(f"spaces has {len(spaces)} entries, must be 1 to 3")
+        if not 1 <= len(spaces) <= 4:
+            raise ValueError(f"spaces has {len(spaces)} entries, must be 1 to 4")
         self.config = config
         self.spaces = tuple(spaces)
         self.burst = transfer_burst(max(self.spaces), config.axi_bytes)

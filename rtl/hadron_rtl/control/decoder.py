@@ -13,7 +13,6 @@ from hadron_spec.commands import (
     COMMAND_WORDS,
     FIELDS,
     LEVELS,
-    LocalSpace,
     Opcode,
     Unit,
     unit_of,
@@ -221,7 +220,8 @@ class CommandDecoder(wiring.Component):
             return (value == 0) | (value > config.columns)
 
         load, execute, store = (units[unit] for unit in Unit)
-        softmax = opcodes[list(Opcode).index(Opcode.SOFTMAX)]
+        lookup, softmax = (opcodes[list(Opcode).index(opcode)]
+                           for opcode in (Opcode.LOOKUP, Opcode.SOFTMAX))
         transfer = Cat(
             broken("row_bytes", Opcode.LOAD, is_zero),
             broken("rows", Opcode.LOAD, is_zero),
@@ -236,7 +236,7 @@ class CommandDecoder(wiring.Component):
         ).any()
         return Cat(
             (load | store) & transfer,
-            load & broken("space", Opcode.LOAD, lambda value: value > max(LocalSpace)),
             execute & compute,
+            lookup & broken("count_kg", Opcode.LOOKUP, lambda value: value != 1),
             softmax & broken("count_oy", Opcode.SOFTMAX, lambda value: value != SOFTMAX_PASSES),
         )

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hadron_rtl.control.bursts import BASE_BITS, BurstGenerator
 from hadron_rtl.control.bus import AddressRequest, Failure, read_beat
 from hadron_rtl.control.layouts import TransferCommand
-from hadron_rtl.stream.local import TABLE_BYTES, LocalWrite
+from hadron_rtl.stream.local import LocalWrite
 from hadron_spec.commands import LocalSpace
 from hadron_spec.config import NpuConfig
 from hadron_spec.errors import ErrorCode
@@ -75,7 +75,7 @@ class LoadUnit(wiring.Component):
         m = Module()
         config = self.config
         m.submodules.bursts = bursts = BurstGenerator(
-            config=config, spaces=(config.act_bytes, config.weight_bytes, TABLE_BYTES))
+            config=config, spaces=[config.space_bytes(space) for space in LocalSpace])
         m.submodules.outstanding = outstanding = fifo.SyncFIFOBuffered(
             width=bursts.burst.size, depth=self.OUTSTANDING)
 
@@ -133,14 +133,17 @@ class LoadUnit(wiring.Component):
                     Mux(burst.row_first & (position == 0), bursts.first_strobe, all_bytes)
                     & Mux(burst.row_last & beat.last, bursts.last_strobe, all_bytes)),
             ]
-        for name, target in (("activations", LocalSpace.ACTIVATIONS),
-                             ("weights", LocalSpace.WEIGHTS), ("table", LocalSpace.TABLE)):
-            port = getattr(self, "write_" + name)
+        for port, targets in (
+                (self.write_activations, (LocalSpace.ACTIVATIONS,)),
+                (self.write_weights, (LocalSpace.WEIGHTS, LocalSpace.TABLES)),
+                (self.write_table, (LocalSpace.TABLE,))):
+            selected = Cat(space == target for target in targets).any()
             m.d.comb += [
                 port.payload.eq(write),
-                port.valid.eq(write_valid & (space == target)),
+                port.payload.tables.eq(space == LocalSpace.TABLES),
+                port.valid.eq(write_valid & selected),
             ]
-            with m.If(space == target):
+            with m.If(selected):
                 m.d.comb += write_ready.eq(port.ready)
         m.d.sync += self.done.eq(write_valid & write_ready & write_last & ~self.halt)
 

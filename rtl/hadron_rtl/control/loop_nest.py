@@ -64,7 +64,8 @@ class LoopNest(wiring.Component):
     config : NpuConfig
         The instance's sizes.
     result_depth : int
-        Results that fit in the FIFO behind the array, 2 or more: the credits.
+        Results that fit in the FIFO behind the vector unit, 2 or more: its credits. Results of the
+        array need none, as nothing holds them up; wide ones are two cycles apart.
 
     Members
     -------
@@ -73,13 +74,13 @@ class LoopNest(wiring.Component):
     start : In(1)
         Begin the command. Only while not `busy`, with all credits returned.
     credit : In(1)
-        A result has left the FIFO.
+        A result has left the vector unit's FIFO.
     step : Out(Step(config))
         No back-pressure.
     busy : Out(1)
         Steps are still to be issued.
     stall : Out(1)
-        A step that ends a result waits for room for it.
+        A step that ends a result waits for room for it, or for the result before.
 
     Latency: `LATENCY` cycles from the decision to the step; the first step is out
     ``LATENCY + 1`` cycles after `start`. Throughput: one step a cycle, no bubble between results
@@ -105,9 +106,13 @@ class LoopNest(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         command = self.command
+        lookup = Signal(reset_less=True)
         has_parameters = Signal(reset_less=True)
-        m.d.sync += has_parameters.eq(
-            (command.opcode == Opcode.MATRIX) | (command.opcode == Opcode.ADD))
+        m.d.sync += [
+            lookup.eq(command.opcode == Opcode.LOOKUP),
+            has_parameters.eq(
+                (command.opcode == Opcode.MATRIX) | (command.opcode == Opcode.LOOKUP)),
+        ]
 
         # Decide: what is issued in this cycle.
         m.submodules.counter = counter = LoopCounter(levels=len(LEVELS))
@@ -143,6 +148,8 @@ class LoopNest(wiring.Component):
         credits_ = Signal(range(self.result_depth + 1))
         with m.If(self.start):
             m.d.sync += [credits_.eq(self.result_depth), have_credit.eq(1)]
+        with m.Elif(has_parameters):
+            m.d.sync += have_credit.eq(~(take & command.wide))
         with m.Else():
             m.d.sync += [
                 credits_.eq((credits_ + self.credit) - take),
@@ -191,11 +198,18 @@ class LoopNest(wiring.Component):
         current = Signal(16, reset_less=True)
         base = Signal(16, reset_less=True)
         following = Signal(16)
-        m.d.comb += [step.weight_step.eq(current), following.eq(current + 1)]
+        following_table = Signal(16)
+        m.d.comb += [
+            step.weight_step.eq(current),
+            following.eq(current + 1),
+            following_table.eq(current + self.config.table_steps),
+        ]
         with m.If(self.start):
             m.d.sync += [current.eq(command.weight_step), base.eq(command.weight_step)]
         with m.Elif(step.valid):
-            m.d.sync += current.eq(Mux(kind_2.rewind & ~kind_2.parameters, base, following))
+            m.d.sync += current.eq(Mux(
+                kind_2.parameters, following,
+                Mux(kind_2.rewind, base, Mux(lookup, following_table, following))))
             with m.If(kind_2.parameters):
                 m.d.sync += base.eq(following)
         return m

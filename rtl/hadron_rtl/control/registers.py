@@ -39,7 +39,7 @@ def field_mask(of: Register) -> int:
 def _constants(config: NpuConfig) -> dict[str, int]:
     values = {
         "CONFIG0": {"LANES": config.lanes, "COLUMNS": config.columns,
-                    "REQUANT_LANES": config.requant_lanes, "AXI_BYTES": config.axi_bytes},
+                    "AXI_BYTES": config.axi_bytes},
         "CONFIG1": {"ACT_KIB": config.act_bytes // 1024, "WEIGHT_STEPS": config.weight_steps},
     }
     result = {name: register(name).reset for name in CONSTANTS}

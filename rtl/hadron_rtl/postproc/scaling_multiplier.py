@@ -1,8 +1,10 @@
-"""The 32 x 31 bit product of requantization and its first rounding."""
+"""The product of requantization and its first rounding, on two hardware multipliers."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
+from hadron_spec.numerics import NARROW_BITS, SHIFT_MAX
 
 from ..vendor.multiplier import Multiplier18
 from .delay import delayed
@@ -10,100 +12,86 @@ from .delay import delayed
 __all__ = ["ScalingMultiplier"]
 
 _LOW = 17
-"""Unsigned bits that the low half of a factor puts in a signed 18-bit multiplier."""
+"""Unsigned bits that the low part of a factor puts in a signed 18-bit multiplier."""
 
 
 class ScalingMultiplier(wiring.Component):
-    """Multiply a 32-bit value by a Q0.31 multiplier, left shift and first rounding included.
+    """Multiply a value by a Q0.31 multiplier, left shift and first rounding included.
 
-    With ``h = (a * 2**left * b + nudge) >> 31``, the result is ``o = h * 2**(7 - left)``: the left
-    shift of up to 7 bits is made after the product, where it costs nothing, and saturates nothing.
-    The nudge is 2**30 (halves up) or, with `average`, 2**31 - 1 for negative and 0 for other
-    values (towards zero).
+    A narrow value of 18 bits takes one pass. With ``h = (a * 2**left * b + 2**30) >> 31`` the
+    result is ``h * 2**(7 - left)``: the left shift is made after the product, where it costs
+    nothing. A wide value of 32 bits takes two passes in consecutive cycles, its low 17 bits
+    (unsigned), then its high 15; the result of the second is ``(value * b + 2**30) >> 31``.
 
     Source: gemmlowp fixedpoint.h, SaturatingRoundingDoublingHighMul, as
-    :func:`hadron_spec.numerics.saturating_rounding_doubling_high_mul` and
-    :func:`hadron_spec.numerics.average_divide` restate it.
+    :func:`hadron_spec.numerics.saturating_rounding_doubling_high_mul` restates it.
 
     Members
     -------
-    a : In(signed(32))
-        Value. From a register: the multipliers' input registers follow.
+    a : In(signed(18))
+        Value, or the half of a wide one. From a register: the multipliers' input registers follow.
     b : In(31)
         Multiplier. Likewise.
     left : In(range(8))
-        Left shift of the value.
-    average : In(1)
-        Round towards zero; requires ``left == 0``. Stable while values are inside.
-    o : Out(signed(39))
-        Product; the lowest ``7 - left`` bits are zero.
+        Left shift; ignored when `wide`.
+    wide : In(1)
+        Values come in halves. Stable while values are inside.
+    high : In(1)
+        `a` is the high half of a wide value, the low half of which came in the cycle before.
+    o : Out(signed(32))
+        Product, rounded once. Narrow products have ``7 - left`` lowest bits of zero.
 
-    Latency: ``LATENCY`` cycles. Throughput: one product a cycle.
-    Cost (LFE5U): 4 MULT18X18D.
+    Latency: ``LATENCY`` cycles. Throughput: one pass a cycle.
+    Cost (LFE5U): 2 MULT18X18D.
     """
 
-    _SUMS = 4
-    """Registers after those of the products: middle, carry from low, high and nudge, carry."""
+    LATENCY = Multiplier18.LATENCY + 4
 
-    LATENCY = Multiplier18.LATENCY + 1 + _SUMS
-
-    a: In(signed(32))
+    a: In(signed(NARROW_BITS))
     b: In(31)
     left: In(range(8))
-    average: In(1)
-    o: Out(signed(39))
+    wide: In(1)
+    high: In(1)
+    o: Out(signed(32))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
 
-        def half_products(name: str, factor, other, width: int):
+        def half_product(name: str, other, width: int):
             m.submodules[name] = multiplier = Multiplier18()
             product = Signal(signed(width), name=f"{name}_product", reset_less=True)
-            m.d.comb += [multiplier.a.eq(factor), multiplier.b.eq(other)]
+            m.d.comb += [multiplier.a.eq(self.a), multiplier.b.eq(other)]
             m.d.sync += product.eq(multiplier.o)
             return product
 
-        a_low, a_high = Cat(self.a[:_LOW], Const(0, 1)).as_signed(), self.a[_LOW:].as_signed()
-        b_low, b_high = (Cat(part, Const(0, 1)).as_signed()
-                         for part in (self.b[:_LOW], self.b[_LOW:]))
-        low_low = half_products("low_low", a_low, b_low, 35)
-        low_high = half_products("low_high", a_low, b_high, 32)
-        high_low = half_products("high_low", a_high, b_low, 33)
-        high_high = half_products("high_high", a_high, b_high, 30)
+        low = half_product("low", Cat(self.b[:_LOW], Const(0, 1)).as_signed(), 35)
+        high = half_product("high", Cat(self.b[_LOW:], Const(0, 4)).as_signed(), 32)
 
-        # Product = low + middle << 17 + high << 34; each register adds one carry chain.
-        low_carry = Signal(_LOW, reset_less=True)
-        low_any = Signal(reset_less=True)
-        crossed = Signal(signed(33), reset_less=True)
-        middle = Signal(signed(34), reset_less=True)
-        m.d.sync += [
-            crossed.eq(low_high + high_low),
-            low_carry.eq(low_low[_LOW:2 * _LOW]),
-            low_any.eq(low_low[:_LOW].any()),
-            middle.eq(crossed + low_carry),
-        ]
+        # The lowest 17 bits of a product carry nothing into the rounding bit of a narrow one.
+        upper = Signal(signed(32), reset_less=True)
+        lower = Signal(_LOW, reset_less=True)
+        m.d.sync += [upper.eq(high + low[_LOW:].as_signed()), lower.eq(low[:_LOW])]
 
-        # What the control inputs mean at the third sum.
-        cycles = Multiplier18.LATENCY + 1 + 2
-        left = delayed(m, self.left, cycles - 1, name="left")
-        negative = delayed(m, self.a[-1], cycles - 1, name="negative")
+        cycles = Multiplier18.LATENCY + 1
+        left = delayed(m, Mux(self.wide, 0, self.left), cycles, name="left")
+        is_high = delayed(m, self.high, cycles + 2, name="is_high")
         nudge = Signal(14, reset_less=True)
-        carry_in = Signal(reset_less=True)
-        keep = Signal(7, reset_less=True)
+        keep = Signal(SHIFT_MAX, reset_less=True)
+        keep_2 = Signal(SHIFT_MAX, reset_less=True)
         m.d.sync += [
-            nudge.eq(Mux(self.average, negative.replicate(14), (1 << 13) >> left)),
-            # 2**31 - 1 carries out of the low 17 bits when any of them is set.
-            carry_in.eq(self.average & negative & low_any),
-            keep.eq(Cat(*(left >= 7 - n for n in range(7)))),
+            nudge.eq((1 << 13) >> left),
+            keep.eq(Cat(*(left >= SHIFT_MAX - n for n in range(SHIFT_MAX)))),
+            keep_2.eq(keep),
         ]
 
-        nudged = Signal(_LOW + 1, reset_less=True)
-        high = Signal(signed(29), reset_less=True)
-        keep_2 = Signal(7, reset_less=True)
+        # A narrow product, or the low half of a wide one, with half a unit of the result added ...
+        rounded = Signal(signed(32), reset_less=True)
+        # ... which the high half takes up, 17 bits higher.
+        joined = Signal(signed(46), reset_less=True)
         m.d.sync += [
-            nudged.eq((Cat(Const(1, 1), middle[:_LOW]) + Cat(carry_in, nudge))[1:]),
-            high.eq(delayed(m, high_high, 2, name="high_high") + middle[_LOW:].as_signed()),
-            keep_2.eq(keep),
-            self.o.eq(Cat(nudged[7:14] & keep_2, nudged[14:_LOW], high + nudged[_LOW])),
+            rounded.eq(upper + nudge),
+            joined.eq((Cat(lower, upper).as_signed() + rounded)[:46]),
+            self.o.eq(Mux(is_high, joined[14:],
+                          Cat(rounded[7:14] & keep_2, rounded[14:]).as_signed())),
         ]
         return m

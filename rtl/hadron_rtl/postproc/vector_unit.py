@@ -1,12 +1,11 @@
-"""The operators that need no multiplication on the way in: maximum, pairs for ADD, softmax copy."""
+"""The operators that need no array: maximum, and the copy for softmax."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Module, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hadron_rtl.stream.result_fifo import ResultFifo
-from hadron_spec.commands import Opcode
 from hadron_spec.config import NpuConfig
 
 __all__ = ["VectorStep", "VectorUnit"]
@@ -46,7 +45,6 @@ class VectorUnit(wiring.Component):
     opcode    each value of a result
     ========  ============================================================
     MAX       the maximum over the steps
-    ADD       bits 7:0 the byte of the first step, 15:8 that of the last
     SOFTMAX   the byte of the last step (the only one)
     ========  ============================================================
 
@@ -59,11 +57,9 @@ class VectorUnit(wiring.Component):
 
     Members
     -------
-    opcode : In(8)
-        Stable while steps are in flight.
     step : In(VectorStep(config))
         No back-pressure.
-    results : Out(stream.Signature(ArrayLayout(signed(16), columns)))
+    results : Out(stream.Signature(ArrayLayout(signed(8), columns)))
         Results in order.
 
     Latency: ``LATENCY`` cycles from the last step to the result. Throughput: one step a cycle.
@@ -75,9 +71,8 @@ class VectorUnit(wiring.Component):
         self.config = config
         self.result_depth = result_depth
         super().__init__({
-            "opcode": In(8),
             "step": In(VectorStep(config)),
-            "results": Out(stream.Signature(data.ArrayLayout(signed(16), config.columns))),
+            "results": Out(stream.Signature(data.ArrayLayout(signed(8), config.columns))),
         })
 
     def elaborate(self, platform):
@@ -87,17 +82,10 @@ class VectorUnit(wiring.Component):
             shape=self.results.payload.shape(), depth=1 << ceil_log2(self.result_depth))
         wiring.connect(m, wiring.flipped(self.results), fifo.o)
 
-        adds = Signal(reset_less=True)
-        m.d.sync += [
-            adds.eq(self.opcode == Opcode.ADD),
-            fifo.i.valid.eq(step.valid & step.last),
-        ]
+        m.d.sync += fifo.i.valid.eq(step.valid & step.last)
         for column, x in enumerate(step.x):
             kept = Signal(signed(8), name=f"kept{column}", reset_less=True)
-            newest = Signal(signed(8), name=f"newest{column}", reset_less=True)
-            with m.If(step.valid & (step.first | (x > kept) & ~adds)):
+            with m.If(step.valid & (step.first | (x > kept))):
                 m.d.sync += kept.eq(x)
-            m.d.sync += newest.eq(x)
-            upper = Mux(adds, newest, kept[7].replicate(8))
-            m.d.comb += fifo.i.payload[column].eq(Cat(kept, upper))
+            m.d.comb += fifo.i.payload[column].eq(kept)
         return m

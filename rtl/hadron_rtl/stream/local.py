@@ -3,18 +3,15 @@
 from amaranth.hdl import unsigned
 from amaranth.lib import data
 
+from hadron_spec.commands import LocalSpace
 from hadron_spec.config import NpuConfig
 
 __all__ = ["LocalWrite"]
 
-TABLE_BYTES = 1024
-"""Bytes of the look-up table, the smallest of the spaces a LOAD can write."""
-
-
 class LocalWrite(data.StructLayout):
     """Payload of the streams that write the scratchpad, the weight memory and the table.
 
-    One layout serves the three spaces, so that one unpacker feeds them all.
+    One layout serves all spaces, so that one unpacker feeds them all.
 
     Use as ``stream.Signature(LocalWrite(config))``.
 
@@ -32,12 +29,15 @@ class LocalWrite(data.StructLayout):
         Byte i, bits 8i+7:8i, goes to byte ``address + i``.
     strobe : unsigned(config.axi_bytes)
         Bit i: byte i is written.
+    tables : unsigned(1)
+        The weight memory writes the beat to all columns: `LocalSpace.TABLES`.
     """
 
     def __init__(self, config: NpuConfig):
-        largest = max(config.act_bytes, config.weight_bytes, TABLE_BYTES)
+        largest = max(config.space_bytes(space) for space in LocalSpace)
         super().__init__({
             "address": unsigned((largest - 1).bit_length()),
             "data": unsigned(config.axi_data_width),
             "strobe": unsigned(config.axi_bytes),
+            "tables": unsigned(1),
         })

@@ -85,7 +85,7 @@ def commands_page() -> str:
         *table(("space", "name", "meaning"), (
             (str(space.value), space.name, spaces[space.name]) for space in LocalSpace)),
         "",
-        "## MATRIX, MAX, ADD and SOFTMAX",
+        "## MATRIX, MAX, LOOKUP and SOFTMAX",
         "",
         f"Levels, outermost first: {', '.join(f'`{level}`' for level in LEVELS)}.",
         "",
@@ -93,7 +93,7 @@ def commands_page() -> str:
         "",
         "## Parameter step",
         "",
-        "MATRIX and ADD read one parameter step before the weight steps of each `kg`. Each column "
+        "MATRIX and LOOKUP read a parameter step before the weight steps of each `kg`. Each column "
         "of it begins with:",
         "",
         *table(("byte", "parameter", "type"), (

@@ -225,24 +225,9 @@ def _mul_scale(builder: ModelBuilder) -> Tensor:
                           1 / 128, 0)
 
 
-def _sub_of_two_tensors(builder: ModelBuilder) -> Tensor:
-    return builder.binary("SUB", image(builder), image(builder, name="z"), 0.1, 0)
-
-
-def _sub_from_a_constant(builder: ModelBuilder) -> Tensor:
-    return builder.binary("SUB", _constant(builder, 5), image(builder), 0.1, 0)
-
-
 def _sub_shape(builder: ModelBuilder) -> Tensor:
     return builder.binary("SUB", builder.input((1, 1, 1, 2), 0.1, 0, name="x"),
                           _constant(builder, *[1] * 8, shape=(1, 8, 1)), 0.1, 0)
-
-
-def _sub_tie(builder: ModelBuilder) -> Tensor:
-    """One and its negative are exactly between two numbers at this scale."""
-    return builder.binary("SUB", image(builder, scale=1.0),
-                          _constant(builder, 6, 8, shape=(2,), scale=0.5 + 2**-21, zero_point=7),
-                          1.0, 0)
 
 
 def _join(builder: ModelBuilder, shape: tuple[int, ...] = (1, 8, 8, 3), scale: float = 0.1,
@@ -304,14 +289,8 @@ def _join_activation(builder: ModelBuilder) -> Tensor:
     (_mul_by_an_image, "MUL #0: constant k has the shape [1, 8, 1]; one value, or one for each of "
                        "the 2 channels, is supported"),
     (_mul_scale, "MUL #0: the effective scale of channel 0 is 2**7 or more, must be less than 128"),
-    (_sub_of_two_tensors, "SUB #0: subtrahend z is not a constant; Hadron subtracts constants "
-                          "only"),
-    (_sub_from_a_constant, "SUB #0: subtrahend x is not a constant; Hadron subtracts constants "
-                           "only"),
     (_sub_shape, "SUB #0: broadcasting is not supported: x has the shape [1, 1, 1, 2], k "
                  "[1, 8, 1]"),
-    (_sub_tie, "SUB #0: constant k holds 8, whose negative rounds otherwise at the scale of the "
-               "sum"),
     (_join_rescales, "CONCATENATION #0: quantization of input z and output y differ"),
     (_join_axis, "CONCATENATION #0: axis 4 is not one of the 4 of output y"),
     (_join_rank, "CONCATENATION #0: input z has the shape [8, 8, 3], must have 4 dimensions"),

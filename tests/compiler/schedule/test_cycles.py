@@ -37,17 +37,22 @@ def streamed(opcode: Opcode, size: int) -> Command:
                          ids=lambda config: config.name)
 def test_overheads_are_those_of_the_hardware(config: NpuConfig) -> None:
     unit = ExecuteUnit(config)
-    for opcode in (Opcode.MATRIX, Opcode.MAX, Opcode.ADD):
-        assert execute_overhead(opcode, config) == unit.overhead(opcode)
+    for opcode in (Opcode.MATRIX, Opcode.MAX, Opcode.LOOKUP):
+        for wide in (False, True):
+            assert (execute_overhead(opcode, config, wide=wide)
+                    == unit.overhead(opcode, wide=wide))
 
 
 def test_the_array_takes_one_step_a_cycle() -> None:
     assert cost(execute(100, 9)) - cost(execute(50, 9)) == 450
 
 
-def test_the_requantizer_bounds_short_results() -> None:
-    outlet = H256.columns // H256.requant_lanes
-    assert cost(execute(100, 1)) - cost(execute(50, 1)) == 50 * outlet
+def test_wide_results_take_two_cycles() -> None:
+    assert cost(execute(100, 1)) - cost(execute(50, 1)) == 50
+    wide = [execute(count, 1) for count in (100, 50)]
+    for command in wide:
+        command.fields["wide"] = 1
+    assert cost(wide[0]) - cost(wide[1]) == 100
 
 
 def test_transfers_take_a_beat_a_cycle() -> None:

@@ -38,7 +38,7 @@ async def registers_read_and_write(dut):
     major, minor, patch = VERSION
     assert await bench.read("VERSION") == major << 16 | minor << 8 | patch
     assert await bench.read("CONFIG0") == (
-        CONFIG.lanes | CONFIG.columns << 8 | CONFIG.requant_lanes << 16 | CONFIG.axi_bytes << 24)
+        CONFIG.lanes | CONFIG.columns << 8 | CONFIG.axi_bytes << 24)
     assert await bench.read("CONFIG1") == CONFIG.act_bytes // 1024 | CONFIG.weight_steps << 16
     for r in REGISTERS:
         if r.access is Access.RW:

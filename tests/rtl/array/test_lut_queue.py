@@ -17,7 +17,7 @@ def test_gives_entries_in_order(start, rng):
 
     async def testbench(ctx):
         for _ in range(200):
-            push = len(held) < dut.DEPTH and int(rng.integers(2))
+            push = len(held) < dut.depth and int(rng.integers(2))
             pop = len(held) > 0 and int(rng.integers(2))
             value = int(rng.integers(256))
             if held:

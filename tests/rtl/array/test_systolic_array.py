@@ -15,7 +15,7 @@ CLOCK = 1e-6
 def make_config(**changes):
     return NpuConfig(**{
         "name": "test", "lanes": 16, "columns": 4, "dsp_columns": 2, "act_bytes": 32768,
-        "weight_steps": 16, "requant_lanes": 1, "axi_data_width": 64, **changes})
+        "weight_steps": 16, "axi_data_width": 64, **changes})
 
 
 def packed(weights):
@@ -40,10 +40,10 @@ class Bench:
         self.dut = SystolicArray(config=config)
         self.reset = Signal()
         self.results = []
-        self.credits = self.dut.RESULT_DEPTH
 
-    async def write_weights(self, ctx, address, data):
+    async def write_weights(self, ctx, address, data, *, tables=0):
         """Write bytes to the weight memory, a beat a cycle."""
+        ctx.set(self.dut.weights.payload.tables, tables)
         stream = self.dut.weights
         beat = self.config.axi_bytes
         for offset in range(0, len(data), beat):
@@ -57,35 +57,37 @@ class Bench:
         ctx.set(stream.valid, 0)
 
     async def give(self, ctx, bubbles=0.0, **step):
-        """Give one step, with random bubbles before it and a credit if it ends a result."""
-        while self.rng.random() < bubbles or (step.get("last") and not self.credits):
+        """Give one step, with random bubbles before it."""
+        while self.rng.random() < bubbles:
             # Whatever lies on the wires of a cycle without a step must not matter.
             ctx.set(self.dut.step, {
                 "valid": 0, "parameters": 1, "first": 1, "last": 1, "weight_step": 0,
                 "x": [int(v) for v in self.rng.integers(-128, 128, self.config.lanes)]})
             await ctx.tick()
-        self.credits -= step.get("last", 0)
         ctx.set(self.dut.step, {
             "valid": 1, "parameters": 0, "first": 0, "last": 0, "weight_step": 0,
             "x": [int(v) for v in self.rng.integers(-128, 128, self.config.lanes)], **step})
         await ctx.tick()
         ctx.set(self.dut.step.valid, 0)
 
-    async def take(self, ctx, count, stalls=0.0):
-        """Take `count` results as (accumulators, parameters or None)."""
-        results = self.dut.results
-        for _ in range(count):
-            while self.rng.random() < stalls:
-                await ctx.tick()
-            ctx.set(results.ready, 1)
-            payload, = await ctx.tick().sample(results.payload).until(results.valid)
-            ctx.set(results.ready, 0)
-            self.credits += 1
-            parameters = None
-            if payload.new_parameters:
+    async def take(self, ctx, count):
+        """Take `count` results, as they come, as (accumulators, parameters)."""
+        dut = self.dut
+        ctx.set(dut.results.ready, 1)
+        self.waited = 0
+        accumulators = None
+        while count or accumulators:
+            if accumulators:
                 parameters = [(column.bias, column.multiplier, column.shift)
-                              for column in payload.parameters]
-            self.results.append((list(payload.accumulators), parameters))
+                              for column in ctx.get(dut.parameters)]
+                self.results.append((accumulators, parameters))
+            accumulators = None
+            if count and ctx.get(dut.results.valid):
+                accumulators = list(ctx.get(dut.results.payload))
+                count -= 1
+            await ctx.tick()
+            self.waited += 1
+            assert self.waited < 2000, "no result"
 
     def run(self, *coroutines):
         m = Module()
@@ -105,9 +107,9 @@ CONFIGS = {
 }
 
 
-@pytest.mark.parametrize(("bubbles", "stalls"), [(0.0, 0.0), (0.5, 0.9)], ids=["dense", "sparse"])
+@pytest.mark.parametrize("bubbles", [0.0, 0.5], ids=["dense", "sparse"])
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
-def test_sums_random_results(config, bubbles, stalls, rng):
+def test_sums_random_results(config, bubbles, rng):
     memory = rng.integers(-127, 128, (config.weight_steps, config.columns, config.lanes))
     image = bytearray(b"".join(packed(step) for step in memory))
     parameters = {}
@@ -122,13 +124,12 @@ def test_sums_random_results(config, bubbles, stalls, rng):
     bench = Bench(config, rng)
     expected = []
     plan = []
-    for _ in range(12):
-        fresh = None
-        if rng.random() < 0.5:
+    for n in range(40):
+        if n == 0 or rng.random() < 0.5:
             step = int(rng.choice(list(parameters)))
             plan.append({"parameters": 1, "weight_step": step})
-            fresh = [tuple(map(int, column)) for column in parameters[step]]
-        length = int(rng.integers(1, 6))
+            held = [tuple(map(int, column)) for column in parameters[step]]
+        length = int(rng.choice([1, 1, 2, 5]))
         total = np.zeros(config.columns, dtype=np.int64)
         for i in range(length):
             step = int(rng.choice([s for s in range(config.weight_steps) if s not in parameters]))
@@ -136,7 +137,7 @@ def test_sums_random_results(config, bubbles, stalls, rng):
             plan.append({"weight_step": step, "x": [int(v) for v in x],
                          "first": int(i == 0), "last": int(i == length - 1)})
             total += memory[step] @ x
-        expected.append(([int(v) for v in total], fresh))
+        expected.append(([int(v) for v in total], held))
 
     async def issue(ctx):
         await bench.write_weights(ctx, 0, bytes(image))
@@ -144,7 +145,7 @@ def test_sums_random_results(config, bubbles, stalls, rng):
             await bench.give(ctx, bubbles=bubbles, **step)
 
     async def collect(ctx):
-        await bench.take(ctx, len(expected), stalls=stalls)
+        await bench.take(ctx, len(expected))
         assert not ctx.get(bench.dut.busy)
         assert not ctx.get(bench.dut.results.valid)
 
@@ -152,17 +153,59 @@ def test_sums_random_results(config, bubbles, stalls, rng):
     assert bench.results == expected
 
 
-def test_result_comes_after_the_latency(rng):
+@pytest.mark.parametrize("lanes", [16, 32])
+def test_adds_up_table_entries(rng, lanes):
+    config = make_config(lanes=lanes, act_bytes=65536, weight_steps=256)
+    tables = rng.integers(-1 << 31, 1 << 31, (3, 256))
+    bench = Bench(config, rng)
+    first, steps = 7, config.table_steps
+    plan, expected = [], []
+    for _ in range(30):
+        x = rng.integers(-128, 128, (int(rng.integers(1, 4)), lanes))
+        for i, activations in enumerate(x):
+            plan.append({"weight_step": (first + i * steps) % config.weight_steps,
+                         "x": [int(v) for v in activations],
+                         "first": int(i == 0), "last": int(i == len(x) - 1)})
+        total = sum(tables[i][activations + 128] for i, activations in enumerate(x))
+        total = (total[:config.columns] + (1 << 31)) % (1 << 32) - (1 << 31)
+        expected.append([int(v) for v in total])
+
+    async def issue(ctx):
+        # One table in each column's own words, the others in all columns at once.
+        for i, table in enumerate(tables):
+            entries = table.astype("<i4").tobytes()
+            if i == 0:
+                for step in range(steps):
+                    row = entries[step * lanes:(step + 1) * lanes] * config.columns
+                    await bench.write_weights(ctx, (first + step) * config.step_bytes, row)
+            else:
+                address = (first + i * steps) % config.weight_steps * lanes
+                await bench.write_weights(ctx, address, entries, tables=1)
+        ctx.set(bench.dut.lookup, 1)
+        for step in plan:
+            await bench.give(ctx, bubbles=0.2, **step)
+
+    async def collect(ctx):
+        await bench.take(ctx, len(expected))
+
+    bench.run(issue, collect)
+    assert [accumulators for accumulators, _ in bench.results] == expected
+
+
+@pytest.mark.parametrize("lookup", [False, True])
+def test_result_comes_after_the_latency(rng, lookup):
     bench = Bench(make_config(), rng)
     dut = bench.dut
 
     async def testbench(ctx):
+        ctx.set(dut.lookup, lookup)
+        ctx.set(dut.results.ready, 1)
         ctx.set(dut.step.valid, 1)
         ctx.set(dut.step.first, 1)
         ctx.set(dut.step.last, 1)
         await ctx.tick()
         ctx.set(dut.step.valid, 0)
-        for _ in range(dut.LATENCY - 1):
+        for _ in range(dut.latency(lookup=lookup) - 1):
             assert ctx.get(dut.busy)
             assert not ctx.get(dut.results.valid)
             await ctx.tick()
@@ -172,43 +215,39 @@ def test_result_comes_after_the_latency(rng):
     bench.run(testbench)
 
 
-def test_holds_all_credits_and_the_next_parameters(rng):
-    config = make_config(columns=2, weight_steps=32)
+@pytest.mark.parametrize("columns", [2, 16])
+def test_every_result_may_have_parameters_of_its_own(rng, columns):
+    """A parameter step every other cycle: the oldest are needed when the newest arrive."""
+    config = make_config(columns=columns, dsp_columns=columns, weight_steps=64, axi_data_width=128)
     bench = Bench(config, rng)
-    depth = bench.dut.RESULT_DEPTH
-    parameters = [[(100 * step + column, -step, step - column) for column in range(2)]
-                  for step in range(depth + 1)]
+    parameters = [[(100 * step + column, -step, step - column) for column in range(columns)]
+                  for step in range(63)]
 
     async def issue(ctx):
-        for step, columns in enumerate(parameters):
+        for step, values in enumerate(parameters):
             await bench.write_weights(ctx, step * config.step_bytes,
-                                      parameter_step(config, columns))
-        # The parameters of the last result arrive while the queues hold all the others.
-        for step in range(depth):
+                                      parameter_step(config, values))
+        for step in range(len(parameters)):
             await bench.give(ctx, parameters=1, weight_step=step)
-            await bench.give(ctx, first=1, last=1, weight_step=31)
-        await bench.give(ctx, parameters=1, weight_step=depth)
-        await ctx.tick().repeat(bench.dut.LATENCY)
-        assert not bench.credits
-        await bench.take(ctx, depth)
-        await bench.give(ctx, first=1, last=1, weight_step=31)
-        await bench.take(ctx, 1)
+            await bench.give(ctx, first=1, last=1, weight_step=63)
 
-    bench.run(issue)
-    assert bench.results == [([0, 0], columns) for columns in parameters]
+    async def collect(ctx):
+        await bench.take(ctx, len(parameters))
+
+    bench.run(issue, collect)
+    assert bench.results == [([0] * columns, values) for values in parameters]
 
 
-def test_reports_results_without_credit(rng):
+def test_reports_results_that_nobody_takes(rng):
     bench = Bench(make_config(columns=2), rng)
 
     async def issue(ctx):
-        bench.credits = 1000
-        for _ in range(bench.dut.RESULT_DEPTH + 2):
+        for _ in range(bench.dut.RESULT_CYCLES + 1):
             await bench.give(ctx, first=1, last=1)
-        for _ in range(bench.dut.LATENCY):
+        for _ in range(bench.dut.latency(lookup=False)):
             await ctx.tick()
 
-    with pytest.raises(AssertionError, match="more results than RESULT_DEPTH"):
+    with pytest.raises(AssertionError, match="a result was not taken in time"):
         bench.run(issue)
 
 
@@ -222,9 +261,11 @@ def test_step_sees_the_beat_before_it(rng):
         for version in weights:
             await bench.write_weights(ctx, 3 * config.step_bytes, packed(version))
             await bench.give(ctx, weight_step=3, first=1, last=1, x=[int(v) for v in x])
+
+    async def collect(ctx):
         await bench.take(ctx, 2)
 
-    bench.run(issue)
+    bench.run(issue, collect)
     assert [result for result, _ in bench.results] == (weights @ x).tolist()
 
 
@@ -246,7 +287,8 @@ def test_writes_bytes_under_the_strobe_alone(rng):
         await bench.take(ctx, 1)
 
     bench.run(issue)
-    assert bench.results == [((weights @ ([1, 10] * (config.lanes // 2))).tolist(), None)]
+    assert [sums for sums, _ in bench.results] == [
+        (weights @ ([1, 10] * (config.lanes // 2))).tolist()]
 
 
 def test_reset_drops_everything_but_the_weights(rng):
@@ -259,8 +301,9 @@ def test_reset_drops_everything_but_the_weights(rng):
 
     async def issue(ctx):
         await bench.write_weights(ctx, 3 * config.step_bytes, packed(weights))
-        for before in range(0, dut.RESULT_DEPTH, 3):
-            # Steps at every stage, results in the queue, and one without its end.
+        for before in range(0, 24, 3):
+            # Steps at every stage, and a result without its end.
+            ctx.set(dut.results.ready, 1)
             for _ in range(before):
                 await bench.give(ctx, parameters=1)
                 await bench.give(ctx, first=1, last=1)
@@ -268,7 +311,6 @@ def test_reset_drops_everything_but_the_weights(rng):
             ctx.set(bench.reset, 1)
             await ctx.tick()
             ctx.set(bench.reset, 0)
-            bench.credits = dut.RESULT_DEPTH
             assert not ctx.get(dut.busy)
             await bench.give(ctx, first=1, **given)
             await bench.give(ctx, last=1, **given)
@@ -276,5 +318,4 @@ def test_reset_drops_everything_but_the_weights(rng):
             assert not ctx.get(dut.results.valid)
 
     bench.run(issue)
-    assert bench.results == [((2 * weights @ x).tolist(), None)] * len(bench.results)
-    assert bench.results
+    assert [sums for sums, _ in bench.results] == [(2 * weights @ x).tolist()] * 8

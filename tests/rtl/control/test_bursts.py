@@ -185,7 +185,7 @@ def test_latency_is_as_stated():
     simulator.run()
 
 
-@pytest.mark.parametrize("spaces", [(), (1, 2, 3, 4)])
+@pytest.mark.parametrize("spaces", [(), (1, 2, 3, 4, 5)])
 def test_constructor_refuses(spaces):
-    with pytest.raises(ValueError, match=rf"spaces has {len(spaces)} entries, must be 1 to 3"):
+    with pytest.raises(ValueError, match=rf"spaces has {len(spaces)} entries, must be 1 to 4"):
         BurstGenerator(config=CONFIGS["h64"], spaces=spaces)

@@ -28,7 +28,7 @@ def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
         for name, field in FIELDS[opcode].items() if name not in ("opcode", "checksum")
     }
     limits = {"outputs": config.columns, "last_outputs": config.columns, "height": 32767,
-              "width_bytes": 32767, "weight_step": config.weight_steps - 1, "space": 2}
+              "width_bytes": 32767, "weight_step": config.weight_steps - 1}
     at_least_one = {"outputs", "last_outputs", "row_bytes", "rows",
                     *(f"count_{level}" for level in LEVELS)}
     for name in values:
@@ -38,6 +38,8 @@ def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
             values[name] = max(values[name], 1)
     if opcode == Opcode.SOFTMAX:
         values["count_oy"] = 3
+    if opcode == Opcode.LOOKUP:
+        values["count_kg"] = 1
     return opcode, values
 
 
@@ -174,9 +176,9 @@ def test_bus_error_in_any_beat_comes_first(width, rng):
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(("opcode", "name", "value"), [
-    (Opcode.LOAD, "rows", 0), (Opcode.STORE, "row_bytes", 0), (Opcode.LOAD, "space", 3),
+    (Opcode.LOAD, "rows", 0), (Opcode.STORE, "row_bytes", 0), (Opcode.LOOKUP, "count_kg", 2),
     *((Opcode.MATRIX, f"count_{level}", 0) for level in LEVELS),
-    (Opcode.ADD, "outputs", 17), (Opcode.MAX, "last_outputs", 0),
+    (Opcode.LOOKUP, "outputs", 17), (Opcode.MAX, "last_outputs", 0),
     (Opcode.SOFTMAX, "count_oy", 4), (Opcode.MATRIX, "height", 32768),
     (Opcode.MATRIX, "width_bytes", 65535), (Opcode.MATRIX, "weight_step", 512),
 ])

@@ -9,8 +9,9 @@ from hadron_spec.config import NpuConfig
 from hadron_testing.execute_reference import walk
 
 CONFIG = NpuConfig(name="test", lanes=16, columns=4, dsp_columns=4, act_bytes=32 << 10,
-                   weight_steps=16, requant_lanes=2, axi_data_width=64)
+                   weight_steps=16, axi_data_width=64)
 DEPTH = 4
+CREDITED = (Opcode.MAX, Opcode.SOFTMAX)
 
 
 def random_fields(rng, opcode, top=4):
@@ -52,7 +53,7 @@ def run(commands, *, credit_after=None, rng=None):
                 if step.valid:
                     seen.append((cycle, step.parameters, step.first, step.last, step.address,
                                  step.y, step.x, step.weight_step))
-                if step.valid and step.last:
+                if step.valid and step.last and fields["opcode"] in CREDITED:
                     held += 1
                     leaving.append(cycle + (credit_after or 0))
                 assert held <= DEPTH
@@ -77,7 +78,7 @@ def run(commands, *, credit_after=None, rng=None):
 
 
 def expect(fields, seen):
-    reference = list(walk(fields))
+    reference = list(walk(fields, CONFIG.table_steps))
     assert len(seen) == len(reference)
     for (_, parameters, first, last, address, y, x, weight_step), step in zip(
             seen, reference, strict=True):
@@ -87,12 +88,25 @@ def expect(fields, seen):
             assert (address, y, x) == (step.address % CONFIG.act_bytes, step.y, step.x)
 
 
-@pytest.mark.parametrize("opcode", [Opcode.MATRIX, Opcode.ADD])
-def test_walks_the_loops_in_order_under_random_credits(rng, opcode):
+@pytest.mark.parametrize("opcode", [Opcode.MATRIX, Opcode.LOOKUP])
+def test_walks_the_loops_in_order_whatever_the_credits(rng, opcode):
     commands = [random_fields(rng, opcode) for _ in range(4)]
+    if opcode is Opcode.LOOKUP:
+        commands = [fields | {"count_kg": 1} for fields in commands]
     steps, _ = run(commands, rng=rng)
     for fields, seen in zip(commands, steps, strict=True):
         expect(fields, seen)
+
+
+def test_wide_results_are_two_cycles_apart(rng):
+    fields = random_fields(rng, Opcode.MATRIX)
+    fields |= {"wide": 1, "count_kg": 2, "count_ky": 1, "count_kx": 1, "count_seg": 1}
+    (seen,), (stalled,) = run([fields])
+    expect(fields, seen)
+    ends = [step[0] for step in seen if step[3]]
+    assert set(map(int.__sub__, ends[1:], ends)) == {2}
+    # The parameter step of the second group takes the place of one.
+    assert stalled == len(ends) - 2
 
 
 @pytest.mark.parametrize("opcode", [Opcode.MAX, Opcode.SOFTMAX])

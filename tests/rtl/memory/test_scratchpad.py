@@ -12,11 +12,11 @@ from hadron_spec.config import NpuConfig
 
 CONFIGS = [
     NpuConfig(name="narrow", lanes=16, columns=4, dsp_columns=4, act_bytes=32 << 10,
-              weight_steps=16, requant_lanes=2, axi_data_width=32),
+              weight_steps=16, axi_data_width=32),
     NpuConfig(name="wide", lanes=32, columns=32, dsp_columns=4, act_bytes=64 << 10,
-              weight_steps=16, requant_lanes=2, axi_data_width=128),
+              weight_steps=16, axi_data_width=128),
     NpuConfig(name="square", lanes=16, columns=16, dsp_columns=4, act_bytes=32 << 10,
-              weight_steps=16, requant_lanes=2, axi_data_width=128),
+              weight_steps=16, axi_data_width=128),
 ]
 
 

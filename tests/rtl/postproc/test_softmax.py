@@ -12,7 +12,7 @@ from hadron_spec.config import NpuConfig
 
 def config(axi_data_width: int) -> NpuConfig:
     return NpuConfig(name="test", lanes=16, columns=4, dsp_columns=0, act_bytes=32 << 10,
-                     weight_steps=16, requant_lanes=2, axi_data_width=axi_data_width)
+                     weight_steps=16, axi_data_width=axi_data_width)
 
 
 def expected(table: list[int], rows) -> list[int]:

@@ -5,15 +5,14 @@ from amaranth.sim import Simulator
 
 from hadron_rtl.postproc.vector_unit import VectorUnit
 from hadron_rtl.stream.result_fifo import ResultFifo
-from hadron_spec.commands import Opcode
 from hadron_spec.config import NpuConfig
 
 CONFIG = NpuConfig(name="test", lanes=16, columns=4, dsp_columns=4, act_bytes=32 << 10,
-                   weight_steps=16, requant_lanes=2, axi_data_width=64)
+                   weight_steps=16, axi_data_width=64)
 DEPTH = 4
 
 
-def run(opcode, results, rng, *, gaps, stalls):
+def run(results, rng, *, gaps, stalls):
     """Feed the steps of `results`; return the results that come out, and when."""
     dut = VectorUnit(CONFIG, result_depth=DEPTH)
     steps = [(i == 0, i == len(group) - 1, x) for group in results for i, x in enumerate(group)]
@@ -21,8 +20,6 @@ def run(opcode, results, rng, *, gaps, stalls):
     issued = []
 
     async def bench(ctx):
-        ctx.set(dut.opcode, int(opcode))
-        await ctx.tick()
         held, cycle = 0, 0
         queue = list(steps)
         while len(seen) < len(results):
@@ -58,22 +55,16 @@ def random_results(rng, count, steps):
 
 @pytest.mark.parametrize("gaps", [0, 0.4])
 @pytest.mark.parametrize("stalls", [0, 0.5])
-@pytest.mark.parametrize("opcode", [Opcode.MAX, Opcode.ADD, Opcode.SOFTMAX])
-def test_combines_the_steps_of_each_result(rng, opcode, gaps, stalls):
-    steps = {Opcode.MAX: (1, 5), Opcode.ADD: (2, 3), Opcode.SOFTMAX: (1, 2)}[opcode]
-    results = random_results(rng, 40, steps)
-    seen, _ = run(opcode, results, rng, gaps=gaps, stalls=stalls)
+def test_takes_the_maximum_of_the_steps_of_each_result(rng, gaps, stalls):
+    results = random_results(rng, 40, (1, 5))
+    seen, _ = run(results, rng, gaps=gaps, stalls=stalls)
     for (_, values), group in zip(seen, results, strict=True):
-        if opcode == Opcode.ADD:
-            a_and_b = [(value & 255, value >> 8) for value in values]
-            assert a_and_b == [(a & 255, b) for a, b in zip(*group, strict=True)]
-        else:
-            assert values == [max(column) for column in zip(*group, strict=True)]
+        assert values == [max(column) for column in zip(*group, strict=True)]
 
 
 def test_latency_and_throughput(rng):
     results = random_results(rng, 20, (1, 2))
-    seen, issued = run(Opcode.MAX, results, rng, gaps=0, stalls=0)
+    seen, issued = run(results, rng, gaps=0, stalls=0)
     assert seen[0][0] - issued[0] == VectorUnit.LATENCY
     assert [cycle for cycle, _ in seen] == list(range(seen[0][0], seen[0][0] + len(seen)))
 

@@ -9,7 +9,7 @@ from hadron_spec.config import NpuConfig
 from hadron_testing.execute_reference import destinations
 
 CONFIG = NpuConfig(name="test", lanes=16, columns=8, dsp_columns=4, act_bytes=32 << 10,
-                   weight_steps=16, requant_lanes=2, axi_data_width=64)
+                   weight_steps=16, axi_data_width=64)
 
 
 def random_fields(rng, opcode):

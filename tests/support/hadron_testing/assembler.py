@@ -72,7 +72,7 @@ class Assembler:
 
     def execute(self, opcode: Opcode, *, wait: tuple[Unit, ...] = (),
                 send: tuple[Unit, ...] = (), **fields: int) -> int:
-        """Append MATRIX, MAX, ADD or SOFTMAX: counts are 1, outputs all columns by default."""
+        """Append MATRIX, MAX, LOOKUP or SOFTMAX: counts are 1, outputs all columns by default."""
         defaults = {f"count_{level}": 1 for level in LEVELS}
         defaults |= {"outputs": self.config.columns, "minimum": -128, "maximum": 127}
         defaults |= {"count_oy": 3} if opcode == Opcode.SOFTMAX else {}

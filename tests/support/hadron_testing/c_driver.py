@@ -43,7 +43,7 @@ class _Bus(ctypes.Structure):
 
 class _Device(ctypes.Structure):
     _fields_ = tuple((name, ctypes.c_uint32) for name in (
-        "version", "lanes", "columns", "requant_lanes", "bus_bytes", "activation_bytes",
+        "version", "lanes", "columns", "bus_bytes", "activation_bytes",
         "weight_bytes"))
 
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from hadron_spec.commands import LEVELS, Opcode, unpack_parameters
 from hadron_spec.config import NpuConfig
 from hadron_spec.numerics import (
-    average_divide,
+    NARROW_BITS,
     multiply_by_quantized_multiplier,
-    rescale_addend,
     softmax_output,
     softmax_reciprocal,
     softmax_sum_term,
@@ -33,9 +32,10 @@ class ReferenceStep:
     weight_step: int
 
 
-def walk(fields: dict[str, int]) -> Iterator[ReferenceStep]:
-    """Yield the steps of a command in order."""
-    has_parameters = fields["opcode"] in (Opcode.MATRIX, Opcode.ADD)
+def walk(fields: dict[str, int], table_steps: int = 1) -> Iterator[ReferenceStep]:
+    """Yield the steps of a command in order; LOOKUP passes over `table_steps` weight steps each."""
+    passed = table_steps if fields["opcode"] == Opcode.LOOKUP else 1
+    has_parameters = fields["opcode"] in (Opcode.MATRIX, Opcode.LOOKUP)
     counts = [fields[f"count_{level}"] for level in LEVELS]
     passes = [0] * len(LEVELS)
     address, y, x = fields["source"], fields["start_y"], fields["start_x"]
@@ -50,7 +50,7 @@ def walk(fields: dict[str, int]) -> Iterator[ReferenceStep]:
         first = not any(passes[3:])
         last = all(passes[i] == counts[i] - 1 for i in range(3, len(LEVELS)))
         yield ReferenceStep(False, first, last, address, y, x, step)
-        step += 1
+        step += passed
         level = len(LEVELS) - 1
         while level >= 0 and passes[level] == counts[level] - 1:
             passes[level] = 0
@@ -109,27 +109,34 @@ def _result(config: NpuConfig, fields: dict[str, int], steps: list[tuple[list[in
     columns = range(config.columns)
     if opcode == Opcode.MAX:
         values = [max(lanes[c] for lanes, _ in steps) for c in columns]
-    elif opcode == Opcode.ADD:
-        values = []
-        for c in columns:
-            a = (steps[0][0][c] - fields["zero_point_a"]) << 19
-            b = rescale_addend(steps[1][0][c] - fields["zero_point_b"], fields["multiplier_b"],
-                               fields["shift_b"])
-            _, multiplier, shift = parameters[c]
-            values.append(multiply_by_quantized_multiplier(a + b, multiplier, shift) + zero_point)
-    else:
-        sums = [0] * config.columns
-        for lanes, step in steps:
-            for c, row in enumerate(_weights(config, weights, step)):
-                sums[c] += sum(x * w for x, w in zip(lanes, row, strict=True))
-        values = []
-        for total, (bias, multiplier, shift) in zip(sums, parameters, strict=True):
-            if fields["average"]:
-                values.append(average_divide(total, bias, multiplier) + zero_point)
-            else:
-                scaled = multiply_by_quantized_multiplier(total + bias, multiplier, shift)
-                values.append(scaled + zero_point)
+        return [min(max(value, low), high) for value in values]
+    sums = [0] * config.columns
+    for lanes, step in steps:
+        if opcode == Opcode.LOOKUP:
+            for c in columns:
+                sums[c] += _entry(config, weights, step, c, lanes[c])
+            continue
+        for c, row in enumerate(_weights(config, weights, step)):
+            sums[c] += sum(x * w for x, w in zip(lanes, row, strict=True))
+    values = []
+    for total, (bias, multiplier, shift) in zip(sums, parameters, strict=True):
+        if fields["wide"]:
+            shift = min(shift, 0)
+            accumulator = total + bias
+        else:
+            limit = 1 << NARROW_BITS - 1
+            accumulator = min(max(total + bias, -limit), limit - 1)
+        values.append(multiply_by_quantized_multiplier(accumulator, multiplier, shift)
+                      + zero_point)
     return [min(max(value, low), high) for value in values]
+
+
+def _entry(config: NpuConfig, memory: bytes, table: int, column: int, x: int) -> int:
+    """Return the entry of an activation in the table that begins at a step."""
+    step, word = divmod(x + 128, config.lanes // 4)
+    offset = ((table + step) % config.weight_steps * config.step_bytes + column * config.lanes
+              + 4 * word)
+    return int.from_bytes(memory[offset:offset + 4], "little", signed=True)
 
 
 def pack_weights(columns: list[list[int]]) -> bytes:
@@ -168,7 +175,7 @@ def run_command(config: NpuConfig, fields: dict[str, int], scratchpad: bytes | b
     parameters: list[tuple[int, int, int]] = []
     if fields["opcode"] == Opcode.SOFTMAX:
         results = _softmax(config, fields, scratchpad, table or [])
-    for step in walk(fields) if not results else ():
+    for step in walk(fields, config.table_steps) if not results else ():
         if step.parameters:
             parameters = _parameters(config, weights, step.weight_step)
             continue

@@ -30,7 +30,7 @@ class WeightRing:
     def begin_layer(self, parts: Sequence[Part]) -> None:
         """Forget the constants of the last layer; keep those of this one if all fit at once."""
         wanted = {part.constants: part.constants.steps for part in parts
-                  if part.constants is not None and part.constants.space is Space.WEIGHTS}
+                  if part.constants is not None and part.constants.space is not Space.TABLE}
         total = sum(wanted.values())
         self._present.clear()
         self._keep = total <= self.steps

@@ -53,7 +53,7 @@ def resize_bilinear(operation: Operation, config: NpuConfig) -> InterleavedKerne
                                f"weight of {int(weights.max())}/{1 << bits}; weights of up to "
                                f"{MAX_WEIGHT} are supported, as factors of 2 and 4 have")
         stage = OutputStage(np.zeros(depth, np.int64), np.full(depth, _HALF), np.full(depth, -bits),
-                            0, -128, 127)
+                            False, 0, -128, 127)
         window = Window(*weights.shape, y.offset_step or 1, x.offset_step or 1,
                         pad_top=-y.offset, pad_left=-x.offset)
         kernel = DepthwiseKernel(

@@ -10,16 +10,17 @@ __all__ = ["Command", "Range", "Space"]
 
 
 class Space(Enum):
-    """What commands read and write."""
+    """What commands read and write. TABLES is WEIGHTS, one column for all."""
 
     SCRATCHPAD = "scratchpad"
     WEIGHTS = "weights"
+    TABLES = "tables"
     TABLE = "table"
     MEMORY = "memory"
 
 
 class Range(NamedTuple):
-    """Bytes `start` to `end` - 1 of a space; in WEIGHTS the unit is the step."""
+    """Bytes `start` to `end` - 1 of a space, not TABLES; in WEIGHTS the unit is the step."""
 
     space: Space
     start: int

@@ -1,70 +1,71 @@
-"""ADD: two tensors as flat bytes, `columns` at a time."""
+"""Sums and functions of single elements: tensors as flat bytes, `columns` looked up at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from hadron_compiler.codegen.command import Command, Range, Space
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece
 from hadron_compiler.codegen.loops import Loop, loop_fields
-from hadron_compiler.codegen.packing import pack_groups
-from hadron_spec.commands import FIELDS, Opcode
+from hadron_spec.commands import FIELDS, Opcode, pack_parameters
 from hadron_spec.config import NpuConfig
 
-__all__ = ["AddKernel", "AddStage"]
+__all__ = ["LookupKernel", "LookupStage"]
 
-MAX_CHUNKS = FIELDS[Opcode.ADD]["count_ox"].maximum
+MAX_CHUNKS = FIELDS[Opcode.LOOKUP]["count_ox"].maximum
+
+Table = npt.NDArray[np.int64]
+"""256 entries, of the inputs -128 to 127, each within 32 bits."""
 
 
 @dataclass(frozen=True)
-class AddStage:
-    """Integers of ADD. `a` is the position of the operand of larger scale among the inputs."""
+class LookupStage:
+    """What follows the sum of entries. The default takes entries as they are, -128 to 127."""
 
-    a: int
-    zero_point_a: int
-    zero_point_b: int
-    multiplier_b: int
-    shift_b: int
-    multiplier: int
-    shift: int
-    zero_point: int
-    minimum: int
-    maximum: int
+    multiplier: int = 1 << 30
+    shift: int = 1
+    wide: bool = False
+    zero_point: int = 0
+    minimum: int = -128
+    maximum: int = 127
 
 
-class AddKernel(Kernel):
-    """ADD over an image of one row and one channel, as wide as the tensor has bytes.
+class LookupKernel(Kernel):
+    """The sum of a table entry for each source, scaled.
 
-    What is left over when `columns` does not divide that is a command of its own.
+    It works on an image of one row and one channel, as wide as the tensor has bytes. What is left
+    over when `columns` does not divide that is a command of its own.
     """
 
-    def __init__(self, config: NpuConfig, name: str, elements: int, stage: AddStage) -> None:
+    def __init__(self, config: NpuConfig, name: str, elements: int, tables: Sequence[Table],
+                 stage: LookupStage) -> None:
         self.config = config
         self.name = name
         self.geometry = Geometry(1, (1, elements, 1), (1, elements, 1))
+        self.tables = tables
         self.stage = stage
         self.macs = 0
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`; there is one."""
-        return [_AddPart(self.config, self.stage)]
+        return [_LookupPart(self.config, self.tables, self.stage)]
 
 
-class _AddPart(Part):
+class _LookupPart(Part):
     channels = (0, 1)
     source_channels = (0, 1)
 
-    def __init__(self, config: NpuConfig, stage: AddStage) -> None:
+    def __init__(self, config: NpuConfig, tables: Sequence[Table], stage: LookupStage) -> None:
         self.config = config
         self.stage = stage
-        columns = config.columns
-        image = pack_groups(
-            config, np.zeros((1, columns, 0, config.lanes), np.int8),
-            np.zeros((1, columns), np.int64),
-            np.full((1, columns), stage.multiplier), np.full((1, columns), stage.shift))
-        self.constants = Constants(Space.WEIGHTS, image, 1)
+        self.sources = len(tables)
+        parameters = pack_parameters(0, stage.multiplier, stage.shift)
+        image = parameters.ljust(config.lanes, b"\0") + b"".join(
+            table.astype("<i4").tobytes() for table in tables)
+        self.constants = Constants(Space.TABLES, image, 1 + len(tables) * config.table_steps)
 
     def commands(self, piece: Piece) -> list[Command]:
         columns = self.config.columns
@@ -79,20 +80,21 @@ class _AddPart(Part):
     def _command(self, piece: Piece, start: int, chunks: int, outputs: int) -> Command:
         """Return the command of some chunks from byte `start` on."""
         stage, columns = self.stage, self.config.columns
-        a, b = (view.locate(0, start, 0)
-                for view in (piece.sources[stage.a], piece.sources[1 - stage.a]))
+        # An operand that is read twice has one view.
+        views = [piece.sources[min(i, len(piece.sources) - 1)] for i in range(self.sources)]
+        sources = [view.locate(0, start, 0) for view in views]
         destination = piece.destination.locate(0, start, 0)
         fields = {
-            **loop_fields({"ox": Loop(chunks, columns, 0, 0, columns), "seg": Loop(2, b - a)},
-                          bounded=False),
-            "source": a, "destination": destination, "outputs": outputs,
-            "last_outputs": outputs, "weight_step": piece.weight_step,
-            "zero_point_a": stage.zero_point_a, "zero_point_b": stage.zero_point_b,
-            "multiplier_b": stage.multiplier_b, "shift_b": stage.shift_b,
+            **loop_fields({"ox": Loop(chunks, columns, 0, 0, columns),
+                           "seg": Loop(self.sources, sources[-1] - sources[0])}, bounded=False),
+            "source": sources[0], "destination": destination, "outputs": outputs,
+            "last_outputs": outputs, "weight_step": piece.weight_step, "wide": int(stage.wide),
             "zero_point": stage.zero_point, "minimum": stage.minimum, "maximum": stage.maximum,
         }
         size = (chunks - 1) * columns + outputs
-        reads = [Range(Space.SCRATCHPAD, a, a + size), Range(Space.SCRATCHPAD, b, b + size),
-                 Range(Space.WEIGHTS, piece.weight_step, piece.weight_step + 1)]
+        assert self.constants is not None
+        reads = [Range(Space.SCRATCHPAD, source, source + size) for source in sources]
+        reads.append(Range(Space.WEIGHTS, piece.weight_step,
+                           piece.weight_step + self.constants.steps))
         writes = [Range(Space.SCRATCHPAD, destination, destination + size)]
-        return Command(Opcode.ADD, piece.layer, fields, reads, writes)
+        return Command(Opcode.LOOKUP, piece.layer, fields, reads, writes)

@@ -8,11 +8,18 @@ import numpy.typing as npt
 from hadron_compiler.codegen.matrix import OutputStage
 from hadron_compiler.errors import CompileError
 from hadron_compiler.ir.graph import Activation, Operation, Tensor
-from hadron_spec.numerics import ACC_BITS, SHIFT_MAX
+from hadron_spec.numerics import (
+    ACC_BITS,
+    MULTIPLIER_FRACTION_BITS,
+    NARROW_BITS,
+    SHIFT_MAX,
+)
 from hadron_spec.tflite_quantization import activation_range
 
-__all__ = ["Multiplier", "RefusedError", "bounds", "check_bound", "check_shift", "output_stage"]
+__all__ = ["Multiplier", "RefusedError", "bounds", "check_bound", "check_shift", "output_stage",
+           "scales_wide"]
 
+INT8_BITS = 8
 _ACC_LIMIT = 1 << (ACC_BITS - 1)
 
 Multiplier = Callable[[float, float, float], tuple[int, int]]
@@ -32,8 +39,8 @@ def output_stage(operation: Operation, weights: npt.NDArray[np.int64], activatio
                  multiplier: Multiplier) -> OutputStage:
     """Fold the input's zero point into the bias and prove that no accumulator overflows.
 
-    `weights` is (channels, taps). With d = x - zero point for all d the input can take, neither
-    bias + sum(w * d) nor the same shifted left by the multiplier's exponent may leave 32 bits.
+    `weights` is (channels, taps). With d = x - zero point for all d the input can take,
+    bias + sum(w * d) must not leave 32 bits.
     """
     source, output = operation.required(0), operation.outputs[0]
     weight_tensor = operation.required(1)
@@ -54,12 +61,43 @@ def output_stage(operation: Operation, weights: npt.NDArray[np.int64], activatio
     negative = np.where(weights < 0, weights, 0).sum(axis=1)
     highest = bias + positive * (127 - zero) + negative * (-128 - zero)
     lowest = bias + positive * (-128 - zero) + negative * (127 - zero)
-    bound = np.maximum(np.abs(highest), np.abs(lowest)) << np.maximum(shifts, 0)
+    bound = np.maximum(np.abs(highest), np.abs(lowest))
+    wide = scales_wide(bound, multipliers, shifts)
     check_bound(bound, "the accumulator of channel")
     folded = bias - zero * weights.sum(axis=1)
     # The hardware adds the sum of the raw inputs to the folded bias: modulo 2**32 that is the same.
     folded = (folded + _ACC_LIMIT) % (1 << ACC_BITS) - _ACC_LIMIT
-    return OutputStage(folded, multipliers, shifts, output.zero_point, *bounds(activation, output))
+    return OutputStage(folded, multipliers, shifts, wide, output.zero_point,
+                       *bounds(activation, output))
+
+
+def scales_wide(bound: npt.NDArray[np.int64], multipliers: npt.NDArray[np.int64],
+                shifts: npt.NDArray[np.int64]) -> bool:
+    """Tell whether saturating accumulators to `NARROW_BITS` bits changes an output.
+
+    Parameters
+    ----------
+    bound, multipliers, shifts : int64, one a channel
+        Largest magnitude of the accumulator, and its scale.
+
+    Raises
+    ------
+    RefusedError
+        When it does for one channel and another one's scale is 1 or more: wide accumulators are
+        not shifted left.
+    """
+    scales = np.ldexp(multipliers.astype(np.float64), shifts - MULTIPLIER_FRACTION_BITS)
+    narrow = ((bound < 1 << (NARROW_BITS - 1)) | (multipliers == 0)
+              | (scales >= 2.0 ** (INT8_BITS + 1 - (NARROW_BITS - 1))))
+    if narrow.all():
+        return False
+    left = np.flatnonzero(shifts > 0)
+    if left.size:
+        needs = int(np.flatnonzero(~narrow)[0])
+        raise RefusedError(f"the accumulator of channel {needs} may reach {int(bound[needs])} at a "
+                           f"small scale, and the effective scale of channel {int(left[0])} is 1 "
+                           "or more; one operator cannot have both")
+    return True
 
 
 def check_shift(shifts: npt.NDArray[np.int64]) -> None:

@@ -17,7 +17,7 @@ __all__ = ["Constants", "Kernel", "Part", "Piece"]
 
 @dataclass(eq=False, frozen=True)
 class Constants:
-    """Bytes that a LOAD brings on chip before a part runs: weight steps, or a table."""
+    """Bytes that a LOAD brings on chip before a part runs: weight steps, or tables."""
 
     space: Space
     image: bytes

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from hadron_compiler.codegen.bilinear import resize_bilinear
 from hadron_compiler.codegen.copy import CopyKernel
-from hadron_compiler.codegen.elementwise import AddKernel, AddStage
+from hadron_compiler.codegen.elementwise import LookupKernel, LookupStage
 from hadron_compiler.codegen.extremum import MaximumKernel
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.integers import (
@@ -17,6 +17,7 @@ from hadron_compiler.codegen.integers import (
     check_bound,
     check_shift,
     output_stage,
+    scales_wide,
 )
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.matrix import ConvolutionKernel, DepthwiseKernel, OutputStage
@@ -48,7 +49,7 @@ from hadron_compiler.ir.graph import (
     Window,
 )
 from hadron_spec.config import NpuConfig
-from hadron_spec.numerics import MULTIPLIER_FRACTION_BITS, rescale_addend, softmax_table
+from hadron_spec.numerics import rescale_addend, softmax_table
 from hadron_spec.tflite_quantization import (
     QuantizationError,
     add_parameters,
@@ -221,54 +222,36 @@ def _mean(operation: Operation, config: NpuConfig) -> Kernel:
     multiplier, shift = mean_multiplier(source.scale, output.scale, count)
     zero = source.zero_point
     check_shift(np.array([shift]))
-    largest = count * max(127 - zero, 128 + zero)
-    check_bound(np.array([largest << max(shift, 0)]), "the sum of channel")
-    stage = OutputStage(np.array([-zero * count]), np.array([multiplier]), np.array([shift]),
-                        output.zero_point, -128, 127)
+    largest = np.array([count * max(127 - zero, 128 + zero)])
+    check_bound(largest, "the sum of channel")
+    multipliers, shifts = np.array([multiplier]), np.array([shift])
+    stage = OutputStage(np.array([-zero * count]), multipliers, shifts,
+                        scales_wide(largest, multipliers, shifts), output.zero_point, -128, 127)
     geometry = Geometry(images, (height, width, channels), (1, 1, channels), Window(height, width))
     return MeanKernel(config, operation.label, geometry, stage)
 
 
 def _add(operation: Operation, config: NpuConfig) -> Kernel:
-    return _sum(operation, config, 0)
-
-
-def _sum(operation: Operation, config: NpuConfig, offset: int) -> Kernel:
-    """Return the kernel of a sum; `offset` is added to the multiplier of the smaller scale."""
-    attributes = operation.attributes
-    assert isinstance(attributes, AddAttributes)
-    inputs = [operation.required(0), operation.required(1)]
-    output = operation.outputs[0]
-    larger = 0 if inputs[0].scale >= inputs[1].scale else 1
-    a, b = inputs[larger], inputs[1 - larger]
-    parameters = add_parameters(a.scale, b.scale, output.scale)
-    stage = AddStage(larger, a.zero_point, b.zero_point, parameters.multiplier_b + offset,
-                     parameters.shift_b, parameters.multiplier, parameters.shift,
-                     output.zero_point, *bounds(attributes.activation, output))
-    return AddKernel(config, operation.label, output.elements, stage)
+    return _sum(operation, config, 1)
 
 
 def _sub(operation: Operation, config: NpuConfig) -> Kernel:
-    """Add the negated constant.
+    return _sum(operation, config, -1)
 
-    Halves are rounded up, so that the negative of a tie is not the tie of the negative. The
-    multiplier next to it may decide all ties as they must be, and no value otherwise.
-    """
-    x, negated = operation.required(0), operation.required(1)
-    parameters = add_parameters(x.scale, negated.scale, operation.outputs[0].scale)
-    assert negated.data is not None
-    differences = np.unique(negated.data).astype(np.int64) - negated.zero_point
-    wanted = -rescale_addend(-differences, parameters.multiplier_b, parameters.shift_b)
-    wrong = differences[:0]
-    for offset in (0, 1, -1):
-        multiplier = parameters.multiplier_b + offset
-        found = rescale_addend(differences, multiplier, parameters.shift_b)
-        if multiplier < 1 << MULTIPLIER_FRACTION_BITS and np.array_equal(found, wanted):
-            return _sum(operation, config, offset)
-        if not offset:
-            wrong = differences[found != wanted]
-    raise RefusedError(f"constant {negated.name} holds {~int(wrong[0] + negated.zero_point)}, "
-                       "whose negative rounds otherwise at the scale of the sum")
+
+def _sum(operation: Operation, config: NpuConfig, sign: int) -> Kernel:
+    """Return the kernel of a sum or difference: its operands rescaled by tables."""
+    attributes = operation.attributes
+    assert isinstance(attributes, AddAttributes)
+    a, b, output = operation.required(0), operation.required(1), operation.outputs[0]
+    parameters = add_parameters(a.scale, b.scale, output.scale)
+    x = np.arange(-128, 128)
+    tables = [
+        rescale_addend(x - a.zero_point, parameters.multiplier_a, parameters.shift_a),
+        sign * rescale_addend(x - b.zero_point, parameters.multiplier_b, parameters.shift_b)]
+    stage = LookupStage(parameters.multiplier, parameters.shift, True, output.zero_point,
+                        *bounds(attributes.activation, output))
+    return LookupKernel(config, operation.label, output.elements, tables, stage)
 
 
 def _mul(operation: Operation, config: NpuConfig) -> Kernel:

@@ -27,6 +27,7 @@ class OutputStage:
     bias: npt.NDArray[np.int64]
     multiplier: npt.NDArray[np.int64]
     shift: npt.NDArray[np.int64]
+    wide: bool
     zero_point: int
     minimum: int
     maximum: int
@@ -34,7 +35,8 @@ class OutputStage:
     @property
     def fields(self) -> dict[str, int]:
         """Command fields."""
-        return {"zero_point": self.zero_point, "minimum": self.minimum, "maximum": self.maximum}
+        return {"wide": int(self.wide), "zero_point": self.zero_point, "minimum": self.minimum,
+                "maximum": self.maximum}
 
 
 class _MatrixPart(Part):

@@ -38,11 +38,10 @@ def best_factor(config: NpuConfig, geometry: Geometry, steps_now: int, groups_no
         Steps of a result, and groups of channels, without packing.
     """
     height, width, channels = geometry.destination
-    outlet = config.columns // config.requant_lanes
     pixels = geometry.images * height * width
 
     def cycles(steps: int, groups: int, factor: int) -> float:
-        work = pixels // factor * groups * max(steps, outlet)
+        work = pixels // factor * groups * steps
         return work + groups * (1 + steps) * config.step_bytes // config.axi_bytes
 
     best, least = 1, cycles(steps_now, groups_now, 1)

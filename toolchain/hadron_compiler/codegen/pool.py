@@ -14,7 +14,8 @@ from hadron_compiler.codegen.windowed import ChannelBlocks, WindowedCommand, win
 from hadron_compiler.errors import CapacityError
 from hadron_spec.commands import Opcode
 from hadron_spec.config import NpuConfig
-from hadron_spec.tflite_quantization import average_counts, average_parameters
+from hadron_spec.numerics import AVERAGE_WEIGHT, NARROW_BITS, average_multiplier
+from hadron_spec.tflite_quantization import average_counts
 
 __all__ = ["AveragePoolKernel", "MaxPoolKernel", "MeanKernel"]
 
@@ -101,24 +102,24 @@ class _PoolKernel(Kernel):
             Opcode.MAX, self.name, self.geometry, _single(0, 1), (0, 0), False, 1,
             self.config.lanes, 0, fields, 0)
 
-    def _constants(self, stage: OutputStage) -> Constants:
-        """Return a parameter step and one step of ones for every tap of the window."""
+    def _constants(self, stage: OutputStage, weight: int) -> Constants:
+        """Return a parameter step and, for every tap of the window, a step of equal weights."""
         lanes, columns = self.config.lanes, self.config.columns
         window = self.geometry.window
         taps = window.kernel_y * window.kernel_x
         weights = np.zeros((1, columns, taps, lanes), np.int8)
         for column in range(columns):
-            weights[0, column, :, column] = 1
+            weights[0, column, :, column] = weight
         values = [np.full((1, columns), parameter[0]) for parameter in
                   (stage.bias, stage.multiplier, stage.shift)]
         return Constants(Space.WEIGHTS, pack_groups(self.config, weights, *values), 1 + taps)
 
-    def _sums(self, stage: OutputStage, average: bool, macs: int) -> WindowedCommand:
-        fields = {**stage.fields, "average": int(average), "pad": 0}
+    def _sums(self, stage: OutputStage) -> WindowedCommand:
+        fields = {**stage.fields, "pad": 0}
         window = self.geometry.window
         return WindowedCommand(
             Opcode.MATRIX, self.name, self.geometry, _single(0, 1), (0, 0), False, 1,
-            self.config.lanes, 1 + window.kernel_y * window.kernel_x, fields, macs)
+            self.config.lanes, 1 + window.kernel_y * window.kernel_x, fields, 0)
 
     def _check_steps(self, max_steps: int) -> None:
         window = self.geometry.window
@@ -152,7 +153,7 @@ class MaxPoolKernel(_PoolKernel):
 
 
 class AveragePoolKernel(_PoolKernel):
-    """AVERAGE_POOL_2D: a sum with weights of one, divided by the elements inside the image.
+    """AVERAGE_POOL_2D: a weighted sum, divided by the elements inside the image.
 
     That count is less at the border: the outputs fall into rectangles of equal count, each with
     the reciprocal of its own. Where the count is one the output is a copy.
@@ -177,13 +178,13 @@ class AveragePoolKernel(_PoolKernel):
                                           self._maximum(self.minimum, self.maximum), columns))
                     continue
                 self._check_steps(max_steps)
-                half, reciprocal = average_parameters(count)
-                stage = OutputStage(np.array([half]), np.array([reciprocal]), np.array([0]), 0,
-                                    self.minimum, self.maximum)
+                multiplier, shift = average_multiplier(count)
+                wide = 128 * AVERAGE_WEIGHT * count > 1 << (NARROW_BITS - 1)
+                stage = OutputStage(np.array([0]), np.array([multiplier]), np.array([shift]), wide,
+                                    0, self.minimum, self.maximum)
                 if count not in constants:
-                    constants[count] = self._constants(stage)
-                made.append(_PoolPart(region, some, constants[count],
-                                      self._sums(stage, True, 0), columns))
+                    constants[count] = self._constants(stage, AVERAGE_WEIGHT)
+                made.append(_PoolPart(region, some, constants[count], self._sums(stage), columns))
         return made
 
     def _regions(self) -> list[tuple[Region, int]]:
@@ -217,7 +218,7 @@ class MeanKernel(_PoolKernel):
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`."""
         self._check_steps(max_steps)
-        constants = self._constants(self.stage)
+        constants = self._constants(self.stage, 1)
         ranges = _ranges(self.geometry.destination[2], self.config.columns, max_channels, self.name)
-        return [_PoolPart(self.geometry.whole, some, constants, self._sums(self.stage, False, 0),
+        return [_PoolPart(self.geometry.whole, some, constants, self._sums(self.stage),
                           self.config.columns) for some in ranges]

@@ -242,17 +242,7 @@ def _add(check: Checker) -> Any:
 
 
 def _sub(check: Checker) -> Any:
-    """SUB: a constant, broadcast, from a tensor; unless its scale is the smaller and it has ties
-    of both signs."""
-    x, constant = check.operation.required(0), check.operation.required(1)
-    if not check.require(constant.data is not None, f"subtrahend {constant.name} is not a "
-                         "constant; Hadron subtracts constants only"):
-        return None
-    assert constant.data is not None
-    # Inverting value and zero point negates their difference and leaves both in INT8.
-    data: npt.NDArray[np.int8] = ~constant.data.astype(np.int8)
-    check.operation.inputs = [x, replace(constant, data=data,
-                                         zero_points=(~constant.zero_point,))]
+    """SUB: two tensors of the same shape; a constant is broadcast."""
     return _sum(check)
 
 

@@ -173,7 +173,7 @@ class PoolAttributes:
 
 @dataclass(frozen=True)
 class AddAttributes:
-    """ADD; and SUB, whose second input holds the negated constant."""
+    """ADD and SUB."""
 
     activation: Activation
 

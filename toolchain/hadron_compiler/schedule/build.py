@@ -182,8 +182,9 @@ class _Builder:
             return 0
         step, present = self.ring.find(constants)
         if not present:
-            self.commands.append(load_bytes(layer, Space.WEIGHTS, offset, step,
-                                            len(constants.image), self.config.step_bytes))
+            step_bytes = len(constants.image) // constants.steps
+            self.commands.append(load_bytes(layer, constants.space, offset, step,
+                                            len(constants.image), step_bytes))
         return step
 
 

@@ -13,12 +13,11 @@ from hadron_spec.config import NpuConfig
 __all__ = ["MEMORY_LATENCY", "START_LATENCY", "STOP_LATENCY", "CommandCycles", "command_cycles",
            "execute_overhead"]
 
-MATRIX_OVERHEAD = 44
-MAX_OVERHEAD = 22
-ADD_OVERHEAD = 8
+MATRIX_OVERHEAD = 45
+LOOKUP_OVERHEAD = 39
+MAX_OVERHEAD = 20
 """Cycles of an EXECUTE command beside its steps: sequencer, loop nest, reader, array or vector
 unit, requantizer and writer; what grows with the configuration is added in `execute_overhead`.
-ADD's are beside those of MATRIX.
 
 Source: hadron_rtl.execute, ExecuteUnit.overhead; a test compares them."""
 
@@ -90,16 +89,17 @@ def command_cycles(command: Command, config: NpuConfig) -> CommandCycles:
         row = counts["ox"] * sum(SOFTMAX_PASSES) + SOFTMAX_ROW
         return CommandCycles(SOFTMAX_OVERHEAD + DISPATCH, counts["kg"] * row, False,
                              counts["kg"] * counts["ox"])
-    outlet = config.columns // config.requant_lanes
+    wide = bool(fields.get("wide"))
     parameters = counts["kg"] if command.opcode is not Opcode.MAX else 0
-    return CommandCycles(execute_overhead(command.opcode, config) + DISPATCH,
-                         parameters + results * max(steps, outlet), False, results)
+    return CommandCycles(execute_overhead(command.opcode, config, wide=wide) + DISPATCH,
+                         parameters + results * max(steps, 2 if wide else 1), False, results)
 
 
-def execute_overhead(opcode: Opcode, config: NpuConfig) -> int:
+def execute_overhead(opcode: Opcode, config: NpuConfig, *, wide: bool = False) -> int:
     """Return the cycles of an EXECUTE command, SOFTMAX left out, beside one a step."""
-    groups = config.columns // config.requant_lanes
     if opcode is Opcode.MAX:
-        return MAX_OVERHEAD + groups
-    matrix = MATRIX_OVERHEAD + groups + config.columns // 2 + (config.lanes // 16).bit_length() - 1
-    return matrix + (ADD_OVERHEAD + groups if opcode is Opcode.ADD else 0)
+        return MAX_OVERHEAD
+    groups = config.columns // 2
+    if opcode is Opcode.LOOKUP:
+        return LOOKUP_OVERHEAD + groups + wide
+    return MATRIX_OVERHEAD + groups + wide + (config.lanes // 16).bit_length() - 1

@@ -42,13 +42,15 @@ def local_layout(image: tuple[int, int, int], rows: int, columns: int, channels:
 
 def load_bytes(layer: int, space: Space, memory: int, local: int, size: int,
                step_bytes: int = 1) -> Command:
-    """Return the LOAD of contiguous bytes; `local` is a step in WEIGHTS, a byte elsewhere."""
+    """Return the LOAD of contiguous bytes; `local` is a step in WEIGHTS and TABLES, of
+    `step_bytes`, a byte elsewhere."""
     spaces = {Space.SCRATCHPAD: LocalSpace.ACTIVATIONS, Space.WEIGHTS: LocalSpace.WEIGHTS,
-              Space.TABLE: LocalSpace.TABLE}
+              Space.TABLES: LocalSpace.TABLES, Space.TABLE: LocalSpace.TABLE}
     fields = {"memory_offset": memory, "local_address": local * step_bytes, "row_bytes": size,
               "rows": 1, "space": int(spaces[space])}
+    written = Space.WEIGHTS if space is Space.TABLES else space
     return Command(Opcode.LOAD, layer, fields, [Range(Space.MEMORY, memory, memory + size)],
-                   [Range(space, local, local + size // step_bytes)])
+                   [Range(written, local, local + size // step_bytes)])
 
 
 def load_view(layer: int, memory: int, image: tuple[int, int, int], view: View,
