@@ -229,7 +229,6 @@ class ExecuteUnit(wiring.Component):
         m.d.comb += [
             results.valid.eq(Mux(uses.softmax, softmax.o.valid, requantizer.o.valid)),
             results.payload.eq(requantizer.o["values"]),
-            softmax.o.ready.eq(results.ready & uses.softmax),
         ]
         with m.If(uses.softmax):
             m.d.comb += results.payload[0].eq(softmax.o.payload)

@@ -91,7 +91,7 @@ class Opcode(IntEnum):
     LOOKUP = 0x32
     """Array: sum over the inner loops of table entries, a table a step: addition, functions."""
     SOFTMAX = 0x33
-    """Softmax over count_ox elements of count_kg rows; count_oy is 3 (maximum, sum, output)."""
+    """Softmax over count_ox elements of count_kg * count_oy rows."""
 
 
 _UNITS = {

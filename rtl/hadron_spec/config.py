@@ -41,6 +41,8 @@ class NpuConfig:
     weight_steps : int
         Depth of the weight memory in steps of `lanes * columns` weights: a power of two, 16 to
         32768. A convolution needs one step a `lanes` input taps, plus one for its parameters.
+    softmax_multipliers : int
+        Hardware multipliers of the softmax unit, 1 or 4.
     axi_data_width : int
         Width of the memory port in bits: 32, 64 or 128, and at most `8 * lanes`.
 
@@ -56,6 +58,7 @@ class NpuConfig:
     dsp_columns: int
     act_bytes: int
     weight_steps: int
+    softmax_multipliers: int = 1
     axi_data_width: int = 128
 
     def __post_init__(self) -> None:
@@ -78,6 +81,7 @@ class NpuConfig:
               f"a power of two from {2048 * self.lanes} to {1 << 22}")
         check("weight_steps", _is_power_of_two(self.weight_steps)
               and 16 <= self.weight_steps <= 32768, "a power of two from 16 to 32768")
+        check("softmax_multipliers", self.softmax_multipliers in (1, 4), "1 or 4")
         check("axi_data_width", self.axi_data_width in (32, 64, 128)
               and self.axi_data_width <= 8 * self.lanes, "32, 64 or 128, at most 8 * lanes")
 
@@ -122,12 +126,12 @@ CONFIGS = {
         # LFE5U-25F: 28 multipliers (16 packed lanes + 8 requantizer + 1 softmax), 56 EBR.
         NpuConfig(name="h64", lanes=16, columns=4, dsp_columns=2, act_bytes=32 << 10,
                   weight_steps=512, axi_data_width=64),
-        # LFE5U-45F: 72 multipliers (48 + 16 + 1), 108 EBR.
+        # LFE5U-45F: 72 multipliers (48 + 16 + 4), 108 EBR.
         NpuConfig(name="h128", lanes=16, columns=8, dsp_columns=6, act_bytes=64 << 10,
-                  weight_steps=512),
-        # LFE5U-85F: 156 multipliers (112 + 32 + 1), 208 EBR.
+                  weight_steps=512, softmax_multipliers=4),
+        # LFE5U-85F: 156 multipliers (112 + 32 + 4), 208 EBR.
         NpuConfig(name="h256", lanes=16, columns=16, dsp_columns=14, act_bytes=128 << 10,
-                  weight_steps=512),
+                  weight_steps=512, softmax_multipliers=4),
     )
 }
 

@@ -41,7 +41,7 @@ def execute_accesses(memories: LocalMemories, command: Command, grid: StepGrid
             np.maximum.at(last_read, grid.lane_addresses(steps)[mask],
                           np.broadcast_to(times[..., None], mask.shape)[mask])
         written = grid.written(group)
-        ends = group * group_steps + _result_ends(command, grid, len(written))
+        ends = group * group_steps + _result_ends(grid, len(written))
         np.minimum.at(first_written, written, ends[:, None])
     overlap = np.flatnonzero(last_read > first_written)
     accesses = [
@@ -68,10 +68,8 @@ def _used_lanes(memories: LocalMemories, command: Command, grid: StepGrid, group
                            (grid.inner, grid.config.lanes))
 
 
-def _result_ends(command: Command, grid: StepGrid, count: int) -> NDArray[np.int64]:
+def _result_ends(grid: StepGrid, count: int) -> NDArray[np.int64]:
     """Return the step with which each result of a kg ends, counted from the kg's first."""
-    if command.opcode == Opcode.SOFTMAX:
-        return grid.results - count + np.arange(count)
     return np.arange(1, count + 1) * grid.inner - 1
 
 

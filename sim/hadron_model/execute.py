@@ -126,13 +126,12 @@ def _softmax(memories: LocalMemories, grid: StepGrid, group: int) -> NDArray[np.
     if grid.inner != 1:
         raise ValueError(f"SOFTMAX reads {grid.inner} steps an element, must be 1")
     steps = grid.steps(group, slice(None))
-    passes = grid.read(memories.scratchpad, steps)[:, 0, 0].astype(np.int64).reshape(3, -1)
-    table = memories.table
-    largest = passes[0].max()
-    total = softmax_sum_term(table[passes[1] - largest + 255]).sum()
-    scale, bits = softmax_reciprocal(int(total))
-    outputs = softmax_output(table[passes[2] - largest + 255], scale, bits)
-    return np.asarray(outputs).astype(np.int8)[:, None]
+    x = grid.read(memories.scratchpad, steps)[:, 0, 0].astype(np.int64)
+    rows = x.reshape(-1, grid.fields["count_ox"])
+    exps = memories.table[rows - rows.max(1, keepdims=True) + 255]
+    scale, bits = softmax_reciprocal(softmax_sum_term(exps).sum(1, keepdims=True))
+    outputs = softmax_output(exps, scale, bits)
+    return np.asarray(outputs).astype(np.int8).reshape(-1, 1)
 
 
 def _wrap(accumulators: Values, used: int, outcome: ExecuteOutcome) -> Values:

@@ -22,7 +22,6 @@ from hadron_spec.errors import ErrorCode
 __all__ = ["Command", "CommandFailureError", "decode_command"]
 
 _BOUND_MAX = 32767
-_SOFTMAX_PASSES = 3
 
 
 class CommandFailureError(Exception):
@@ -89,5 +88,3 @@ def _check_fields(config: NpuConfig, opcode: Opcode, fields: Mapping[str, int]) 
         check("weight_step", 0, config.weight_steps - 1)
     if opcode == Opcode.LOOKUP:
         check("count_kg", 1, 1)
-    if opcode == Opcode.SOFTMAX:
-        check("count_oy", _SOFTMAX_PASSES, _SOFTMAX_PASSES)

@@ -86,7 +86,7 @@ class StepGrid:
             self._outer[axis] = _spread(moves[1:3], counts[1:3])
             self._inner[axis] = _spread(moves[3:], counts[3:])
         self._softmax = opcode == Opcode.SOFTMAX
-        written = [counts[0], 1 if self._softmax else counts[1], counts[2]]
+        written = counts[:3]
         moves = strides([fields[f"destination_{level}"] for level in LEVELS[:3]], written)
         self._written_group = moves[0]
         self._written = _spread(moves[1:], written[1:])

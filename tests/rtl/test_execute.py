@@ -69,8 +69,6 @@ def with_loops(fields, *, address, y=None, x=None, destination):
         for level, value in differences(counts, strides).items():
             fields[f"{level}_{name}"] = value
     inner = dict.fromkeys(LEVELS[3:], 1)
-    if fields["opcode"] == Opcode.SOFTMAX:
-        inner["oy"] = 1
     for level, value in differences(counts | inner, destination).items():
         if level in LEVELS[:3]:
             fields[f"destination_{level}"] = value
@@ -236,7 +234,7 @@ def in_all_columns(config, tables):
 
 
 def softmax(rng, config, *, rows=3, elements=11):
-    fields = command(Opcode.SOFTMAX, count_kg=rows, count_oy=3, count_ox=elements, outputs=1,
+    fields = command(Opcode.SOFTMAX, count_kg=rows, count_ox=elements, outputs=1,
                      last_outputs=1, zero_point=-128)
     with_loops(fields, address={"kg": elements, "ox": 1},
                destination={"kg": elements + 2, "ox": 1})
@@ -530,8 +528,6 @@ def random_command(rng, config):
         fields[name] = int(rng.integers(field.minimum, field.maximum + 1))
     for level in LEVELS:
         fields[f"count_{level}"] = int(rng.integers(1, 4))
-    if opcode == Opcode.SOFTMAX:
-        fields["count_oy"] = 3
     if opcode == Opcode.LOOKUP:
         fields["count_kg"] = 1
     for name in ("outputs", "last_outputs"):
@@ -582,9 +578,7 @@ def random_defined_command(rng, config):
     if opcode == Opcode.LOOKUP:
         fields |= {f"count_{rng.choice(LEVELS[3:])}": 2, "count_kg": 1}
     if opcode == Opcode.SOFTMAX:
-        fields |= {"count_oy": 3, "zero_point": -128, "minimum": -128, "maximum": 127,
-                   "oy_address": -(fields["count_ox"] - 1) * fields["ox_address"],
-                   "bounded": 0}
+        fields |= {"zero_point": -128, "minimum": -128, "maximum": 127, "bounded": 0}
     else:
         fields |= {"bounded": int(rng.integers(2)), "height": int(rng.integers(0, 6)),
                    "width_bytes": int(rng.integers(0, 60)), "pad": int(rng.integers(-128, 128))}

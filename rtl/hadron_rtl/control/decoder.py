@@ -23,7 +23,6 @@ from hadron_spec.errors import ErrorCode
 __all__ = ["CommandDecoder"]
 
 CHECKSUM_WORD = FIELDS[Opcode.END]["checksum"].word
-SOFTMAX_PASSES = 3
 BOUND_MAX = 32767
 
 
@@ -220,8 +219,7 @@ class CommandDecoder(wiring.Component):
             return (value == 0) | (value > config.columns)
 
         load, execute, store = (units[unit] for unit in Unit)
-        lookup, softmax = (opcodes[list(Opcode).index(opcode)]
-                           for opcode in (Opcode.LOOKUP, Opcode.SOFTMAX))
+        lookup = opcodes[list(Opcode).index(Opcode.LOOKUP)]
         transfer = Cat(
             broken("row_bytes", Opcode.LOAD, is_zero),
             broken("rows", Opcode.LOAD, is_zero),
@@ -238,5 +236,4 @@ class CommandDecoder(wiring.Component):
             (load | store) & transfer,
             execute & compute,
             lookup & broken("count_kg", Opcode.LOOKUP, lambda value: value != 1),
-            softmax & broken("count_oy", Opcode.SOFTMAX, lambda value: value != SOFTMAX_PASSES),
         )

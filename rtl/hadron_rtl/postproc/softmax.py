@@ -1,32 +1,78 @@
-"""Softmax over rows of INT8 elements, in three passes."""
+"""Softmax over rows of INT8 elements, many rows at a time."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
-from amaranth.lib import stream, wiring
-from amaranth.lib.fifo import SyncFIFO
+from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from hadron_spec.config import NpuConfig
 from hadron_spec.numerics import SOFTMAX_ACCUMULATION_INTEGER_BITS
 
 from ..stream.local import LocalWrite
 from ..vendor.block_ram import BlockRam
+from ..vendor.byte_ram import ByteRam
+from .delay import delayed
 from .rounding_shift import RoundingShift
-from .serial_multiplier import SerialMultiplier
-from .softmax_reciprocal import SoftmaxReciprocal
+from .softmax_divider import SoftmaxDivider
+from .softmax_normalizer import SoftmaxNormalizer
 
 __all__ = ["Softmax"]
 
 _TABLE_WORDS = 256
-_OUTPUTS = 8
-"""Outputs that may be on their way or wait."""
+_ELEMENTS = 4096
+"""Elements that the unit holds: a row of the largest size."""
+_ROWS = 32
+"""Rows whose maximum it holds, in groups of which one is always empty."""
+_GROUP = 4
+
+
+class _Walk:
+    """A place in the buffer that goes from element to element and knows where rows end.
+
+    Attributes
+    ----------
+    address, previous, one_more : Signal
+        The place, the one before, and the one before that.
+    row : Signal
+        Row modulo twice as many as the unit holds.
+    first, last : Signal
+        The element is the first, the last of its row.
+    """
+
+    def __init__(self, m: Module, name: str, advance, count):
+        width = exact_log2(_ELEMENTS)
+        self.address = Signal(width, name=f"{name}_address")
+        self.previous = Signal(width, name=f"{name}_previous", init=_ELEMENTS - 1)
+        self.one_more = Signal(width, name=f"{name}_one_more", init=_ELEMENTS - 2)
+        self.row = Signal(exact_log2(_ROWS) + 1, name=f"{name}_row")
+        self.first = Signal(name=f"{name}_first", init=1)
+        self.last = Signal(name=f"{name}_last")
+        # Found out an element ahead.
+        index = Signal(width, name=f"{name}_index")
+        next_to_last = Signal(width, name=f"{name}_next_to_last", reset_less=True)
+        single = Signal(name=f"{name}_single", reset_less=True)
+        ends = Signal(name=f"{name}_ends")
+        m.d.sync += [next_to_last.eq(count - 2), single.eq(count == 1)]
+        m.d.comb += self.last.eq(single | ends)
+        with m.If(advance):
+            m.d.sync += [
+                self.address.eq(self.address + 1),
+                self.previous.eq(self.address),
+                self.one_more.eq(self.previous),
+                index.eq(Mux(self.last, 0, index + 1)),
+                ends.eq(index == next_to_last),
+                self.first.eq(self.last),
+                self.row.eq(self.row + self.last),
+            ]
 
 
 class Softmax(wiring.Component):
     """Normalise the exponentials of a row, exactly as TFLite's reference kernel does for INT8.
 
-    Each row comes three times: for its maximum, for the sum of its exponentials, which a table
-    holds for every difference from the maximum, and for the outputs. Rows follow one another
-    without any command.
+    An element comes once and stays in a buffer, which is read twice: for the sum of the row's
+    exponentials, which a table holds for every difference from the maximum, and for the outputs.
+    The maximum of one row is found, another row summed, the reciprocals of more computed and one
+    more put out side by side.
 
     Source: tensorflow/lite/kernels/internal/reference/softmax.h, Softmax; the rules are
     :func:`hadron_spec.numerics.softmax_sum_term`, ``softmax_reciprocal``, ``softmax_output``.
@@ -39,116 +85,158 @@ class Softmax(wiring.Component):
     Members
     -------
     i : In(stream.Signature(signed(8)))
-        Elements of a row, three times over.
+        Elements, row after row.
     count : In(16)
         Elements of a row, 1 to 4095. Stable while `busy`, and from the cycle before an element is
         offered.
-    o : Out(stream.Signature(signed(8)))
+    o : Out(stream.Signature(signed(8), always_ready=True))
         Outputs, zero point -128, in the order of the elements.
     table : In(stream.Signature(LocalWrite(config)))
         Writes to the table: 256 words of 32 bits, little endian, of
         :func:`hadron_spec.numerics.softmax_table`. Bit 31 is ignored. Not while `busy`.
     busy : Out(1)
-        A row is in progress or an output waits.
+        An element or an output is inside.
 
-    Latency: ``LATENCY`` cycles from an element of the third pass to its output. Throughput: one
-    element a cycle in the first two passes, one in ``SerialMultiplier.INTERVAL`` cycles in the
-    third; between passes at most ``ROW_OVERHEAD`` cycles a row. A table beat takes a cycle for
-    each of its words.
-    Cost (LFE5U, yosys 0.66): 1 MULT18X18D, 1 DP16KD, 655 LUT4 and 112 CCU2C, 441 registers.
+    Latency: up to ``row_latency`` cycles from the last element of a lone row to its first output.
+    Throughput: a row of n takes n cycles in, 2 n cycles at the table and, at the multipliers,
+    ``7 + n`` products, the largest of which counts, but at least ``row_interval`` cycles. A table
+    beat takes a cycle for each of its words.
     """
 
-    _EXP = 1 + BlockRam.LATENCY
-    """From an element to its exponential: address, table."""
+    _EXP = 1 + ByteRam.LATENCY + 1 + BlockRam.LATENCY
+    """From an element's turn to its exponential: address, buffer, difference, table."""
     _SUM = _EXP + 2
-    """From an element to the sum: term, addition."""
-    LATENCY = _EXP + SerialMultiplier.LATENCY + RoundingShift.LATENCY + 1 + 1
-    """Exponential, product, shift, zero point, buffer."""
-    ROW_OVERHEAD = (_SUM + SoftmaxReciprocal.latency(leading_zeros=12) + 2) + (LATENCY + 1)
+    """From an element's turn to the sum: term, addition."""
 
     def __init__(self, config: NpuConfig):
         self.config = config
+        self._divider = SoftmaxDivider(multipliers=config.softmax_multipliers)
+        assert self._EXP == SoftmaxDivider.LEAD
         super().__init__({
             "i": In(stream.Signature(signed(8))),
             "count": In(16),
-            "o": Out(stream.Signature(signed(8))),
+            "o": Out(stream.Signature(signed(8), always_ready=True)),
             "table": In(stream.Signature(LocalWrite(config))),
             "busy": Out(1),
         })
 
+    @property
+    def latency(self) -> int:
+        """Cycles from an element's turn in the buffer to its output."""
+        return self._divider.latency + RoundingShift.LATENCY + 1
+
+    def row_latency(self, elements: int) -> int:
+        """Return the most cycles from the last element of a lone row to its first output."""
+        maximum = 4
+        return (maximum + elements - 1 + self._SUM + self._divider.reciprocal_latency
+                + SoftmaxDivider.PERIOD + 1 + self._divider.interval - 1 + self.latency)
+
+    @property
+    def row_interval(self) -> float:
+        """Cycles from row to row when rows are short: one of `contexts` is taken for so long."""
+        held = (self._SUM + self._divider.reciprocal_latency + SoftmaxDivider.PERIOD
+                + 2 * self._divider.interval)
+        return max(SoftmaxNormalizer.INTERVAL, held / self._divider.contexts)
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        m.submodules.buffer = buffer = ByteRam(depth=_ELEMENTS)
         m.submodules.table = table = BlockRam(width=32, depth=_TABLE_WORDS)
-        m.submodules.multiplier = multiplier = SerialMultiplier()
-        m.submodules.reciprocal = reciprocal = SoftmaxReciprocal()
+        m.submodules.maxima = maxima = memory.Memory(shape=signed(8), depth=_ROWS, init=[])
+        m.submodules.divider = divider = self._divider
         self._write_table(m, table)
 
-        maximum = Signal(signed(8), reset_less=True)
-        exp = table.read_data[:31]
+        # Into the buffer, on to the maximum.
         taken = Signal()
-        summing = Signal()
-        normalizing = Signal()
+        into = _Walk(m, "into", taken, self.count)
+        x = Signal(signed(8), reset_less=True)
+        arrives, begins, ends = Signal(), Signal(reset_less=True), Signal()
+        maximum = Signal(signed(8), reset_less=True)
         m.d.comb += taken.eq(self.i.valid & self.i.ready)
-        with m.If(taken):
-            # x - maximum + 255, modulo 256
-            m.d.sync += table.read_address.eq(self.i.payload + ~maximum)
-
-        total, summed = self._sum(m, exp, taken & summing, clear=~summing & taken & ~normalizing)
-        looked_up = Signal(self._EXP)
-        m.d.sync += looked_up.eq(Cat(taken & normalizing, looked_up))
-        m.d.comb += [
-            multiplier.start.eq(Mux(normalizing, looked_up[-1], reciprocal.multiply)),
-            multiplier.a.eq(Mux(normalizing, exp, reciprocal.a)),
-            multiplier.b.eq(Mux(normalizing, reciprocal.scale, reciprocal.b)),
-            reciprocal.total.eq(total),
-            reciprocal.product.eq(multiplier.o),
-            reciprocal.product_valid.eq(multiplier.valid),
+        m.d.sync += [
+            x.eq(self.i.payload),
+            arrives.eq(taken),
+            begins.eq(into.first),
+            ends.eq(taken & into.last),
+            buffer.b_address.eq(into.address),
         ]
-        outputs = self._output(m, multiplier.o, reciprocal.shift,
-                               valid=multiplier.valid & normalizing, begins=taken & normalizing)
+        m.d.comb += [buffer.b_write.eq(arrives), buffer.b_write_data.eq(x)]
+        with m.If(arrives & (begins | (x > maximum))):
+            m.d.sync += maximum.eq(x)
+        write_maximum = maxima.write_port()
+        known = Signal.like(into.row)
+        m.d.comb += [write_maximum.addr.eq(known), write_maximum.data.eq(maximum)]
+        m.d.sync += [write_maximum.en.eq(ends), known.eq(known + write_maximum.en)]
 
-        index = Signal(16)
-        last_index = Signal(16, reset_less=True)
-        last = Signal()
-        pause = Signal(range(SerialMultiplier.INTERVAL))
-        m.d.sync += last_index.eq(self.count - 1)
-        m.d.comb += last.eq(taken & (index == last_index))
-        with m.If(taken):
-            m.d.sync += index.eq(Mux(last, 0, index + 1))
-        with m.If(taken & normalizing):
-            m.d.sync += pause.eq(SerialMultiplier.INTERVAL - 1)
+        # Out of the buffer: a row's outputs as soon as the divider lets them, else its sum. What
+        # may be done in a cycle is decided in the one before; behind the end of a row it is not
+        # known yet.
+        puts = Signal()
+        sums = Signal()
+        out = _Walk(m, "out", puts, self.count)
+        sum_ = _Walk(m, "sum", sums, self.count)
+        ends_out = puts & out.last
+        ends_sum = sums & sum_.last
+        finished = Signal.like(out.row)
+        may_put = Signal()
+        may_sum = Signal()
+        may_end = Signal()
+        pause = Signal(range(SoftmaxNormalizer.INTERVAL))
+        context_bits = exact_log2(divider.contexts)
+        all_contexts = ((sum_.row[:context_bits] == out.row[:context_bits])
+                        & (sum_.row[context_bits] != out.row[context_bits]))
+        with m.If(ends_sum):
+            m.d.sync += pause.eq(SoftmaxNormalizer.INTERVAL - 2)
         with m.Elif(pause != 0):
             m.d.sync += pause.eq(pause - 1)
+        m.d.sync += [
+            finished.eq(finished + divider.finished),
+            may_put.eq((out.row != finished) & ~ends_out),
+            may_sum.eq((sum_.row != known) & ~ends_sum),
+            may_end.eq((pause == 0) & ~all_contexts),
+        ]
+        m.d.comb += [
+            puts.eq(divider.free & may_put),
+            sums.eq(~puts & may_sum & (may_end | ~sum_.last)),
+        ]
 
-        with m.FSM() as fsm:
-            m.d.comb += self.busy.eq(~fsm.ongoing("MAXIMUM") | (index != 0) | (outputs != 0))
-            with m.State("MAXIMUM"):
-                m.d.comb += self.i.ready.eq(1)
-                with m.If(taken & ((index == 0) | (self.i.payload > maximum))):
-                    m.d.sync += maximum.eq(self.i.payload)
-                with m.If(last):
-                    m.next = "SUM"
-            with m.State("SUM"):
-                m.d.comb += [self.i.ready.eq(1), summing.eq(1)]
-                with m.If(last):
-                    m.next = "SETTLE"
-            with m.State("SETTLE"), m.If(summed):
-                m.d.comb += reciprocal.start.eq(1)
-                m.next = "RECIPROCAL"
-            with m.State("RECIPROCAL"), m.If(~reciprocal.busy):
-                m.next = "OUTPUT"
-            with m.State("OUTPUT"):
-                m.d.comb += [
-                    normalizing.eq(1),
-                    self.i.ready.eq((pause == 0) & (outputs != _OUTPUTS)),
-                ]
-                with m.If(last):
-                    m.next = "DRAIN"
-            with m.State("DRAIN"):
-                # Scale and multiplier belong to this row until its last output has left.
-                m.d.comb += normalizing.eq(1)
-                with m.If(outputs == 0):
-                    m.next = "MAXIMUM"
+        # Room for one element more than may be there in this cycle, and for its row.
+        room = Signal()
+        groups = exact_log2(_ROWS // _GROUP)
+        group = into.row[exact_log2(_GROUP):][:groups]
+        oldest_group = out.row[exact_log2(_GROUP):][:groups]
+        m.d.sync += room.eq((into.address != out.previous)
+                            & ~(taken & (into.address == out.one_more))
+                            & ((group + 1)[:groups] != oldest_group))
+        m.d.comb += self.i.ready.eq(room)
+
+        # To the exponential.
+        row = Signal(exact_log2(_ROWS), reset_less=True)
+        read_maximum = maxima.read_port(domain="comb")
+        inverse = Signal(8, reset_less=True)
+        m.d.sync += [
+            buffer.a_address.eq(Mux(puts, out.address, sum_.address)),
+            row.eq(Mux(puts, out.row, sum_.row)),
+            inverse.eq(~read_maximum.data),
+            # x - maximum + 255, modulo 256
+            table.read_address.eq(
+                buffer.a_data + delayed(m, inverse, ByteRam.LATENCY - 1, name="inverse")),
+        ]
+        m.d.comb += read_maximum.addr.eq(row)
+        exp = table.read_data[:31]
+
+        total, loads = self._sum(m, exp, sums, sum_)
+        m.d.comb += [
+            divider.load.eq(loads),
+            divider.total.eq(total),
+            divider.take.eq(puts),
+            divider.take_last.eq(out.last),
+            divider.exp.eq(exp),
+        ]
+        self._output(m, divider)
+        inside = Signal(range(self.latency + 1))
+        m.d.sync += inside.eq(inside + puts - self.o.valid)
+        m.d.comb += self.busy.eq((into.address != out.address) | (inside != 0))
         return m
 
     def _write_table(self, m: Module, table):
@@ -167,44 +255,39 @@ class Softmax(wiring.Component):
         with m.If(self.table.valid):
             m.d.sync += word.eq(Mux(last, 0, word + 1))
 
-    def _sum(self, m: Module, exp, taken, *, clear):
-        """Add up the terms; return the sum and whether all of it is there."""
+    def _sum(self, m: Module, exp, sums, walk: _Walk):
+        """Add up the terms of a row; return the sum and whether it is whole in this cycle."""
         dropped = SOFTMAX_ACCUMULATION_INTEGER_BITS
-        way = Signal(self._SUM - 1)
+        valid = Signal(self._SUM)
+        last = Signal(self._SUM)
         term = Signal(32 - dropped, reset_less=True)
         total = Signal(32, reset_less=True)
+        first = delayed(m, walk.first, self._SUM - 1, name="first")
         m.d.sync += [
-            way.eq(Cat(taken, way)),
+            valid.eq(Cat(sums, valid)),
+            last.eq(Cat(sums & walk.last, last)),
             term.eq((exp >> dropped) + exp[dropped - 1]),
         ]
-        with m.If(clear):
-            m.d.sync += total.eq(0)
-        with m.Elif(way[-1]):
-            m.d.sync += total.eq(total + term)
-        return total, ~way.any()
+        with m.If(valid[-2]):
+            m.d.sync += total.eq(Mux(first, 0, total) + term)
+        return total, last[-1]
 
-    def _output(self, m: Module, product, shift, *, valid, begins):
-        """Shift, saturate, buffer; return how many outputs are on their way or wait."""
+    def _output(self, m: Module, divider: SoftmaxDivider):
+        """Shift and saturate."""
         m.submodules.divide = divide = RoundingShift(width=32, result_width=10, shift_max=35)
-        m.submodules.buffer = buffer = SyncFIFO(width=8, depth=_OUTPUTS)
-        way = Signal(RoundingShift.LATENCY + 1)
+        valid = Signal(RoundingShift.LATENCY + 1)
         biased = Signal(10)
         output = Signal(8, reset_less=True)
-        outputs = Signal(range(_OUTPUTS + 1))
+        m.d.comb += [
+            # Not negative, which saves the sign's logic.
+            divide.i.eq(divider.product[:31]),
+            divide.shift.eq(divider.shift),
+            biased.eq(divide.o + divide.increment),
+            self.o.valid.eq(valid[-1]),
+            self.o.payload.eq(output),
+        ]
         m.d.sync += [
-            way.eq(Cat(valid, way)),
+            valid.eq(Cat(divider.valid, valid)),
             # Biased by 128, that is, its top bit is inverted.
             output.eq(Mux(biased[8:].any(), 0x7F, biased[:8] ^ 0x80)),
-            outputs.eq(outputs + begins - (self.o.valid & self.o.ready)),
         ]
-        m.d.comb += [
-            divide.i.eq(product),
-            divide.shift.eq(shift),
-            biased.eq(divide.o + divide.increment),
-            buffer.w_data.eq(output),
-            buffer.w_en.eq(way[-1]),
-            self.o.valid.eq(buffer.r_rdy),
-            self.o.payload.eq(buffer.r_data),
-            buffer.r_en.eq(self.o.ready),
-        ]
-        return outputs

@@ -20,7 +20,7 @@ class Writer(wiring.Component):
 
     The address starts at `destination` and steps by the `destination_` difference of the outermost
     loop that advances. `outputs` bytes of a result are written, `last_outputs` in the last pass of
-    loop kg. SOFTMAX has one byte a result, in byte 0, and the loops kg and ox only.
+    loop kg. SOFTMAX has one byte a result, in byte 0.
 
     Parameters
     ----------
@@ -69,8 +69,6 @@ class Writer(wiring.Component):
         m.d.comb += [
             counter.counts[i].eq(command[f"count_{level}"]) for i, level in enumerate(_LEVELS)
         ]
-        with m.If(softmax):
-            m.d.comb += counter.counts[1].eq(1)
 
         # Which bytes are written, known before the first result.
         strobe = Signal(columns, reset_less=True)

@@ -239,7 +239,6 @@ async def errors_name_code_and_command(dut):
         (execute(height=32768), field),
         (execute(width_bytes=32768), field),
         (execute(Opcode.MATRIX, weight_step=CONFIG.weight_steps), field),
-        (execute(Opcode.SOFTMAX, count_oy=2), field),
         (transfer(LOAD, memory_offset=1), alignment),
         (transfer(STORE, local_address=bus + 1, memory_offset=2), alignment),
         (transfer(LOAD, rows=2, memory_pitch=bus + 1, local_pitch=bus), alignment),
@@ -259,7 +258,7 @@ async def errors_name_code_and_command(dut):
     for command, code in cases:
         before = [bench.rng.choice(good) for _ in range(bench.rng.randrange(4))]
         await bench.fail([*before, command, *good, end()], code, len(before))
-    await bench.run([*good, execute(Opcode.SOFTMAX, count_oy=3), end()])
+    await bench.run([*good, execute(Opcode.SOFTMAX), end()])
 
 
 @cocotb.test()

@@ -1,11 +1,11 @@
-"""RoundingShift and SerialMultiplier, the parts that requantizer and softmax are made of."""
+"""RoundingShift and WideMultiplier, the parts that requantizer and softmax are made of."""
 
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
 from hadron_rtl.postproc.rounding_shift import RoundingShift
-from hadron_rtl.postproc.serial_multiplier import SerialMultiplier
+from hadron_rtl.postproc.wide_multiplier import WideMultiplier
 from hadron_spec import numerics
 
 
@@ -61,11 +61,12 @@ def test_refuses_sizes_out_of_range(arguments, message):
         RoundingShift(**arguments)
 
 
-def test_multiplies_like_the_rule(rng):
+@pytest.mark.parametrize("multipliers", [1, 4])
+def test_multiplies_like_the_rule(rng, multipliers):
     corners = [-(1 << 31), -(1 << 31) + 1, (1 << 31) - 1, 0, 1, -1, 1 << 17, (1 << 17) - 1]
     pairs = [(a, b) for a in corners for b in corners if not a == b == corners[0]]
     pairs += [tuple(map(int, pair)) for pair in rng.integers(-1 << 31, 1 << 31, (300, 2))]
-    dut = SerialMultiplier()
+    dut = WideMultiplier(multipliers=multipliers)
     products = []
 
     async def push(ctx):
@@ -75,7 +76,8 @@ def test_multiplies_like_the_rule(rng):
             ctx.set(dut.start, 1)
             await ctx.tick()
             ctx.set(dut.start, 0)
-            await ctx.tick().repeat(dut.INTERVAL - 1 + int(rng.integers(2)))
+            for _ in range(dut.interval - 1 + int(rng.integers(2))):
+                await ctx.tick()
 
     async def pull(ctx):
         cycle = 0
@@ -83,7 +85,7 @@ def test_multiplies_like_the_rule(rng):
             if ctx.get(dut.valid):
                 products.append(ctx.get(dut.o))
                 if len(products) == 1:
-                    assert cycle == dut.LATENCY
+                    assert cycle == dut.latency
             await ctx.tick()
             cycle += 1
             assert cycle < 10 * len(pairs)
@@ -95,3 +97,8 @@ def test_multiplies_like_the_rule(rng):
     simulator.run()
     want = [numerics.saturating_rounding_doubling_high_mul(a, b) for a, b in pairs]
     np.testing.assert_array_equal(products, want)
+
+
+def test_refuses_other_numbers_of_multipliers():
+    with pytest.raises(ValueError, match="^multipliers=2, must be 1 or 4$"):
+        WideMultiplier(multipliers=2)

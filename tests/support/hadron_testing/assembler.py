@@ -75,7 +75,6 @@ class Assembler:
         """Append MATRIX, MAX, LOOKUP or SOFTMAX: counts are 1, outputs all columns by default."""
         defaults = {f"count_{level}": 1 for level in LEVELS}
         defaults |= {"outputs": self.config.columns, "minimum": -128, "maximum": 127}
-        defaults |= {"count_oy": 3} if opcode == Opcode.SOFTMAX else {}
         values = defaults | fields
         values.setdefault("last_outputs", values["outputs"])
         return self.add(opcode, wait, send, **values)

@@ -154,13 +154,11 @@ def _softmax(config: NpuConfig, fields: dict[str, int], scratchpad: bytes | byte
     elements = [read_lanes(config, fields, scratchpad, step)[0] for step in walk(fields)]
     count = fields["count_ox"]
     outputs = []
-    for row in range(fields["count_kg"]):
-        first, second, third = (elements[(3 * row + i) * count:][:count] for i in range(3))
-        maximum = max(first)
-        total = sum(softmax_sum_term(table[(x - maximum + 255) & 255]) for x in second)
-        scale, bits = softmax_reciprocal(total)
-        outputs += [[softmax_output(table[(x - maximum + 255) & 255], scale, bits)]
-                    for x in third]
+    for first in range(0, len(elements), count):
+        row = elements[first:first + count]
+        exps = [table[x - max(row) + 255] for x in row]
+        scale, bits = softmax_reciprocal(sum(softmax_sum_term(exp) for exp in exps))
+        outputs += [[softmax_output(exp, scale, bits)] for exp in exps]
     return outputs
 
 
@@ -195,8 +193,6 @@ def destinations(fields: dict[str, int]) -> Iterator[tuple[int, int]]:
     softmax = fields["opcode"] == Opcode.SOFTMAX
     address = fields["destination"]
     kgs, oys, oxs = (fields[f"count_{level}"] for level in LEVELS[:3])
-    if softmax:
-        oys = 1
     for kg in range(kgs):
         count = fields["last_outputs"] if kg == kgs - 1 else fields["outputs"]
         for oy in range(oys):

@@ -1,4 +1,4 @@
-"""SOFTMAX: rows of elements, each passed over three times."""
+"""SOFTMAX: rows of elements."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,6 @@ from hadron_compiler.codegen.loops import Loop, loop_fields
 from hadron_spec.commands import FIELDS, Opcode
 
 __all__ = ["SoftmaxKernel"]
-
-PASSES = 3
-"""Maximum, sum, output."""
 
 ZERO_POINT = -128
 
@@ -55,12 +52,9 @@ class _SoftmaxPart(Part):
         source, destination = piece.sources[0], piece.destination
         loops = {
             "kg": Loop(region.rows, source.row_pitch, 0, 0, destination.row_pitch),
-            "oy": Loop(PASSES),
             "ox": Loop(elements, 1, 0, 0, 1),
         }
         fields = loop_fields(loops, bounded=False)
-        # The destination has the loops kg and ox alone: the passes of oy add nothing to undo.
-        fields.pop("destination_oy", None)
         fields |= {
             "source": source.locate(region.y[0], 0, 0),
             "destination": destination.locate(region.y[0], 0, 0),
