@@ -101,6 +101,8 @@ class Softmax(wiring.Component):
     Throughput: a row of n takes n cycles in, 2 n cycles at the table and, at the multipliers,
     ``7 + n`` products, the largest of which counts, but at least ``row_interval`` cycles. A table
     beat takes a cycle for each of its words.
+    Cost (LFE5U-25F-6, placed alone): 3 DP16KD; with one multiplier 1 MULT18X18D, 1,208 LUT4, 1,053
+    registers, 183 MHz; with four 4 MULT18X18D, 1,342 LUT4, 1,464 registers, 153 MHz.
     """
 
     _EXP = 1 + ByteRam.LATENCY + 1 + BlockRam.LATENCY

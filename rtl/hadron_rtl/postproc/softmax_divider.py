@@ -1,5 +1,7 @@
 """The division of softmax: reciprocals of sums, by Newton-Raphson, and products with them."""
 
+from itertools import pairwise
+
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
@@ -227,7 +229,7 @@ class SoftmaxDivider(wiring.Component):
             m.d.sync += [
                 here.iterates.eq(others[0].iterates | waiting.bit_select(following, 1)),
                 here.step.eq(others[0].step),
-                *(this.eq(after) for this, after in zip(others, others[1:], strict=False)),
+                *(this.eq(after) for this, after in pairwise(others)),
                 others[-1].iterates.eq(again),
                 others[-1].step.eq(Mux(again, here.step + 1, 0)),
             ]

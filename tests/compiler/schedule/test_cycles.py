@@ -1,10 +1,14 @@
 """The cycle model: more work, more cycles; units overlap where tokens let them."""
 
+import dataclasses
+from typing import Any
+
 import pytest
+from amaranth.sim import Simulator
 
 from hadron_compiler.codegen.command import Command, Range, Space
 from hadron_compiler.codegen.loops import Loop, loop_fields
-from hadron_compiler.schedule.cycles import command_cycles, execute_overhead
+from hadron_compiler.schedule.cycles import DISPATCH, command_cycles, execute_overhead
 from hadron_compiler.schedule.prediction import predict
 from hadron_rtl.execute import ExecuteUnit
 from hadron_spec.commands import Opcode
@@ -41,6 +45,37 @@ def test_overheads_are_those_of_the_hardware(config: NpuConfig) -> None:
         for wide in (False, True):
             assert (execute_overhead(opcode, config, wide=wide)
                     == unit.overhead(opcode, wide=wide))
+
+
+@pytest.mark.parametrize("multipliers", [1, 4])
+def test_softmax_takes_what_the_hardware_takes(multipliers: int) -> None:
+    config = dataclasses.replace(CONFIGS["h64"], softmax_multipliers=multipliers)
+    unit = ExecuteUnit(config)
+    shapes = [(1, 1), (1, 10), (1, 60), (4, 2), (60, 2), (30, 5), (16, 10),
+              (8, 40), (5, 90), (2, 200)]
+    predicted, measured = [], []
+
+    async def bench(ctx: Any) -> None:
+        for rows, elements in shapes:
+            loops = {"kg": Loop(rows, elements, 0, 0, elements), "ox": Loop(elements, 1, 0, 0, 1)}
+            fields = loop_fields(loops, bounded=False)
+            command = Command(Opcode.SOFTMAX, 0, fields, [], [])
+            predicted.append(command_cycles(command, config).total - DISPATCH)
+            ctx.set(unit.command.payload, fields | {"opcode": Opcode.SOFTMAX, "outputs": 1,
+                                                    "last_outputs": 1, "destination": 16384})
+            ctx.set(unit.command.valid, 1)
+            await ctx.tick().until(unit.command.ready)
+            ctx.set(unit.command.valid, 0)
+            measured.append(0)
+            while not ctx.get(unit.done):
+                await ctx.tick()
+                measured[-1] += 1
+
+    simulator = Simulator(unit)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert predicted == pytest.approx(measured, rel=0.12)
 
 
 def test_the_array_takes_one_step_a_cycle() -> None:

@@ -100,5 +100,5 @@ def test_multiplies_like_the_rule(rng, multipliers):
 
 
 def test_refuses_other_numbers_of_multipliers():
-    with pytest.raises(ValueError, match="^multipliers=2, must be 1 or 4$"):
+    with pytest.raises(ValueError, match=r"^multipliers=2, must be 1 or 4$"):
         WideMultiplier(multipliers=2)

@@ -24,13 +24,24 @@ Source: hadron_rtl.execute, ExecuteUnit.overhead; a test compares them."""
 DISPATCH = 2
 """Cycles from the end of a command to the start of what waits for it. Source: RTL runs."""
 
-SOFTMAX_OVERHEAD = 11
-SOFTMAX_ROW = 110
-"""Cycles of a SOFTMAX command, and of each of its rows, beside the elements: the reciprocal of the
-sum, mostly. Source: hadron_rtl.postproc.softmax, Softmax.ROW_OVERHEAD; RTL runs."""
+SOFTMAX_OVERHEAD = {1: 177, 4: 171}
+"""Cycles of a SOFTMAX command of one row beside its elements, by the unit's multipliers."""
 
-SOFTMAX_PASSES = (1, 1, 4)
-"""Cycles of an element in each pass: the last multiplies serially."""
+SOFTMAX_ROW = {1: 38.0, 4: 10.2}
+"""Cycles from row to row when rows are short, likewise."""
+
+SOFTMAX_RECIPROCAL = 128
+"""Cycles from a row's sum to its outputs, in which the outputs of rows before it are made."""
+
+SOFTMAX_CONTEXTS = 4
+"""Reciprocals that begin side by side before the only multiplier is the limit."""
+
+SOFTMAX_ROWS = 64
+"""Rows after which the table has found its rhythm."""
+
+SOFTMAX_PRODUCTS = 7
+"""Products of a reciprocal; an output is one, too. Source of all: hadron_rtl.postproc.softmax;
+RTL runs, with which a test compares the sum: within 4 %, but 12 % with some rows of about ten."""
 
 LOAD_OVERHEAD = 9
 STORE_OVERHEAD = 18
@@ -86,9 +97,9 @@ def command_cycles(command: Command, config: NpuConfig) -> CommandCycles:
     results = counts["kg"] * counts["oy"] * counts["ox"]
     steps = counts["ky"] * counts["kx"] * counts["seg"]
     if command.opcode is Opcode.SOFTMAX:
-        row = counts["ox"] * sum(SOFTMAX_PASSES) + SOFTMAX_ROW
-        return CommandCycles(SOFTMAX_OVERHEAD + DISPATCH, counts["kg"] * row, False,
-                             counts["kg"] * counts["ox"])
+        rows = counts["kg"] * counts["oy"]
+        return CommandCycles(DISPATCH, _softmax(rows, counts["ox"], config), False,
+                             rows * counts["ox"])
     wide = bool(fields.get("wide"))
     parameters = counts["kg"] if command.opcode is not Opcode.MAX else 0
     return CommandCycles(execute_overhead(command.opcode, config, wide=wide) + DISPATCH,
@@ -103,3 +114,40 @@ def execute_overhead(opcode: Opcode, config: NpuConfig, *, wide: bool = False) -
     if opcode is Opcode.LOOKUP:
         return LOOKUP_OVERHEAD + groups + wide
     return MATRIX_OVERHEAD + groups + wide + (config.lanes // 16).bit_length() - 1
+
+
+def _softmax(rows: int, elements: int, config: NpuConfig) -> int:
+    """Return the cycles of a SOFTMAX command: of the first row, and of what bounds the others."""
+    multipliers = config.softmax_multipliers
+    product = 4 // multipliers
+    lone = SOFTMAX_OVERHEAD[multipliers] + (2 + product) * elements
+    products = max(product * (SOFTMAX_PRODUCTS + elements), SOFTMAX_ROW[multipliers])
+    if multipliers == 1:
+        hidden = SOFTMAX_PRODUCTS * product * min(SOFTMAX_CONTEXTS - 1, rows - 1)
+        return lone + round((rows - 1) * products) - hidden
+    table = 2 * elements * (rows - 1) + _exposed(rows, elements) - SOFTMAX_RECIPROCAL
+    return lone + max(round((rows - 1) * products), table)
+
+
+def _exposed(rows: int, elements: int) -> int:
+    """Return the cycles in which the table waits for reciprocals: outputs first, then sums."""
+    now = waited = summed = put = 0
+    left = elements
+    ready: list[int] = []
+    rows = min(rows, SOFTMAX_ROWS)
+    while put < rows:
+        if put < len(ready) and ready[put] <= now:
+            now += elements
+            put += 1
+        elif summed < rows:
+            until = now + left if put == len(ready) else min(now + left, ready[put])
+            left -= until - now
+            now = until
+            if not left:
+                ready.append(now + SOFTMAX_RECIPROCAL)
+                summed += 1
+                left = elements
+        else:
+            waited += ready[put] - now
+            now = ready[put]
+    return waited
