@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hadron_spec.isp import statistics as spec
 from hadron_spec.isp.picture import ZONES, StatisticsSettings
 
-from .image import Image, colours
+from .image import PIXEL_MAX, Image, colours
 
 __all__ = ["Statistics", "luma", "run"]
 
@@ -77,12 +77,14 @@ def run(bayer: Image, rgb: Image, gamma: Image, settings: StatisticsSettings, *,
     gamma : int32 (height, width, 3)
         RGB after gamma.
     settings : StatisticsSettings
-        Grid, limits, windows.
+        Grid, limits, windows. Disabled, nothing is counted.
     phase : int
         Colour order of the mosaic.
     defects : int
         Pixels that the defect stage replaced.
     """
+    if not settings.enable:
+        bayer, rgb, gamma, defects = bayer[:0], rgb[:0], gamma[:0], 0
     samples = bayer.astype(np.int64)
     height, width = samples.shape
     colour = np.broadcast_to(colours((height, width), phase), (height, width))
@@ -108,8 +110,8 @@ def run(bayer: Image, rgb: Image, gamma: Image, settings: StatisticsSettings, *,
     return Statistics(
         histogram=np.stack([np.bincount(e >> spec.BIN_SHIFT, minlength=256) for e in each]),
         luma_histogram=np.bincount(brightness.ravel()[::2], minlength=256),
-        minimum=np.array([e.min() for e in each]),
-        maximum=np.array([e.max() for e in each]),
+        minimum=np.array([e.min(initial=PIXEL_MAX) for e in each]),
+        maximum=np.array([e.max(initial=0) for e in each]),
         zone_sum=by_zone(inside & valid, samples),
         zone_valid=by_zone(inside & valid, ones),
         zone_clipped=by_zone(inside & clipped, ones),

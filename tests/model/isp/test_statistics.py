@@ -23,7 +23,7 @@ def frame(rng, height=32, width=48):
 @pytest.mark.parametrize("phase", Phase)
 def test_every_sample_is_counted_once(rng, phase):
     bayer, rgb, gamma = frame(rng)
-    settings = StatisticsSettings(zone_size=(4, 2), low=100, high=4000)
+    settings = StatisticsSettings(enable=1, zone_size=(4, 2), low=100, high=4000)
     result = statistics.run(bayer, rgb, gamma, settings, phase=phase)
     assert result.histogram.sum() == bayer.size
     assert result.luma_histogram.sum() == bayer.size // 2
@@ -35,7 +35,7 @@ def test_every_sample_is_counted_once(rng, phase):
 
 def test_a_grid_inside_the_frame_counts_only_its_zones():
     bayer = np.arange(40 * 40, dtype=np.int32).reshape(40, 40)
-    settings = StatisticsSettings(zone_origin=(4, 6), zone_size=(2, 2), high=4095)
+    settings = StatisticsSettings(enable=1, zone_origin=(4, 6), zone_size=(2, 2), high=4095)
     result = statistics.run(bayer, np.zeros((40, 40, 3), np.int32),
                             np.zeros((40, 40, 3), np.int32), settings, phase=Phase.GBRG)
     # First zone: GB B / R GR, in the mosaic's order.
@@ -48,7 +48,7 @@ def test_near_grey_pixels_are_summed():
                      [1094, 1000, 1000], [100, 100, 100], [4000, 4000, 4000]]], np.int32)
     bayer = np.zeros((8, 8), np.int32)
     result = statistics.run(bayer, rgb, np.zeros((8, 8, 3), np.int32),
-                            StatisticsSettings(grey_tolerance=6), phase=Phase.RGGB)
+                            StatisticsSettings(enable=1, grey_tolerance=6), phase=Phase.RGGB)
     assert result.grey_count == 3
     assert result.grey_sum.tolist() == [3093, 3100, 2907]
 
@@ -56,7 +56,7 @@ def test_near_grey_pixels_are_summed():
 def test_sharpness_grows_with_contrast_inside_its_window_only():
     gamma = np.zeros((16, 32, 3), np.int32)
     gamma[8:, 16:18] = 100
-    settings = StatisticsSettings(windows=(0, 0, 32, 8, 0, 8, 32, 8, 16, 8, 2, 1))
+    settings = StatisticsSettings(enable=1, windows=(0, 0, 32, 8, 0, 8, 32, 8, 16, 8, 2, 1))
     result = statistics.run(np.zeros((16, 32), np.int32), np.zeros((16, 32, 3), np.int32),
                             gamma, settings, phase=Phase.RGGB)
     assert result.sharpness.tolist() == [0, 8 * (4 * 100 + 2 * 200), 400]
@@ -64,7 +64,7 @@ def test_sharpness_grows_with_contrast_inside_its_window_only():
 
 def test_words_hold_every_number_at_its_scale(rng):
     bayer, rgb, gamma = frame(rng)
-    result = statistics.run(bayer, rgb, gamma, StatisticsSettings(zone_size=(4, 2)),
+    result = statistics.run(bayer, rgb, gamma, StatisticsSettings(enable=1, zone_size=(4, 2)),
                             phase=Phase.RGGB, defects=5)
     words = result.words().astype(np.int64)
     assert len(words) == spec.STATISTICS_WORDS
@@ -88,7 +88,7 @@ def test_words_lie_apart():
 def test_counts_saturate_in_the_window():
     bayer = np.zeros((1024, 1040), np.int32)
     result = statistics.run(bayer, np.zeros((8, 8, 3), np.int32), np.zeros((8, 8, 3), np.int32),
-                            StatisticsSettings(), phase=Phase.RGGB)
+                            StatisticsSettings(enable=1), phase=Phase.RGGB)
     assert result.histogram[0, 0] == 512 * 520
     assert result.words()[0] == (1 << 18) - 1
 
@@ -107,7 +107,8 @@ def test_bad_grids_are_refused(fields, message):
 def test_the_pipeline_s_stages_feed_it(rng):
     config = ISP_CONFIGS["isp64"]
     settings = default_settings(config)
-    settings = replace(settings, defect=replace(settings.defect, enable=1))
+    settings = replace(settings, defect=replace(settings.defect, enable=1),
+                       statistics=replace(settings.statistics, enable=1))
     raw = np.full((64, 64), 700, np.int32)
     raw[10, 20] = 4000
     stages = pipeline.run(raw, settings, config)
@@ -115,3 +116,10 @@ def test_the_pipeline_s_stages_feed_it(rng):
     assert result.defects == 1
     assert result.maximum.tolist() == [700] * 4
     assert result.luma_histogram[700 >> 4] == 2048
+
+
+def test_disabled_counts_nothing(rng):
+    result = statistics.run(*frame(rng), StatisticsSettings(), phase=Phase.RGGB, defects=3)
+    words = result.words()
+    assert words[spec.SCALARS:spec.SCALARS + 4].tolist() == [4095] * 4
+    assert words.sum() == 4 * 4095
