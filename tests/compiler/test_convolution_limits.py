@@ -68,6 +68,39 @@ def test_grouped_convolutions(groups: int, depth: int, channels: int,
     check(layers, y, rng)
 
 
+def _with_minus_128(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    weights = rng.integers(-128, 128, shape).astype(np.int8)
+    weights.ravel()[::5] = -128
+    return weights
+
+
+@pytest.mark.parametrize(("kernel", "options"), [
+    ((1, 1), {}), ((3, 3), {}), ((3, 2), {"stride": (2, 2)}), ((3, 1), {"dilation": (3, 1)}),
+    ((2, 5), {"padding": "VALID"})])
+def test_weights_of_minus_128(kernel, options, rng: np.random.Generator) -> None:
+    """One less than the array takes: the row is read twice."""
+    for depth, channels in ((5, 3), (16, 20), (33, 7)):
+        layers = Layers(rng, (1, 6, 7, depth))
+        builder, x = layers.builder, layers.inputs[0]
+        bias = np.zeros(channels, np.int32)
+        y = builder.conv_2d(x, _with_minus_128(rng, channels, *kernel, depth), bias, 0.01, 1.0, 3,
+                            **options)
+        check(layers, y, rng)
+        layers = Layers(rng, (1, 6, 7, depth))
+        builder, x = layers.builder, layers.inputs[0]
+        bias = np.zeros(depth, np.int32)
+        y = builder.depthwise_conv_2d(x, _with_minus_128(rng, 1, *kernel, depth), bias, 0.01, 1.0,
+                                      3, **options)
+        check(layers, y, rng)
+
+
+def test_a_matrix_with_minus_128(rng: np.random.Generator) -> None:
+    layers = Layers(rng, (3, 70))
+    y = layers.builder.fully_connected(layers.inputs[0], _with_minus_128(rng, 19, 70),
+                                       np.zeros(19, np.int32), 0.01, 1.0, 3)
+    check(layers, y, rng)
+
+
 @pytest.mark.parametrize(("before", "after"), [((1, 0), (0, 1)), ((0, 2), (3, 0)),
                                                ((5, 5), (0, 0))])
 def test_asymmetric_padding(before: tuple[int, int], after: tuple[int, int],

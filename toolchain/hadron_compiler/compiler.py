@@ -10,6 +10,7 @@ from hadron_compiler.codegen.command import Command
 from hadron_compiler.codegen.kernel import Constants, Kernel
 from hadron_compiler.codegen.lowering import lower
 from hadron_compiler.errors import CapacityError, CompileError, ModelFormatError
+from hadron_compiler.frontend.onnx import import_onnx
 from hadron_compiler.frontend.tflite import import_tflite
 from hadron_compiler.ir.graph import Graph, Tensor
 from hadron_compiler.passes import run_passes
@@ -24,10 +25,13 @@ from hadron_spec.config import NpuConfig
 
 __all__ = ["compile_model"]
 
+TFLITE_MARK = b"TFL3"
+"""Bytes 4 to 7 of every TFLite file."""
+
 
 def compile_model(model: str | Path | bytes, config: NpuConfig, *,
                   name: str | None = None) -> Program:
-    """Compile a quantized TFLite model.
+    """Compile a quantized TFLite or ONNX (QDQ) model.
 
     Parameters
     ----------
@@ -36,7 +40,8 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
     config : NpuConfig
         What to compile for.
     name : str, optional
-        What messages and reports call the model; the file's name unless given.
+        What messages and reports call the model; the file's name unless given. One that ends with
+        ".onnx" is an ONNX model.
 
     Raises
     ------
@@ -51,7 +56,8 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
             data = Path(model).read_bytes()
         except OSError as error:
             raise ModelFormatError(f"{model}: {error.strerror}") from None
-    graph = run_passes(import_tflite(source, data))
+    onnx = source.endswith(".onnx") and data[4:8] != TFLITE_MARK
+    graph = run_passes((import_onnx if onnx else import_tflite)(source, data))
     kernels = lower(graph, config)
     try:
         return _generate(graph, kernels, config)

@@ -56,15 +56,12 @@ def test_all_problems_are_told_at_once() -> None:
     y = builder.unary("LOGISTIC", x, 1 / 256, -128)
     z = builder.unary("HARD_SWISH", y, 0.1, 0)
     z = builder.unary("LOGISTIC", z, 1 / 256, -128)
-    bad = WEIGHTS.copy()
-    bad[1, 2, 0, 1] = -128
-    u = conv(builder, z, bad)
+    u = conv(builder, z, weight_scales=[0.1, 0.2])
     assert message(builder, u) == (
         "net.tflite: 3 problems:\n"
         "  LOGISTIC #0, #2: operator not supported\n"
         "  HARD_SWISH #1: operator not supported\n"
-        "  CONV_2D #3: refused: weights tensor_4 hold -128 in 1 places; INT8 weights must be -127 "
-        "to 127")
+        "  CONV_2D #3: weights tensor_4 have 2 scales, must be 1 or 4")
 
 
 def test_problems_can_be_read_one_by_one() -> None:
@@ -81,6 +78,16 @@ def test_custom_operator() -> None:
     y = builder.tensor((1, 4), 0.1, 0)
     builder.operator("CUSTOM", [x], [y], custom_code="NMS")
     assert message(builder, y) == "net.tflite: CUSTOM (NMS) #0: operator not supported"
+
+
+def test_weights_of_minus_128_and_a_dilation() -> None:
+    builder = ModelBuilder()
+    bad = WEIGHTS.copy()
+    bad[1, 2, 0, 1] = -128
+    y = conv(builder, image(builder), bad, dilation=(1, 2))
+    assert message(builder, y) == (
+        "net.tflite: CONV_2D #0: weights tensor_1 hold -128 in 1 places; with a dilation they must "
+        "be -127 to 127")
 
 
 def test_effective_scale_of_128() -> None:

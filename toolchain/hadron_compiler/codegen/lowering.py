@@ -20,7 +20,13 @@ from hadron_compiler.codegen.integers import (
     scales_wide,
 )
 from hadron_compiler.codegen.kernel import Kernel
-from hadron_compiler.codegen.matrix import ConvolutionKernel, DepthwiseKernel, OutputStage
+from hadron_compiler.codegen.matrix import (
+    WEIGHT_MAX,
+    ConvolutionKernel,
+    DepthwiseKernel,
+    OutputStage,
+    needs_split,
+)
 from hadron_compiler.codegen.move import MoveKernel
 from hadron_compiler.codegen.pixel_packing import (
     best_factor,
@@ -61,9 +67,6 @@ from hadron_spec.tflite_quantization import (
 
 __all__ = ["lower"]
 
-WEIGHT_MAX = 127
-"""Largest weight, and the smallest negated."""
-
 
 def lower(graph: Graph, config: NpuConfig) -> list[Kernel]:
     """Return the kernel of every operation.
@@ -100,9 +103,17 @@ def _window_geometry(operation: Operation, window: Window) -> Geometry:
 
 
 def _weights(operation: Operation) -> npt.NDArray[np.int8]:
-    data = operation.required(1).data
-    assert data is not None
-    return data.astype(np.int8)
+    tensor = operation.required(1)
+    assert tensor.data is not None
+    weights = tensor.data.astype(np.int8)
+    attributes = operation.attributes
+    if isinstance(attributes, ConvolutionAttributes):
+        window = attributes.window
+        if window.dilation_x > 1 and window.kernel_x > 1 and needs_split(weights):
+            count = int(np.count_nonzero(weights < -WEIGHT_MAX))
+            raise RefusedError(f"weights {tensor.name} hold -128 in {count} places; with a "
+                               f"dilation they must be -{WEIGHT_MAX} to {WEIGHT_MAX}")
+    return weights
 
 
 def _folded_steps(geometry: Geometry, config: NpuConfig) -> int:

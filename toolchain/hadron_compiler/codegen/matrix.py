@@ -15,7 +15,10 @@ from hadron_compiler.errors import CapacityError
 from hadron_spec.commands import FIELDS, Opcode
 from hadron_spec.config import NpuConfig
 
-__all__ = ["ConvolutionKernel", "DepthwiseKernel", "OutputStage"]
+__all__ = ["WEIGHT_MAX", "ConvolutionKernel", "DepthwiseKernel", "OutputStage", "needs_split"]
+
+WEIGHT_MAX = 127
+"""Largest weight of the array, and the smallest negated."""
 
 MAX_COUNT = FIELDS[Opcode.MATRIX]["count_kg"].maximum
 
@@ -37,6 +40,18 @@ class OutputStage:
         """Command fields."""
         return {"wide": int(self.wide), "zero_point": self.zero_point, "minimum": self.minimum,
                 "maximum": self.maximum}
+
+
+def needs_split(weights: npt.NDArray[np.int8]) -> bool:
+    """Tell whether a weight is -128, one less than the array multiplies with."""
+    return bool((weights < -WEIGHT_MAX).any())
+
+
+def split_weights(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """Return the weights of a folded row (groups, columns, rows, 1, bytes) as two: their sum is
+    the row, which is read twice."""
+    most = np.maximum(weights, -WEIGHT_MAX)
+    return np.concatenate((most, weights - most), axis=3)
 
 
 class _MatrixPart(Part):
@@ -104,7 +119,8 @@ class _MatrixKernel(Kernel):
                 group_reads = reads
             command = WindowedCommand(
                 Opcode.MATRIX, self.name, self.geometry, part, group_reads, folded, segments,
-                config.lanes, part.count * group_steps, self.fields, macs_per_output)
+                config.lanes, part.count * group_steps, self.fields, macs_per_output,
+                repeats=taps if folded else 1)
             parts.append(_MatrixPart(config, command, image))
         return parts
 
@@ -133,13 +149,17 @@ class ConvolutionKernel(_MatrixKernel):
         groups = -(-channels // columns)
         weights = np.zeros((groups * columns, rows, taps, depth), np.int8)
         weights[:channels] = self.weights
-        folded = (taps > 1 and self.geometry.window.dilation_x == 1
-                  and -(-taps * depth // lanes) < taps * -(-depth // lanes))
+        split = needs_split(self.weights)
+        folded = split or (taps > 1 and self.geometry.window.dilation_x == 1
+                           and -(-taps * depth // lanes) < taps * -(-depth // lanes))
         shape = (1, taps * depth) if folded else (taps, depth)
         blocks = ChannelBlocks(groups, 0, 0, 0, columns, min(columns, channels),
                                channels - (groups - 1) * columns)
         pixels = self.geometry.images * self.geometry.destination[0] * self.geometry.destination[1]
-        return self._cut(blocks, weights.reshape(groups, columns, rows, *shape), folded, (0, depth),
+        weights = weights.reshape(groups, columns, rows, *shape)
+        if split:
+            weights = split_weights(weights)
+        return self._cut(blocks, weights, folded, (0, depth),
                          self.macs // (pixels * channels), max_steps, max_channels)
 
 
@@ -200,8 +220,12 @@ class DepthwiseKernel(_MatrixKernel):
         lanes = self.config.lanes
         folded_span = (taps - 1) * depth + inputs
         # A view of some of the channels has gaps between pixels: taps are then read one by one.
-        folded = (taps > 1 and self.geometry.window.dilation_x == 1 and max_channels is None
-                  and -(-folded_span // lanes) < taps)
+        split = needs_split(weights)
+        folded = split or (taps > 1 and self.geometry.window.dilation_x == 1
+                           and max_channels is None and -(-folded_span // lanes) < taps)
+        if split and taps > 1 and max_channels is not None:
+            raise CapacityError(f"{self.name}: a row of all channels does not fit the scratchpad, "
+                                "and weights of -128 need one")
         shape = (1, folded_span) if folded else (taps, inputs)
         matrix = np.zeros((groups, self.config.columns, rows, *shape), np.int8)
         for column in range(used):
@@ -211,4 +235,6 @@ class DepthwiseKernel(_MatrixKernel):
                     matrix[:, column, :, 0, tap * depth + source[column]] = values
                 else:
                     matrix[:, column, :, tap, source[column]] = values
+        if split:
+            matrix = split_weights(matrix)
         return self._cut(blocks, matrix, folded, None, rows * taps, max_steps, max_channels)

@@ -46,7 +46,8 @@ class WindowedCommand:
     `folded`: a kernel row is contiguous bytes, read in `segments` steps of `lanes` bytes;
     otherwise every tap is read on its own, in `segments` steps. `reads` are the input channels.
     `blocks_in` names the loop that walks the channel groups: kg, with weights of their own, or
-    oy or ox (the region then has one row or column) with shared weights.
+    oy or ox (the region then has one row or column) with shared weights. A folded row is read
+    `repeats` times, each time for other weights.
     """
 
     opcode: Opcode
@@ -61,6 +62,7 @@ class WindowedCommand:
     fields: dict[str, int]
     macs_per_output: int
     blocks_in: str = "kg"
+    repeats: int = 1
 
 
 def windowed_commands(command: WindowedCommand, piece: Piece) -> list[Command]:
@@ -101,8 +103,8 @@ def _fields(command: WindowedCommand, piece: Piece) -> tuple[dict[str, int], str
         "ox": Loop(region.columns, window.stride_x * pixel, 0, window.stride_x * pixel,
                    destination.pixel_pitch),
         "ky": Loop(window.kernel_y, window.dilation_y * pitch, window.dilation_y, 0),
-        "kx": Loop(1 if command.folded else window.kernel_x, window.dilation_x * pixel, 0,
-                   window.dilation_x * pixel),
+        "kx": (Loop(command.repeats) if command.folded else
+               Loop(window.kernel_x, window.dilation_x * pixel, 0, window.dilation_x * pixel)),
         "seg": Loop(command.segments, command.lanes, 0, command.lanes),
     }
     loops[command.blocks_in] = walk

@@ -70,15 +70,11 @@ class Checker:
                       before_y, before_x)
 
     def weights(self, channel_axis: int) -> None:
-        """Check weights and bias: INT8 in -127 to 127, per tensor or per output channel."""
+        """Check weights and bias: INT8, per tensor or per output channel."""
         weights = self.operation.required(1)
         channels = weights.shape[channel_axis]
         self.require(weights.dtype is DType.INT8, f"weights {weights.name} are "
                      f"{weights.dtype.name}; INT8 weights are supported")
-        if weights.dtype is DType.INT8 and weights.data is not None:
-            count = int(np.count_nonzero(weights.data == -128))
-            self.require(count == 0, f"refused: weights {weights.name} hold -128 in {count} "
-                         "places; INT8 weights must be -127 to 127")
         self.require(all(point == 0 for point in weights.zero_points),
                      f"weights {weights.name} have a zero point other than 0")
         scales = weights.scales

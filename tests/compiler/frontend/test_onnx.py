@@ -1,0 +1,220 @@
+"""ONNX models in QDQ form against onnxruntime: within one step of a layer, and by class."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from hadron.session import Session
+from hadron_compiler import CompileError, compile_model
+from hadron_spec.config import CONFIGS
+from hadron_testing.programs import run_program
+
+
+class Graph:
+    """A QDQ graph under construction; `x` is the name of the last real value."""
+
+    def __init__(self, shape: tuple[int, ...], scale: float = 0.02, zero_point: int = 3) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self.shape = shape
+        self.count = 0
+        self.x = self.requantize("x", scale, zero_point)
+
+    def name(self, stem: str) -> str:
+        self.count += 1
+        return f"{stem}{self.count}"
+
+    def constant(self, value: np.ndarray) -> str:
+        name = self.name("c")
+        self.constants.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def node(self, kind: str, inputs: list[str], **attributes) -> str:
+        output = self.name("v")
+        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+    def quantize(self, real: str, scale: float, zero_point: int) -> str:
+        return self.node("QuantizeLinear", [real, self.constant(np.float32(scale)),
+                                            self.constant(np.int8(zero_point))])
+
+    def dequantize(self, value: str, scale, zero_point, **attributes) -> str:
+        return self.node("DequantizeLinear", [value, self.constant(np.float32(scale)),
+                                              self.constant(np.asarray(zero_point, np.int8))],
+                         **attributes)
+
+    def requantize(self, real: str, scale: float, zero_point: int) -> str:
+        return self.dequantize(self.quantize(real, scale, zero_point), scale, zero_point)
+
+    def weights(self, rng: np.random.Generator, *shape: int) -> str:
+        scales = (0.01 * rng.uniform(0.5, 1, shape[0])).astype(np.float32)
+        data = self.constant(rng.integers(-128, 128, shape).astype(np.int8))
+        return self.dequantize(data, scales, np.zeros(shape[0]), axis=0)
+
+    def model(self) -> bytes:
+        def made(*outputs: onnx.ValueInfoProto) -> onnx.ModelProto:
+            source = helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)
+            graph = helper.make_graph(self.nodes, "g", [source], outputs, self.constants)
+            return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)],
+                                     ir_version=8)
+
+        known = onnx.shape_inference.infer_shapes(made()).graph.value_info
+        output, = (value for value in known if value.name == self.x)
+        return made(output).SerializeToString()
+
+
+def compare(graph: Graph, rng: np.random.Generator, scale: float, config: str = "h64",
+            unequal: float = 0.05) -> None:
+    """Run both; all outputs are within one step of each other, most are equal."""
+    model = graph.model()
+    x = rng.uniform(-2, 2, graph.shape).astype(np.float32)
+    session = onnxruntime.InferenceSession(model)
+    expected = session.run(None, {"x": x})[0]
+    program = compile_model(model, CONFIGS[config], name="net.onnx")
+    got = Session(program).run(x).finished()
+    assert got.shape == expected.shape
+    steps = np.rint((got - expected) / scale)
+    assert np.abs(steps).max() <= 1
+    assert np.count_nonzero(steps) < unequal * steps.size + 2
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"pads": [1, 0, 2, 1]}, {"strides": [2, 3], "pads": [1, 1, 1, 1]},
+    {"auto_pad": "SAME_UPPER"}, {"group": 2}, {"group": 6, "pads": [1, 1, 1, 1]}])
+def test_convolution(options: dict, rng: np.random.Generator) -> None:
+    graph = Graph((1, 6, 9, 11))
+    groups = options.get("group", 1)
+    weights = graph.weights(rng, 12, 6 // groups, 3, 3)
+    bias = graph.constant(rng.uniform(-1, 1, 12).astype(np.float32))
+    graph.x = graph.requantize(graph.node("Conv", [graph.x, weights, bias], **options), 0.1, -4)
+    compare(graph, rng, 0.1)
+
+
+@pytest.mark.parametrize("activation", ["Relu", "Clip"])
+def test_fused_activations(activation: str, rng: np.random.Generator) -> None:
+    graph = Graph((1, 6, 5, 5))
+    y = graph.node("Conv", [graph.x, graph.weights(rng, 4, 6, 1, 1)])
+    limits = [graph.constant(np.float32(value)) for value in (0, 6)] if activation == "Clip" else []
+    graph.x = graph.requantize(graph.node(activation, [y, *limits]), 0.05, -100)
+    compare(graph, rng, 0.05)
+
+
+def test_a_classifier(rng: np.random.Generator) -> None:
+    """Convolution, residual, pools, a flattening that moves bytes, and a matrix."""
+    graph = Graph((1, 3, 12, 12))
+    y = graph.node("Conv", [graph.x, graph.weights(rng, 8, 3, 3, 3)], pads=[1, 1, 1, 1])
+    skip = graph.requantize(graph.node("Relu", [y]), 0.03, -128)
+    pooled = graph.node("MaxPool", [skip], kernel_shape=[2, 2], strides=[2, 2])
+    again = graph.requantize(graph.node("Conv", [pooled, graph.weights(rng, 8, 8, 1, 1)]), 0.1, 5)
+    total = graph.requantize(graph.node("Add", [pooled, again]), 0.12, 0)
+    smaller = graph.requantize(graph.node("AveragePool", [total], kernel_shape=[2, 2],
+                                          strides=[2, 2]), 0.1, 3)
+    flat = graph.node("Flatten", [smaller])
+    graph.x = graph.requantize(graph.node("Gemm", [flat, graph.weights(rng, 10, 72)], transB=1),
+                               0.5, 0)
+    compare(graph, rng, 0.5, "h256", 0.6)
+
+
+def test_bytes_that_move(rng: np.random.Generator) -> None:
+    graph = Graph((1, 4, 6, 5))
+    x = graph.x
+    turned = graph.node("Transpose", [x], perm=[0, 2, 3, 1])
+    back = graph.node("Transpose", [turned], perm=[0, 3, 1, 2])
+    sliced = graph.node("Slice", [back, graph.constant(np.array([1], np.int64)),
+                                  graph.constant(np.array([3], np.int64)),
+                                  graph.constant(np.array([1], np.int64))])
+    joined = graph.requantize(graph.node("Concat", [back, sliced, x], axis=1), 0.02, 3)
+    large = graph.node("Resize", [joined, "", graph.constant(np.array([1, 1, 2, 3], np.float32))],
+                       mode="nearest", nearest_mode="floor",
+                       coordinate_transformation_mode="asymmetric")
+    graph.x = graph.node("Reshape", [large, graph.constant(np.array([2, -1, 15], np.int64))])
+    compare(graph, rng, 0.02)
+
+
+def refused(graph: Graph) -> str:
+    with pytest.raises(CompileError) as caught:
+        compile_model(graph.model(), CONFIGS["h64"], name="net.onnx")
+    return str(caught.value)
+
+
+def test_refusals_name_node_and_reason(rng: np.random.Generator) -> None:
+    graph = Graph((1, 6, 5, 5))
+    graph.x = graph.node("Erf", [graph.x])
+    assert refused(graph) == "net.onnx: Erf #2: operator not supported"
+    graph = Graph((1, 6, 5, 5))
+    y = graph.node("Conv", [graph.x, graph.weights(rng, 4, 6, 1, 1)])
+    graph.x = graph.node("Conv", [y, graph.weights(rng, 4, 4, 1, 1)])
+    assert "net.onnx: Conv #5: input 0 is not quantized" in refused(graph)
+    graph = Graph((1, 6, 5, 5))
+    graph.x = graph.requantize(graph.node("MaxPool", [graph.x], kernel_shape=[2, 2]), 0.5, 3)
+    assert refused(graph) == (
+        "net.onnx: QuantizeLinear #3: quantization of input x (turned) (clamped) and output "
+        "differ: scale 0.019999999552965164 and 0.5, zero point 3 and 3")
+
+
+def test_a_damaged_file() -> None:
+    with pytest.raises(CompileError, match=r"net\.onnx: not an ONNX model, or a damaged one"):
+        compile_model(b"nothing of the kind", CONFIGS["h64"], name="net.onnx")
+
+
+def _layers(model: onnx.ModelProto) -> list[tuple[list[str], str]]:
+    """Return, for every QuantizeLinear but the first, its output and the ones it depends on."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    found = []
+    for node in model.graph.node:
+        if node.op_type != "QuantizeLinear":
+            continue
+        sources: list[str] = []
+        pending = [node.input[0]]
+        while pending:
+            maker = makers.get(pending.pop())
+            if maker is None:
+                continue
+            if maker.op_type == "QuantizeLinear":
+                sources.append(maker.output[0])
+            else:
+                pending += list(maker.input)
+        if sources:
+            found.append((sorted(set(sources)), node.output[0]))
+    return found
+
+
+def test_every_layer_of_a_third_party_network(shared: Path) -> None:
+    """Each layer, given the inputs it has in onnxruntime, is within one step."""
+    path = shared / "models/kj_v13_ic_resnet8.onnx"
+    model = onnx.shape_inference.infer_shapes(onnx.load(path))
+    layers = _layers(model)
+    assert len(layers) == 14
+    whole = onnx.ModelProto()
+    whole.CopyFrom(model)
+    quantized = sorted({name for sources, output in layers for name in (*sources, output)})
+    known = {value.name: value for value in model.graph.value_info}
+    whole.graph.output.extend(known[name] for name in quantized)
+    x = np.load(shared / "inputs/ic_cfu.npz")["x"][:1].astype(np.float32) + 128
+    values = dict(zip(quantized, onnxruntime.InferenceSession(whole.SerializeToString()).run(
+        quantized, {"input_1": x}), strict=True))
+    extractor = onnx.utils.Extractor(model)
+    for sources, output in layers:
+        part = extractor.extract_model(sources, [output])
+        program = compile_model(part.SerializeToString(), CONFIGS["h256"], name="part.onnx")
+        (got,), result = run_program(program, [values[name] for name in sources],
+                                     check_hazards=False)
+        assert result.ok
+        difference = np.abs(got.astype(int) - values[output])
+        assert difference.max() <= 1, output
+        assert np.count_nonzero(difference) < 0.1 * difference.size, output
+
+
+def test_the_classes_of_a_third_party_network(shared: Path) -> None:
+    path = shared / "models/kj_v13_ic_resnet8.onnx"
+    data = np.load(shared / "inputs/ic_cfu.npz")
+    x = data["x"].astype(np.float32) + 128
+    session = onnxruntime.InferenceSession(path)
+    expected = [session.run(None, {"input_1": sample[None]})[0].argmax() for sample in x]
+    got = Session(path, "h256").run(x).dequantized().argmax(1)
+    np.testing.assert_array_equal(got, expected)
+    np.testing.assert_array_equal(got, data["label"])
