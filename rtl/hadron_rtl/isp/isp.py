@@ -4,6 +4,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hadron_spec.isp.picture import ScalerSource
+
 from ..stream.axi import Axi4LiteSignature
 from ..stream.axi_stream import AxiStreamSignature
 from ..stream.skid import SkidBuffer
@@ -15,13 +17,15 @@ from .color_space import ColorSpace
 from .crop import Crop
 from .defect import Defect
 from .demosaic import Demosaic
+from .fork import Fork
 from .frame_control import FrameControl
 from .frame_guard import FrameErrors, FrameGuard
 from .gamma import Gamma
 from .linearize import Linearize
 from .luma import Luma
-from .pixel_stream import Geometry
+from .pixel_stream import RGB8, Geometry
 from .registers import ADDRESS_WIDTH, IspRegisters
+from .scaler import Scaler
 from .shading import Shading
 from .white_balance import WhiteBalance
 
@@ -41,8 +45,12 @@ STAGE_COMPONENTS = {
     "color_space": ColorSpace,
     "luma": Luma,
     "chroma": Chroma,
+    "scaler": Scaler,
 }
-"""The pixels' way, in order."""
+"""The pixels' way, in order; the scaler branches off."""
+
+_TENSOR_SOURCES = {"gamma": ScalerSource.RGB, "luma": ScalerSource.YUV}
+"""Stages that the scaler may take its picture from, and what its setting says then."""
 
 
 class Isp(wiring.Component):
@@ -71,6 +79,7 @@ class Isp(wiring.Component):
 
     def __init__(self, config):
         self.config = config
+        self._forks = {}
         ports = {
             "s_axil": In(Axi4LiteSignature(address_width=ADDRESS_WIDTH)),
             "s_axis_raw": In(AxiStreamSignature(data_width=8 if config.input_bits == 8 else 16)),
@@ -91,16 +100,21 @@ class Isp(wiring.Component):
         wiring.connect(m, wiring.flipped(self.s_axil), registers.bus)
         m.d.comb += self.irq.eq(registers.irq)
 
-        stages = self._stages(m, registers)
         self._raw(m, registers, control, guard)
+        geometry = self._geometry(m, registers)
+        stages = self._stages(m, registers, geometry)
         wiring.connect(m, guard.o, stages["crop"].i)
-        left = self._picture(m, guard, control, stages["chroma"].o)
-        m.d.comb += [control.left.eq(left), control.statistics_ready.eq(1)]
+        picture_left = self._picture(m, guard, control, geometry, stages["chroma"].o)
+        tensor_left = self._tensor(m, registers, guard, control, stages) if config.tensor else 1
+        m.d.comb += [
+            control.left.eq(picture_left & tensor_left),
+            control.statistics_ready.eq(1),
+        ]
         self._status(m, registers, control, guard, stages)
         return m
 
-    def _stages(self, m: Module, registers: IspRegisters) -> dict[str, wiring.Component]:
-        """Make the stages, give them their settings, chain them up."""
+    def _geometry(self, m: Module, registers: IspRegisters) -> Geometry:
+        """Return size and phase of what leaves the crop."""
         crop = registers.settings.crop
         geometry = Signal(Geometry)
         m.d.sync += [
@@ -109,11 +123,15 @@ class Isp(wiring.Component):
             geometry.phase.eq(crop.phase ^ (Cat(crop.x[0], crop.y[0])
                                             & crop.enable.replicate(2))),
         ]
-        self._geometry = geometry
+        return geometry
+
+    def _stages(self, m: Module, registers: IspRegisters,
+                geometry: Geometry) -> dict[str, wiring.Component]:
+        """Make the stages, give them their settings, chain them up."""
         stages = {}
-        previous = None
+        source = None
         for name, component in STAGE_COMPONENTS.items():
-            if not self.config.has(name):
+            if not self.config.has(name) or (name == "scaler" and not self.config.tensor):
                 continue
             m.submodules[name] = stage = component(self.config)
             stages[name] = stage
@@ -121,13 +139,19 @@ class Isp(wiring.Component):
             if "geometry" in stage.signature.members:
                 m.d.comb += stage.geometry.eq(geometry)
             for port in registers.tables.signature.members:
-                if port.startswith(f"{name}_") and port.removeprefix(f"{name}_") in (
-                        stage.signature.members):
+                if port.removeprefix(f"{name}_") in stage.signature.members:
                     wiring.connect(m, getattr(registers.tables, port),
                                    getattr(stage, port.removeprefix(f"{name}_")))
-            if previous is not None:
-                wiring.connect(m, previous.o, stage.i)
-            previous = stage
+            if name == "scaler":
+                continue
+            if source is not None:
+                wiring.connect(m, source, stage.i)
+            source = stage.o
+            if self.config.tensor and name in _TENSOR_SOURCES:
+                m.submodules[f"{name}_fork"] = fork = Fork(RGB8)
+                wiring.connect(m, source, fork.i)
+                source = fork.o
+                self._forks[name] = fork
         return stages
 
     def _raw(self, m: Module, registers: IspRegisters, control: FrameControl,
@@ -153,11 +177,44 @@ class Isp(wiring.Component):
             registers.commit.eq(control.commit),
         ]
 
-    def _picture(self, m: Module, guard: FrameGuard, control: FrameControl, pixels) -> Signal:
+    def _tensor(self, m: Module, registers: IspRegisters, guard: FrameGuard,
+                control: FrameControl, stages: dict[str, wiring.Component]) -> Signal:
+        """Feed the scaler, let the tensor out; return whether its last beat has left."""
+        settings = registers.settings.scaler
+        scaler = stages["scaler"]
+        for source, name in _TENSOR_SOURCES.items():
+            tap = self._forks[source].tap
+            m.d.comb += self._forks[source].enable.eq(
+                settings.enable & (settings.source == name))
+            with m.If(settings.source == name):
+                m.d.comb += [
+                    scaler.i.payload.eq(tap.payload),
+                    scaler.i.valid.eq(tap.valid),
+                    tap.ready.eq(scaler.i.ready),
+                ]
+        port = self.m_axis_tensor
+        # The last beat tells whether the frame was good, so it waits for the frame's end.
+        held = Signal()
+        m.d.comb += [
+            held.eq(scaler.o.payload.last & ~guard.complete),
+            port.tdata.eq(scaler.o.payload.data),
+            port.tlast.eq(scaler.o.payload.last),
+            port.tuser.eq(scaler.o.payload.last & guard.broken),
+            port.tvalid.eq(scaler.o.valid & ~held),
+            scaler.o.ready.eq(port.tready & ~held),
+        ]
+        left = Signal()
+        with m.If(control.began):
+            m.d.sync += left.eq(~settings.enable)
+        with m.Elif(port.tvalid & port.tready & port.tlast):
+            m.d.sync += left.eq(1)
+        return left
+
+    def _picture(self, m: Module, guard: FrameGuard, control: FrameControl, geometry: Geometry,
+                 pixels) -> Signal:
         """Let the picture out; return whether the frame's last pixel has left."""
         beat = data.StructLayout({"data": 24, "first": 1, "last": 1, "broken": 1})
         m.submodules.picture = picture = SkidBuffer(beat)
-        port = self.m_axis_picture
         m.d.comb += [
             picture.i.valid.eq(pixels.valid),
             pixels.ready.eq(picture.i.ready),
@@ -165,17 +222,23 @@ class Isp(wiring.Component):
             picture.i.payload.first.eq(pixels.payload.first),
             picture.i.payload.last.eq(pixels.payload.last),
             picture.i.payload.broken.eq(guard.broken),
-            port.tdata.eq(picture.o.payload.data),
-            port.tuser.eq(Cat(picture.o.payload.first, picture.o.payload.broken)),
-            port.tlast.eq(picture.o.payload.last),
-            port.tvalid.eq(picture.o.valid),
-            picture.o.ready.eq(port.tready),
         ]
+        if self.config.picture:
+            port = self.m_axis_picture
+            m.d.comb += [
+                port.tdata.eq(picture.o.payload.data),
+                port.tuser.eq(Cat(picture.o.payload.first, picture.o.payload.broken)),
+                port.tlast.eq(picture.o.payload.last),
+                port.tvalid.eq(picture.o.valid),
+                picture.o.ready.eq(port.tready),
+            ]
+        else:
+            m.d.comb += picture.o.ready.eq(1)
         left = Signal()
-        lines_left = Signal(len(self._geometry.height), reset_less=True)
+        lines_left = Signal(len(geometry.height), reset_less=True)
         with m.If(control.began):
-            m.d.sync += [left.eq(0), lines_left.eq(self._geometry.height - 1)]
-        with m.Elif(port.tvalid & port.tready & port.tlast):
+            m.d.sync += [left.eq(0), lines_left.eq(geometry.height - 1)]
+        with m.Elif(picture.o.valid & picture.o.ready & picture.o.payload.last):
             m.d.sync += [lines_left.eq(lines_left - 1), left.eq(lines_left == 0)]
         return left
 
