@@ -20,11 +20,12 @@ from hadron.isp.chart import (
     reference_linear,
     render_chart,
 )
+from hadron.isp.chart_frames import chart_frame, dark_frame, flat_frame
+from hadron.isp.example import to_image
 from hadron.isp.raw import write_raw
 from hadron.isp.session import process_golden
 from hadron.isp.tuning import load_tuning
 from hadron_sensor import Sensor, Shading, mosaic
-from hadron_testing.charts import chart_frame, dark_frame, flat_frame, to_image
 
 pytest.importorskip("colour")
 

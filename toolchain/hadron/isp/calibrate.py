@@ -322,7 +322,7 @@ def _yaml(name: str, black: tuple[int, ...], mesh: Floats | None,
         *(f"    - {_row(row, 4)}" for row in matrix.tolist()),
         "gamma: {curve: srgb}",
         "color_space: {standard: bt601, range: full}",
-        "luma: {threshold: 4, denoise: 0.5, sharpen: 0.5, coring: 3, limit: 24}",
+        "luma: {threshold: 8, denoise: 1.0, sharpen: 0.5, coring: 3, limit: 24}",
         "lights:",
         *(f"  - {{kelvin: {kelvin}, red: {red:.4f}, blue: {blue:.4f}}}"
           for kelvin, red, blue in lights),

@@ -47,6 +47,8 @@ class IspResult:
         First pixel in to last pixel out, measured; None for the golden model.
     latency : int or None
         First pixel in to first pixel of the picture out, measured.
+    interval : int or None
+        First to last pixel of the picture, both counted, measured.
     matches_golden : bool or None
         Whether everything that the RTL put out is the golden model's; None when not compared.
     difference : str
@@ -61,6 +63,7 @@ class IspResult:
     statistics: Statistics | None
     cycles: int | None = None
     latency: int | None = None
+    interval: int | None = None
     matches_golden: bool | None = None
     difference: str = ""
 
@@ -164,7 +167,8 @@ def process_rtl(image: RawImage, tuning: Tuning, *, config: str | None = None,
         tensor = np.frombuffer(frame.tensor[:tensor.size], np.int8).reshape(tensor.shape)
     picture = expected.picture if frame.picture is None else frame.picture.astype(np.int32)
     return replace(expected, picture=picture, tensor=tensor, cycles=frame.cycles,
-                   latency=frame.latency, matches_golden=not difference, difference=difference)
+                   latency=frame.latency, interval=frame.interval,
+                   matches_golden=not difference, difference=difference)
 
 
 def _simulator(config: IspConfig, on_progress: OnProgress) -> IspSimulator:

@@ -21,10 +21,14 @@ from hadron_spec.isp.bayer import MINIMUM_SIZE, CropSettings, Pattern
 from hadron_spec.isp.fields import Setting, SettingsError, StageSettings, settings_of
 from hadron_spec.isp.settings import STAGES, IspSettings
 
-__all__ = ["DEFAULT_TUNING", "Light", "Tuning", "load_tuning", "parse_tuning"]
+__all__ = ["DEFAULT_TUNING", "EXAMPLE_TUNING", "TUNINGS", "Light", "Tuning", "load_tuning",
+           "parse_tuning"]
 
 DEFAULT_TUNING = "default"
-"""Name of the tuning that ships with Hadron; a file of that name is written ``./default``."""
+EXAMPLE_TUNING = "example"
+TUNINGS = (DEFAULT_TUNING, EXAMPLE_TUNING)
+"""Tunings that ship with Hadron: for any sensor, and for :mod:`hadron.isp.example`'s. A file of
+such a name is written ``./default``."""
 
 _LARGEST = 4095
 _FROM_RAW = ("input_width", "input_height", "phase")
@@ -93,16 +97,16 @@ class Tuning:
 
 
 def load_tuning(name: str | Path) -> Tuning:
-    """Read a tuning file, or the one that ships.
+    """Read a tuning file, or one of `TUNINGS`.
 
     Raises
     ------
     UsageError
         When there is none or it is no tuning; one line with file and place.
     """
-    if name == DEFAULT_TUNING:
-        data = resources.files("hadron") / "data" / "isp" / f"{DEFAULT_TUNING}.yaml"
-        return parse_tuning(data.read_text(encoding="utf-8"), DEFAULT_TUNING)
+    if name in TUNINGS:
+        data = resources.files("hadron") / "data" / "isp" / f"{name}.yaml"
+        return parse_tuning(data.read_text(encoding="utf-8"), str(name))
     try:
         text = Path(name).read_text(encoding="utf-8")
     except OSError as error:

@@ -1,18 +1,13 @@
-"""Frames for calibration: dark, flat and chart, of a synthetic sensor with a real one's colours."""
+"""Frames to calibrate with: dark, flat and chart, of a synthetic sensor with a camera's colours."""
 
 import numpy as np
 
 from hadron.isp.chart import chart_responses, render_chart
+from hadron.isp.example import to_image
 from hadron.isp.raw import RawImage
-from hadron_sensor import RawFrame, Sensor
-from hadron_spec.isp.bayer import Phase
+from hadron_sensor import Sensor
 
-__all__ = ["chart_frame", "dark_frame", "flat_frame", "to_image"]
-
-
-def to_image(frame: RawFrame) -> RawImage:
-    """Return what a file of the frame holds."""
-    return RawImage(pixels=frame.raw, bits=frame.bits, phase=Phase[frame.phase])
+__all__ = ["chart_frame", "dark_frame", "flat_frame"]
 
 
 def dark_frame(sensor: Sensor, height: int, width: int) -> RawImage:

@@ -1,0 +1,1 @@
+"""Measure the ISP against known truth: ``python -m hadron.isp.measure``."""

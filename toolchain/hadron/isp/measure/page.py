@@ -1,0 +1,83 @@
+"""The measured numbers as a page of tables, made from the JSON files."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+__all__ = ["measured_page"]
+
+
+def _table(headers: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str]:
+    lines = ["| " + " | ".join(headers) + " |"]
+    lines.append("|" + " --- |" * (lines[0].count("|") - 1))
+    lines += ["| " + " | ".join(map(str, row)) + " |" for row in rows]
+    return [*lines, ""]
+
+
+def measured_page(results: Mapping[str, Any]) -> str:
+    """Return the page; `results` are the contents of the JSON files by name."""
+    colour, cleaning, demosaic = (results[name] for name in ("colour", "cleaning", "demosaic"))
+    lines = [
+        "# The ISP, measured",
+        "",
+        "Written by `python -m hadron.isp.measure`, from the JSON files beside it; do not edit.",
+        "",
+        "## Colours",
+        "",
+        "A ColorChecker of measured spectra, seen by the sensitivities of a real camera (both from "
+        "colour-science) through the synthetic sensor with its noise, shading and defects; then "
+        "the whole pipeline, to 8-bit sRGB. CIEDE2000 against the chart in daylight:",
+        "",
+        *_table(("light", "default tuning, mean", "calibrated, mean", "calibrated, largest"),
+                ((row["light"], row["default_tuning"]["mean"], row["calibrated"]["mean"],
+                  row["calibrated"]["largest"]) for row in colour["lights"])),
+        "![The chart with the default and with the calibrated tuning](chart.jpg)",
+        "",
+        "## Noise, defects, shading",
+        "",
+        f"Photographs ({', '.join(cleaning['photos'])}) at {cleaning['exposure']:g} of the light "
+        f"and a gain of {cleaning['gain']:g}. PSNR in dB against the picture of a sensor without "
+        f"the flaw, mean:",
+        "",
+        *_table(("flaw", "stages that remove it", "before", "after", "gain"),
+                ((row["flaw"], ", ".join(row["stages"]), row["before"], row["after"], row["gain"])
+                 for row in cleaning["cases"])),
+        "![Part of a photograph without a flaw, with it, and with it removed](cleaning.jpg)",
+        "",
+        "## Demosaic",
+        "",
+        f"Photographs of scikit-image, mosaicked. PSNR in dB, less a border of "
+        f"{demosaic['border']} pixels, where the package colour-demosaicing loses the phase:",
+        "",
+        *_table(("photograph", "phase", "Hadron", "colour-demosaicing, Malvar",
+                 "colour-demosaicing, bilinear"),
+                [*((row["photo"], row["phase"], row["hadron"], row["malvar"], row["bilinear"])
+                   for row in demosaic["photos"]),
+                 ("mean", "", *(demosaic["mean"][key] for key in ("hadron", "malvar",
+                                                                  "bilinear")))]),
+    ]
+    if "rtl" in results:
+        rtl = results["rtl"]
+        lines += [
+            "## RTL",
+            "",
+            f"One frame of {rtl['width']} x {rtl['height']} pixels on {rtl['config']}, every "
+            f"stage in use, in RTL simulation:",
+            "",
+            *_table(("", ""), (
+                ("equal to the golden model", "yes" if rtl["matches_golden"] else "no"),
+                ("cycles a pixel of the picture", f"{rtl['picture_cycles_a_pixel']:g}"),
+                ("first pixel in to first pixel out",
+                 f"{rtl['latency_cycles']:,} cycles, {rtl['latency_lines']} lines"),
+                ("first pixel in to last pixel out", f"{rtl['cycles']:,} cycles"))),
+        ]
+    if "3a" in results:
+        lines += [
+            "## Exposure, white balance, focus",
+            "",
+            "The C code of `firmware/src` on a simulated camera; an exposure takes effect two "
+            "frames later. Frames until the result stays within the tolerance:",
+            "",
+            *_table(("step", "frames", "turns back"),
+                    ((row["step"], row["frames"], row["turns"]) for row in results["3a"]["rows"])),
+        ]
+    return "\n".join(lines).rstrip() + "\n"
