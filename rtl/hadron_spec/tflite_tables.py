@@ -87,10 +87,10 @@ def abs_table(x: Quantization, y: Quantization) -> list[int]:
 
 
 def _sigmoid_table(x: Quantization, y: Quantization, wanted: Quantization, output_bits: int,
-                   function: Callable[[int], int], name: str) -> list[int]:
+                   function: Callable[[int], int]) -> list[int]:
     """Return the table of a function of Q4.27 to Q0.31; far from zero it is one of its limits."""
     if (float32(y[0]), y[1]) != wanted:
-        raise QuantizationError(f"{name}: output scale {y[0]} and zero point {y[1]}, must be "
+        raise QuantizationError(f"output scale {y[0]} and zero point {y[1]}, must be "
                                 f"1/{round(1 / wanted[0])} and {wanted[1]}")
     integer_bits = 4
     multiplier, shift = quantize_multiplier(float32(x[0]) * (1 << (31 - integer_bits)))
@@ -112,7 +112,7 @@ def logistic_table(x: Quantization, y: Quantization) -> list[int]:
 
     Source: tflite-micro kernels/logistic_common.cc; reference/integer_ops/logistic.h, Logistic.
     """
-    return _sigmoid_table(x, y, (1 / 256, -128), 8, logistic, "LOGISTIC")
+    return _sigmoid_table(x, y, (1 / 256, -128), 8, logistic)
 
 
 def tanh_table(x: Quantization, y: Quantization) -> list[int]:
@@ -120,7 +120,7 @@ def tanh_table(x: Quantization, y: Quantization) -> list[int]:
 
     Source: tflite-micro kernels/tanh.cc; reference/integer_ops/tanh.h, Tanh.
     """
-    return _sigmoid_table(x, y, (1 / 128, 0), 7, tanh, "TANH")
+    return _sigmoid_table(x, y, (1 / 128, 0), 7, tanh)
 
 
 def hard_swish_table(x: Quantization, y: Quantization) -> list[int]:
@@ -136,7 +136,7 @@ def hard_swish_table(x: Quantization, y: Quantization) -> list[int]:
     hires = float32(x[0]) / 128
     output_multiplier, output_exponent = _multiplier16(hires / float32(y[0]))
     if output_exponent > 0:
-        raise QuantizationError(f"HARD_SWISH: output scale {y[0]} is too small for an input of "
+        raise QuantizationError(f"output scale {y[0]} is too small for an input of "
                                 f"scale {x[0]}")
     reluish_multiplier, reluish_exponent = _multiplier16(hires / (3 / 32768))
     table = []

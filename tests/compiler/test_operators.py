@@ -8,9 +8,13 @@ from hadron_spec.config import CONFIGS
 from hadron_testing import oracle
 from hadron_testing.large_models import SMALL_CONFIGS, Layers
 from hadron_testing.programs import run_program
+from hadron_testing.random_elementwise import UNARY
 from hadron_testing.random_models import GENERATORS, random_network
 from hadron_testing.random_movement import MOVEMENT
 from hadron_testing.tflite_builder import ModelBuilder
+
+FEW = {*MOVEMENT, *UNARY}
+"""Operators of which a few cases tell enough."""
 
 ALL_CONFIGS = CONFIGS | SMALL_CONFIGS
 
@@ -30,7 +34,7 @@ def check(model: bytes, inputs: list[np.ndarray], config_name: str, outputs: int
 @pytest.mark.parametrize("operator", GENERATORS)
 def test_random_operators_equal_the_oracle(operator: str, config: str,
                                            rng: np.random.Generator) -> None:
-    for _ in range(3 if operator in MOVEMENT else 6):
+    for _ in range(3 if operator in FEW else 6):
         case = GENERATORS[operator](rng)
         check(case.model, case.inputs, config, case.outputs)
 
@@ -47,7 +51,7 @@ def test_random_networks_equal_the_oracle(config: str, rng: np.random.Generator)
 @pytest.mark.parametrize("operator", GENERATORS)
 def test_many_random_operators_equal_the_oracle(operator: str, config: str,
                                                 rng: np.random.Generator) -> None:
-    for _ in range(10 if operator in MOVEMENT else 60):
+    for _ in range(10 if operator in FEW else 60):
         case = GENERATORS[operator](rng)
         check(case.model, case.inputs, config, case.outputs)
 

@@ -10,6 +10,7 @@ from hadron_model.executor import Executor
 from hadron_spec.config import CONFIGS, NpuConfig
 from hadron_testing import oracle
 from hadron_testing.programs import memory_image, outputs_of
+from hadron_testing.random_elementwise import UNARY
 from hadron_testing.random_models import GENERATORS, random_network
 from hadron_testing.random_movement import MOVEMENT
 
@@ -19,6 +20,8 @@ WIDE = NpuConfig(name="wide", lanes=32, columns=4, dsp_columns=0, act_bytes=64 <
                  weight_steps=256, axi_data_width=32)
 OPERATORS = sorted(GENERATORS)
 CASES_OF_AN_OPERATOR = 16
+FEW = {*MOVEMENT, *UNARY}
+"""Operators of which a few cases tell enough."""
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +53,7 @@ def _check(simulator: NpuSimulator, case, rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_one_operator(simulator, operator, rng):
-    for _ in range(3 if operator in MOVEMENT else CASES_OF_AN_OPERATOR):
+    for _ in range(3 if operator in FEW else CASES_OF_AN_OPERATOR):
         _check(simulator, GENERATORS[operator](rng), rng)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hadron_model import operators
+from hadron_spec import tflite_tables
 from hadron_spec.numerics import softmax_table
 from hadron_spec.tflite_quantization import (
     activation_range,
@@ -12,10 +13,11 @@ from hadron_spec.tflite_quantization import (
     fully_connected_multiplier,
 )
 from hadron_testing import oracle
+from hadron_testing.random_elementwise import UNARY
 from hadron_testing.random_models import GENERATORS, Case
 from hadron_testing.random_movement import MOVEMENT
 
-CASES = {"SOFTMAX": 150, "RESHAPE": 20, **dict.fromkeys(MOVEMENT, 60)}
+CASES = {"SOFTMAX": 150, "RESHAPE": 20, **dict.fromkeys((*MOVEMENT, *UNARY), 60)}
 
 
 def _multipliers(case: Case):
@@ -30,6 +32,19 @@ def _values(case: Case) -> list[np.ndarray]:
     """Return the operands' values: those of the inputs, and of the constants among them."""
     given = dict(zip(case.builder.inputs, case.inputs, strict=True))
     return [given[tensor] if tensor.data is None else tensor.data for tensor in case.operands]
+
+
+def _table(case: Case) -> list[int]:
+    """Return the table of an operator of one operand."""
+    x, y = ((tensor.scale, tensor.zero_point) for tensor in (case.operands[0], case.output))
+    match case.operator:
+        case "RELU" | "RELU6":
+            return tflite_tables.relu_table(case.operator, x, y)
+        case "LEAKY_RELU":
+            return tflite_tables.leaky_relu_table(x, y, **case.attributes)
+        case "QUANTIZE":
+            return tflite_tables.requantize_table(x, y)
+    return getattr(tflite_tables, f"{case.operator.lower()}_table")(x, y)
 
 
 def evaluate(case: Case) -> np.ndarray | list[np.ndarray]:
@@ -64,20 +79,15 @@ def evaluate(case: Case) -> np.ndarray | list[np.ndarray]:
             return operators.average_pool2d(x, **attributes, **limits)
         case "MAX_POOL_2D":
             return operators.max_pool2d(x, **attributes, **limits)
-        case "ADD":
-            a, b = case.operands
-            return operators.add(x, case.inputs[1],
-                                 parameters=add_parameters(a.scale, b.scale, out.scale),
-                                 zero_point_a=a.zero_point, zero_point_b=b.zero_point,
-                                 output_zero_point=out.zero_point, **limits)
-        case "SUB" | "MUL":
+        case "ADD" | "SUB" | "MUL":
             a, b = case.operands
             left, right = _values(case)
             points = {"zero_point_a": a.zero_point, "zero_point_b": b.zero_point,
                       "output_zero_point": out.zero_point, **limits}
-            if case.operator == "SUB":
-                return operators.sub(left, right, **points, parameters=add_parameters(
-                    a.scale, b.scale, out.scale))
+            if case.operator != "MUL":
+                return getattr(operators, case.operator.lower())(
+                    left, right, **points,
+                    parameters=add_parameters(a.scale, b.scale, out.scale))
             multiplier, shift = convolution_multiplier(a.scale, b.scale, out.scale)
             return operators.mul(left, right, multiplier=multiplier, shift=shift, **points)
         case "CONCATENATION":
@@ -87,6 +97,8 @@ def evaluate(case: Case) -> np.ndarray | list[np.ndarray]:
                                                       * case.operands[0].scale))
         case "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS":
             return operators.reshape(x, out.shape)
+        case operator if operator in UNARY:
+            return operators.table(x, _table(case))
         case "MAXIMUM" | "MINIMUM":
             return getattr(operators, case.operator.lower())(*_values(case))
         case "PACK":

@@ -35,6 +35,7 @@ from hadron_model.operators.spatial import (
     space_to_depth,
 )
 from hadron_model.operators.sub import sub
+from hadron_model.operators.table import table
 
 __all__ = [
     "AccumulatorOverflowError",
@@ -66,6 +67,7 @@ __all__ = [
     "split",
     "strided_slice",
     "sub",
+    "table",
     "transpose",
     "transpose_conv",
     "unpack",

@@ -53,23 +53,23 @@ def test_int16_activations() -> None:
 def test_all_problems_are_told_at_once() -> None:
     builder = ModelBuilder()
     x = image(builder)
-    y = builder.unary("LOGISTIC", x, 1 / 256, -128)
-    z = builder.unary("HARD_SWISH", y, 0.1, 0)
-    z = builder.unary("LOGISTIC", z, 1 / 256, -128)
+    y = builder.unary("SIN", x, 1 / 256, -128)
+    z = builder.unary("COS", y, 0.1, 0)
+    z = builder.unary("SIN", z, 1 / 256, -128)
     u = conv(builder, z, weight_scales=[0.1, 0.2])
     assert message(builder, u) == (
         "net.tflite: 3 problems:\n"
-        "  LOGISTIC #0, #2: operator not supported\n"
-        "  HARD_SWISH #1: operator not supported\n"
+        "  SIN #0, #2: operator not supported\n"
+        "  COS #1: operator not supported\n"
         "  CONV_2D #3: weights tensor_4 have 2 scales, must be 1 or 4")
 
 
 def test_problems_can_be_read_one_by_one() -> None:
     builder = ModelBuilder()
-    y = builder.unary("LOGISTIC", image(builder), 1 / 256, -128)
+    y = builder.unary("SIN", image(builder), 1 / 256, -128)
     with pytest.raises(UnsupportedError) as caught:
         compile_model(builder.finish([y]), CONFIGS["h64"])
-    assert caught.value.problems == ("LOGISTIC #0: operator not supported",)
+    assert caught.value.problems == ("SIN #0: operator not supported",)
 
 
 def test_custom_operator() -> None:
@@ -138,8 +138,10 @@ def _weights_not_constant(builder: ModelBuilder) -> Tensor:
 
 
 def _broadcast(builder: ModelBuilder) -> Tensor:
-    return builder.binary("ADD", image(builder), builder.input((1, 1, 1, 2), 0.1, 0, name="z"),
-                          0.1, 0)
+    y = builder.tensor((1, 8, 8, 2), 0.1, 0, name="y")
+    z = builder.input((1, 3, 1, 2), 0.1, 0, name="z")
+    builder.operator("ADD", [image(builder), z], [y], "Add")
+    return y
 
 
 def _weight_zero_point(builder: ModelBuilder) -> Tensor:
@@ -233,8 +235,27 @@ def _mul_scale(builder: ModelBuilder) -> Tensor:
 
 
 def _sub_shape(builder: ModelBuilder) -> Tensor:
-    return builder.binary("SUB", builder.input((1, 1, 1, 2), 0.1, 0, name="x"),
-                          _constant(builder, *[1] * 8, shape=(1, 8, 1)), 0.1, 0)
+    y = builder.tensor((1, 8, 8, 1), 0.1, 0, name="y")
+    builder.operator("SUB", [image(builder), _constant(builder, *[1] * 8, shape=(1, 8, 1))], [y],
+                     "Sub")
+    return y
+
+
+def _logistic_scale(builder: ModelBuilder) -> Tensor:
+    return builder.unary("LOGISTIC", image(builder), 1 / 128, 0)
+
+
+def _unary_shape(builder: ModelBuilder) -> Tensor:
+    y = builder.tensor((1, 8, 8, 1), 0.1, 0, name="y")
+    builder.operator("RELU", [image(builder)], [y])
+    return y
+
+
+def _maximum_rescales(builder: ModelBuilder) -> Tensor:
+    x, z = image(builder), image(builder, scale=0.2, name="z")
+    y = builder.tensor((1, 8, 8, 2), 0.1, 0, name="y")
+    builder.operator("MAXIMUM", [x, z], [y], "MaximumMinimum")
+    return y
 
 
 def _join(builder: ModelBuilder, shape: tuple[int, ...] = (1, 8, 8, 3), scale: float = 0.1,
@@ -272,8 +293,12 @@ def _join_activation(builder: ModelBuilder) -> Tensor:
 
 @pytest.mark.parametrize(("make", "expected"), [
     (_weights_not_constant, "CONV_2D #0: tensor w is not a constant"),
-    (_broadcast, "ADD #0: broadcasting is not supported: x has the shape [1, 8, 8, 2], z "
-                 "[1, 1, 1, 2]"),
+    (_broadcast, "ADD #0: x of the shape [1, 8, 8, 2] and z of the shape [1, 3, 1, 2] do not "
+                 "broadcast"),
+    (_logistic_scale, "LOGISTIC #0: output scale 0.0078125 and zero point 0, must be "
+                      "1/256 and -128"),
+    (_unary_shape, "RELU #0: output y has the shape [1, 8, 8, 1], must be [1, 8, 8, 2]"),
+    (_maximum_rescales, "MAXIMUM #0: quantization of input z and output y differ"),
     (_weight_zero_point, "CONV_2D #0: weights w have a zero point other than 0"),
     (_wrong_axis, "CONV_2D #0: weights w are quantized along axis 3, must be 0"),
     (_no_options, "MAX_POOL_2D #0: the operator has no options"),
@@ -296,8 +321,7 @@ def _join_activation(builder: ModelBuilder) -> Tensor:
     (_mul_by_an_image, "MUL #0: constant k has the shape [1, 8, 1]; one value, or one for each of "
                        "the 2 channels, is supported"),
     (_mul_scale, "MUL #0: the effective scale of channel 0 is 2**7 or more, must be less than 128"),
-    (_sub_shape, "SUB #0: broadcasting is not supported: x has the shape [1, 1, 1, 2], k "
-                 "[1, 8, 1]"),
+    (_sub_shape, "SUB #0: output y has the shape [1, 8, 8, 1], must be [1, 8, 8, 2]"),
     (_join_rescales, "CONCATENATION #0: quantization of input z and output y differ"),
     (_join_axis, "CONCATENATION #0: axis 4 is not one of the 4 of output y"),
     (_join_rank, "CONCATENATION #0: input z has the shape [8, 8, 3], must have 4 dimensions"),

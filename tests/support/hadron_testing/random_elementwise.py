@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hadron_testing.draws import activations, draw_scale, draw_zero_point
+from hadron_testing.draws import activations, draw_activation, draw_scale, draw_zero_point
 from hadron_testing.random_movement import draw_shape
 from hadron_testing.tflite_builder import ModelBuilder, Tensor
 
-__all__ = ["ELEMENTWISE"]
+__all__ = ["ELEMENTWISE", "UNARY"]
 
 Made = tuple[ModelBuilder, list[Tensor], dict[str, object]]
 
@@ -41,6 +41,55 @@ def _extremum(opcode: str) -> Callable[[np.random.Generator], Made]:
     return make
 
 
+def _quantized(rng: np.random.Generator) -> tuple[float, int]:
+    return draw_scale(rng, 1e-3, 0.5), draw_zero_point(rng)
+
+
+def _unary(opcode: str) -> Callable[[np.random.Generator], Made]:
+    def make(rng: np.random.Generator) -> Made:
+        builder = ModelBuilder()
+        x = builder.input(draw_shape(rng, (1, 2, 3, 4)), *_quantized(rng))
+        scale, zero_point = _quantized(rng)
+        options: str | None = None
+        values: dict[str, object] = {}
+        if opcode == "LOGISTIC":
+            scale, zero_point = 1 / 256, -128
+        elif opcode == "TANH":
+            scale, zero_point = 1 / 128, 0
+        elif opcode == "RELU6":
+            scale, zero_point = x.scale, x.zero_point
+        elif opcode == "HARD_SWISH":
+            scale = max(scale, x.scale / 100)
+        elif opcode == "LEAKY_RELU":
+            options, values = "LeakyRelu", {"alpha": float(np.float32(rng.uniform(-0.5, 1.5)))}
+        elif opcode == "QUANTIZE":
+            options = "Quantize"
+        y = builder.unary(opcode, x, scale, zero_point, options, **values)
+        return builder, [y], values
+    return make
+
+
+def _sum(opcode: str) -> Callable[[np.random.Generator], Made]:
+    def make(rng: np.random.Generator) -> Made:
+        builder = ModelBuilder()
+        a_scale = draw_scale(rng)
+        b_scale = a_scale if rng.random() < 0.2 else a_scale * float(2 ** rng.uniform(-8, 8))
+        operands = _operands(rng, builder, (a_scale, b_scale),
+                             (draw_zero_point(rng), draw_zero_point(rng)),
+                             draw_shape(rng, (1, 2, 3, 4)))
+        activation = draw_activation(rng)
+        scale = max(a_scale, b_scale) * float(2 ** rng.uniform(-4, 4))
+        y = builder.binary(opcode, *operands, scale, draw_zero_point(rng), activation=activation)
+        return builder, [y], {"activation": activation}
+    return make
+
+
+UNARY = ("RELU", "RELU6", "LEAKY_RELU", "ELU", "HARD_SWISH", "LOGISTIC", "TANH", "ABS", "QUANTIZE")
+"""Those that TensorFlow Lite Micro has, too."""
+
 ELEMENTWISE: dict[str, Callable[[np.random.Generator], Made]] = {
     "MAXIMUM": _extremum("MAXIMUM"),
+    "SUB": _sum("SUB"),
+    "ADD": _sum("ADD"),
+    **{opcode: _unary(opcode) for opcode in UNARY},
 }

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hadron_spec.numerics import rescale_addend
-from hadron_spec.tflite_quantization import add_parameters
 from hadron_testing.draws import (
     activations,
     choose,
@@ -27,10 +25,9 @@ from hadron_testing.random_images import IMAGES
 from hadron_testing.random_movement import MOVEMENT
 from hadron_testing.tflite_builder import ModelBuilder, Tensor
 
-__all__ = ["GENERATORS", "Case", "random_add", "random_average_pool",
+__all__ = ["GENERATORS", "Case", "random_average_pool",
            "random_concatenation", "random_conv", "random_depthwise", "random_fully_connected",
-           "random_max_pool", "random_mul", "random_network", "random_reshape", "random_softmax",
-           "random_sub"]
+           "random_max_pool", "random_mul", "random_network", "random_reshape", "random_softmax"]
 
 @dataclass
 class Case:
@@ -144,21 +141,6 @@ def random_max_pool(rng: np.random.Generator, *, size_max: int = 9,
     return _random_pool(rng, "MAX_POOL_2D", size_max, channels_max)
 
 
-def random_add(rng: np.random.Generator, *, size_max: int = 9, channels_max: int = 40) -> Case:
-    """Make an ADD of two tensors of one shape."""
-    shape = (1, *(int(n) for n in rng.integers(1, size_max + 1, 2)),
-             int(rng.integers(1, channels_max + 1)))
-    builder = ModelBuilder()
-    a_scale = draw_scale(rng)
-    b_scale = a_scale if rng.random() < 0.2 else a_scale * float(2 ** rng.uniform(-8, 8))
-    a = builder.input(shape, a_scale, draw_zero_point(rng))
-    b = builder.input(shape, b_scale, draw_zero_point(rng))
-    scale = max(a_scale, b_scale) * float(2 ** rng.uniform(-4, 4))
-    activation = draw_activation(rng)
-    y = builder.binary("ADD", a, b, scale, draw_zero_point(rng), activation=activation)
-    return _case(rng, "ADD", builder, y, {"activation": activation})
-
-
 def _shape(rng: np.random.Generator, size_max: int, channels_max: int) -> tuple[int, ...]:
     rank = int(choose(rng, (4, 4, 4, 1, 2, 3)))
     shape = (*(int(n) for n in rng.integers(1, size_max + 1, 2)),
@@ -186,30 +168,6 @@ def random_mul(rng: np.random.Generator, *, size_max: int = 9, channels_max: int
     y = builder.binary("MUL", *operands, x.scale * other.scale / effective, draw_zero_point(rng),
                        activation=activation)
     return _case(rng, "MUL", builder, y, {"activation": activation})
-
-
-def random_sub(rng: np.random.Generator, *, size_max: int = 9, channels_max: int = 40) -> Case:
-    """Make a SUB of a constant of any shape that the compiler can negate."""
-    shape = _shape(rng, size_max, channels_max)
-    while True:
-        a_scale = draw_scale(rng)
-        b_scale = a_scale if rng.random() < 0.2 else a_scale * float(2 ** rng.uniform(-8, 8))
-        scale = max(a_scale, b_scale) * float(2 ** rng.uniform(-4, 4))
-        zero_point = draw_zero_point(rng)
-        data = activations(rng, shape if rng.random() < 0.4 else _constant_shape(rng, shape))
-        parameters = add_parameters(a_scale, b_scale, scale)
-        centred = data.astype(np.int64) - zero_point
-        subtracted = -rescale_addend(centred, parameters.multiplier_b, parameters.shift_b)
-        added = (rescale_addend(-centred, parameters.multiplier_b + offset, parameters.shift_b)
-                 for offset in (0, 1, -1))
-        if any(np.array_equal(subtracted, values) for values in added):
-            break
-    builder = ModelBuilder()
-    x = builder.input(shape, a_scale, draw_zero_point(rng))
-    activation = draw_activation(rng)
-    y = builder.binary("SUB", x, builder.constant(data, b_scale, zero_point), scale,
-                       draw_zero_point(rng), activation=activation)
-    return _case(rng, "SUB", builder, y, {"activation": activation})
 
 
 def random_concatenation(rng: np.random.Generator, *, size_max: int = 9,
@@ -274,8 +232,6 @@ GENERATORS = {
     "FULLY_CONNECTED": random_fully_connected,
     "AVERAGE_POOL_2D": random_average_pool,
     "MAX_POOL_2D": random_max_pool,
-    "ADD": random_add,
-    "SUB": random_sub,
     "MUL": random_mul,
     "CONCATENATION": random_concatenation,
     "SOFTMAX": random_softmax,

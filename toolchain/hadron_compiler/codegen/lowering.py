@@ -51,6 +51,7 @@ from hadron_compiler.ir.graph import (
     PadAttributes,
     PoolAttributes,
     SoftmaxAttributes,
+    TableAttributes,
     Tensor,
     Window,
 )
@@ -80,8 +81,7 @@ def lower(graph: Graph, config: NpuConfig) -> list[Kernel]:
     problems = []
     for operation in graph.operations:
         try:
-            moves = isinstance(operation.attributes, MoveAttributes)
-            make = _move if moves else _LOWERINGS[operation.kind]
+            make = _BY_ATTRIBUTES.get(type(operation.attributes)) or _LOWERINGS[operation.kind]
             kernels.append(make(operation, config))
         except (RefusedError, QuantizationError, ValueError) as error:
             if isinstance(error, CompileError) and not isinstance(error, RefusedError):
@@ -309,6 +309,13 @@ def _maximum(operation: Operation, config: NpuConfig) -> Kernel:
     return MaximumKernel(config, operation.outputs[0].elements)
 
 
+def _table(operation: Operation, config: NpuConfig) -> Kernel:
+    attributes = operation.attributes
+    assert isinstance(attributes, TableAttributes)
+    return LookupKernel(config, operation.label, operation.outputs[0].elements,
+                        [np.array(attributes.table)], LookupStage())
+
+
 def _move(operation: Operation, config: NpuConfig) -> Kernel:
     attributes = operation.attributes
     assert isinstance(attributes, MoveAttributes)
@@ -342,3 +349,9 @@ _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
     OpKind.PAD: _pad,
     OpKind.SOFTMAX: _softmax,
 }
+
+_BY_ATTRIBUTES: dict[type, Callable[[Operation, NpuConfig], Kernel]] = {
+    MoveAttributes: _move,
+    TableAttributes: _table,
+}
+"""What many operators become looks alike."""

@@ -5,7 +5,6 @@ Hadron does not support. Their docstrings are the list of supported operators.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from hadron_compiler.frontend import binary, movement, spatial
 from hadron_compiler.frontend.checker import Checker, Options
 from hadron_compiler.frontend.edges import EDGE_OPERATORS
 from hadron_compiler.frontend.problems import Problems
+from hadron_compiler.frontend.unary import UNARY
 from hadron_compiler.ir.graph import (
     Activation,
     AddAttributes,
@@ -52,6 +52,7 @@ CONSTANT_INPUTS: dict[OpKind, tuple[int, int, frozenset[int]]] = {
     OpKind.CONCATENATION: (1, MAX_CONCATENATED, frozenset()),
     OpKind.MEAN: (2, 2, frozenset({1})),
     OpKind.SOFTMAX: (1, 1, frozenset()),
+    **dict.fromkeys(UNARY, (1, 1, frozenset())),
     OpKind.RESHAPE: (1, 2, frozenset({1})),
     OpKind.SQUEEZE: (1, 1, frozenset()),
     OpKind.EXPAND_DIMS: (2, 2, frozenset({1})),
@@ -89,7 +90,8 @@ Source: tensorflow/lite/kernels/internal/reference/softmax.h, kAccumulationInteg
 _WITHOUT_OPTIONS = (
     OpKind.RESHAPE, OpKind.SQUEEZE, OpKind.EXPAND_DIMS, OpKind.PAD, OpKind.PADV2, OpKind.SLICE,
     OpKind.SPLIT, OpKind.SPLIT_V, OpKind.TRANSPOSE, OpKind.SPACE_TO_BATCH_ND,
-    OpKind.BATCH_TO_SPACE_ND, OpKind.BROADCAST_TO, OpKind.MAXIMUM)
+    OpKind.BATCH_TO_SPACE_ND, OpKind.BROADCAST_TO, OpKind.MAXIMUM,
+    *(kind for kind in UNARY if kind not in (OpKind.LEAKY_RELU, OpKind.GELU)))
 
 
 def supported_operators() -> dict[str, str]:
@@ -237,29 +239,19 @@ def _max_pool_2d(check: Checker) -> Any:
 
 
 def _add(check: Checker) -> Any:
-    """ADD: two tensors of the same shape; a constant is broadcast."""
+    """ADD: two tensors, or a tensor and a constant, with broadcasting."""
     return _sum(check)
 
 
 def _sub(check: Checker) -> Any:
-    """SUB: two tensors of the same shape; a constant is broadcast."""
+    """SUB: two tensors, or a tensor and a constant, with broadcasting."""
     return _sum(check)
 
 
 def _sum(check: Checker) -> Any:
-    given = check.operation.required(0), check.operation.required(1)
-    output = check.operation.outputs[0]
-    for position, tensor in enumerate(given):
-        if (tensor.data is not None and tensor.shape != output.shape
-                and _broadcasts(tensor.shape, output.shape)):
-            data = np.ascontiguousarray(np.broadcast_to(tensor.data, output.shape))
-            check.operation.inputs[position] = replace(tensor, shape=output.shape, data=data)
-    a, b = check.operation.required(0), check.operation.required(1)
-    check.require(a.shape == b.shape, f"broadcasting is not supported: {a.name} has the shape "
-                  f"{list(given[0].shape)}, {b.name} {list(given[1].shape)}")
-    if a.shape == b.shape:
-        check.output_shape(a.shape)
-    return AddAttributes(check.activation())
+    copies = binary.broadcast(check)
+    check.operation.attributes = AddAttributes(check.activation())
+    return None if copies is None else [*copies, check.operation]
 
 
 def _mul(check: Checker) -> Any:
@@ -303,14 +295,6 @@ def _concatenation(check: Checker) -> Any:
     check.output_shape(tuple(joined))
     check.require(check.activation() is Activation.NONE, "a fused activation is not supported")
     return ConcatenationAttributes(axis)
-
-
-def _broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    """Tell whether a tensor can be repeated along its axes of size one to fill another's shape."""
-    try:
-        return np.broadcast_shapes(shape, target) == target
-    except ValueError:
-        return False
 
 
 def _mean(check: Checker) -> Any:
@@ -360,6 +344,7 @@ _IMPORTERS: dict[OpKind, Callable[[Checker], Any]] = {
     OpKind.CONCATENATION: _concatenation,
     OpKind.MEAN: _mean,
     OpKind.SOFTMAX: _softmax,
+    **UNARY,
     OpKind.RESHAPE: movement.reshape,
     OpKind.SQUEEZE: movement.reshape,
     OpKind.EXPAND_DIMS: movement.reshape,

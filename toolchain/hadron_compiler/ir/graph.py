@@ -34,6 +34,7 @@ __all__ = [
     "PoolAttributes",
     "ResizeAttributes",
     "SoftmaxAttributes",
+    "TableAttributes",
     "Tensor",
     "TransposeConvolutionAttributes",
     "Window",
@@ -67,6 +68,17 @@ class OpKind(Enum):
     SQUEEZE = "SQUEEZE"
     EXPAND_DIMS = "EXPAND_DIMS"
     SOFTMAX = "SOFTMAX"
+    RELU = "RELU"
+    RELU6 = "RELU6"
+    RELU_N1_TO_1 = "RELU_N1_TO_1"
+    LEAKY_RELU = "LEAKY_RELU"
+    ELU = "ELU"
+    GELU = "GELU"
+    HARD_SWISH = "HARD_SWISH"
+    LOGISTIC = "LOGISTIC"
+    TANH = "TANH"
+    ABS = "ABS"
+    QUANTIZE = "QUANTIZE"
     SLICE = "SLICE"
     STRIDED_SLICE = "STRIDED_SLICE"
     SPLIT = "SPLIT"
@@ -179,6 +191,13 @@ class AddAttributes:
 
 
 @dataclass(frozen=True)
+class TableAttributes:
+    """Operators of one operand: the outputs of the inputs -128 to 127."""
+
+    table: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class ExtremumAttributes:
     """MAXIMUM of two tensors of one shape and quantization."""
 
@@ -241,6 +260,7 @@ Attributes: TypeAlias = (
     | FullyConnectedAttributes
     | PoolAttributes
     | AddAttributes
+    | TableAttributes
     | ExtremumAttributes
     | MulAttributes
     | ConcatenationAttributes

@@ -1,0 +1,58 @@
+"""Operators of one operand, element by element: each is a table of 256 entries."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hadron_compiler.frontend.checker import Checker
+from hadron_compiler.ir.graph import OpKind, TableAttributes
+from hadron_spec import tflite_tables
+from hadron_spec.tflite_quantization import QuantizationError
+from hadron_spec.tflite_tables import Quantization
+
+__all__ = ["UNARY"]
+
+Table = Callable[[Checker, Quantization, Quantization], list[int]]
+
+
+def _table(text: str, make: Table) -> Callable[[Checker], Any]:
+    """Return an importer; `text` is its docstring."""
+    def importer(check: Checker) -> Any:
+        source, output = check.operation.required(0), check.operation.outputs[0]
+        if not check.output_shape(source.shape):
+            return None
+        try:
+            table = make(check, (source.scale, source.zero_point),
+                         (output.scale, output.zero_point))
+        except QuantizationError as error:
+            check.require(False, str(error))
+            return None
+        return TableAttributes(tuple(table))
+    importer.__doc__ = text
+    return importer
+
+
+def _relu(activation: str) -> Table:
+    return lambda check, x, y: tflite_tables.relu_table(activation, x, y)
+
+
+UNARY: dict[OpKind, Callable[[Checker], Any]] = {
+    OpKind.RELU: _table("RELU: any.", _relu("RELU")),
+    OpKind.RELU6: _table("RELU6: any.", _relu("RELU6")),
+    OpKind.RELU_N1_TO_1: _table("RELU_N1_TO_1: any.", _relu("RELU_N1_TO_1")),
+    OpKind.LEAKY_RELU: _table("LEAKY_RELU: any slope.", lambda check, x, y:
+                              tflite_tables.leaky_relu_table(x, y, check.options["Alpha"])),
+    OpKind.ELU: _table("ELU: any.", lambda check, x, y: tflite_tables.elu_table(x, y)),
+    OpKind.GELU: _table("GELU: by the error function or by tanh.", lambda check, x, y:
+                        tflite_tables.gelu_table(
+                            x, y, approximate=bool(check.option("Approximate")))),
+    OpKind.HARD_SWISH: _table("HARD_SWISH: an output scale of 1/128 of the input's or more.",
+                              lambda check, x, y: tflite_tables.hard_swish_table(x, y)),
+    OpKind.LOGISTIC: _table("LOGISTIC: output scale 1/256 and zero point -128.",
+                            lambda check, x, y: tflite_tables.logistic_table(x, y)),
+    OpKind.TANH: _table("TANH: output scale 1/128 and zero point 0.",
+                        lambda check, x, y: tflite_tables.tanh_table(x, y)),
+    OpKind.ABS: _table("ABS: any.", lambda check, x, y: tflite_tables.abs_table(x, y)),
+    OpKind.QUANTIZE: _table("QUANTIZE: from INT8 to INT8 of another scale or zero point.",
+                            lambda check, x, y: tflite_tables.requantize_table(x, y)),
+}
+"""Importers by operator."""
