@@ -1,10 +1,11 @@
 """The ISP: the top of the image pipeline."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hadron_spec.isp.picture import ScalerSource
+from hadron_spec.isp.registers import TABLES
 
 from ..stream.axi import Axi4LiteSignature
 from ..stream.axi_stream import AxiStreamSignature
@@ -27,6 +28,7 @@ from .pixel_stream import RGB8, Geometry
 from .registers import ADDRESS_WIDTH, IspRegisters
 from .scaler import Scaler
 from .shading import Shading
+from .statistics import Statistics
 from .white_balance import WhiteBalance
 
 __all__ = ["STAGE_COMPONENTS", "Isp"]
@@ -37,6 +39,7 @@ STAGE_COMPONENTS = {
     "linearize": Linearize,
     "defect": Defect,
     "shading": Shading,
+    "statistics": Statistics,
     "bayer_denoise": BayerDenoise,
     "white_balance": WhiteBalance,
     "demosaic": Demosaic,
@@ -47,7 +50,10 @@ STAGE_COMPONENTS = {
     "chroma": Chroma,
     "scaler": Scaler,
 }
-"""The pixels' way, in order; the scaler branches off."""
+"""The stages in order."""
+
+_BRANCHES = ("statistics", "scaler")
+"""Stages that nothing comes after."""
 
 _TENSOR_SOURCES = {"gamma": ScalerSource.RGB, "luma": ScalerSource.YUV}
 """Stages that the scaler may take its picture from, and what its setting says then."""
@@ -79,7 +85,6 @@ class Isp(wiring.Component):
 
     def __init__(self, config):
         self.config = config
-        self._forks = {}
         ports = {
             "s_axil": In(Axi4LiteSignature(address_width=ADDRESS_WIDTH)),
             "s_axis_raw": In(AxiStreamSignature(data_width=8 if config.input_bits == 8 else 16)),
@@ -94,7 +99,8 @@ class Isp(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self.config
-        m.submodules.registers = registers = IspRegisters(config, statistics_latency=2)
+        m.submodules.registers = registers = IspRegisters(
+            config, statistics_latency=Statistics.READ_LATENCY)
         m.submodules.control = control = FrameControl()
         m.submodules.guard = guard = FrameGuard(input_bits=config.input_bits)
         wiring.connect(m, wiring.flipped(self.s_axil), registers.bus)
@@ -102,15 +108,14 @@ class Isp(wiring.Component):
 
         self._raw(m, registers, control, guard)
         geometry = self._geometry(m, registers)
-        stages = self._stages(m, registers, geometry)
-        wiring.connect(m, guard.o, stages["crop"].i)
-        picture_left = self._picture(m, guard, control, geometry, stages["chroma"].o)
-        tensor_left = self._tensor(m, registers, guard, control, stages) if config.tensor else 1
-        m.d.comb += [
-            control.left.eq(picture_left & tensor_left),
-            control.statistics_ready.eq(1),
-        ]
-        self._status(m, registers, control, guard, stages)
+        outputs = self._stages(m, registers, geometry, guard.o)
+        left = self._picture(m, guard, control, geometry, outputs["chroma"])
+        if config.tensor:
+            left &= self._tensor(m, registers, guard, control, geometry)
+        m.d.comb += control.left.eq(left)
+        defects = m.submodules.defect.count if config.has("defect") else Const(0, 24)
+        self._statistics(m, registers, control, geometry, outputs, defects)
+        self._status(m, registers, control, guard, defects)
         return m
 
     def _geometry(self, m: Module, registers: IspRegisters) -> Geometry:
@@ -125,34 +130,60 @@ class Isp(wiring.Component):
         ]
         return geometry
 
-    def _stages(self, m: Module, registers: IspRegisters,
-                geometry: Geometry) -> dict[str, wiring.Component]:
-        """Make the stages, give them their settings, chain them up."""
-        stages = {}
-        source = None
+    def _stages(self, m: Module, registers: IspRegisters, geometry: Geometry,
+                source) -> dict[str, wiring.PureInterface]:
+        """Chain the stages up behind a stream; return what comes out of each."""
+        outputs = {}
         for name, component in STAGE_COMPONENTS.items():
-            if not self.config.has(name) or (name == "scaler" and not self.config.tensor):
+            if name in _BRANCHES:
                 continue
-            m.submodules[name] = stage = component(self.config)
-            stages[name] = stage
-            m.d.comb += stage.settings.eq(registers.settings[name])
-            if "geometry" in stage.signature.members:
-                m.d.comb += stage.geometry.eq(geometry)
-            for port in registers.tables.signature.members:
-                if port.removeprefix(f"{name}_") in stage.signature.members:
-                    wiring.connect(m, getattr(registers.tables, port),
-                                   getattr(stage, port.removeprefix(f"{name}_")))
-            if name == "scaler":
-                continue
-            if source is not None:
+            if self.config.has(name):
+                stage = self._stage(m, name, component, registers, geometry)
                 wiring.connect(m, source, stage.i)
-            source = stage.o
+                source = stage.o
+            # Stages that are left out pass pixels as if they were disabled.
+            outputs[name] = source
             if self.config.tensor and name in _TENSOR_SOURCES:
                 m.submodules[f"{name}_fork"] = fork = Fork(RGB8)
                 wiring.connect(m, source, fork.i)
                 source = fork.o
-                self._forks[name] = fork
-        return stages
+        return outputs
+
+    def _stage(self, m: Module, name: str, component: type, registers: IspRegisters,
+               geometry: Geometry) -> wiring.Component:
+        """Make a stage and give it its settings and tables."""
+        m.submodules[name] = stage = component(self.config)
+        m.d.comb += stage.settings.eq(registers.settings[name])
+        if "geometry" in stage.signature.members:
+            m.d.comb += stage.geometry.eq(geometry)
+        for table in TABLES:
+            if table.stage == name:
+                wiring.connect(m, getattr(registers.tables, table.name.replace(".", "_")),
+                               getattr(stage, table.known.name))
+        return stage
+
+    def _statistics(self, m: Module, registers: IspRegisters, control: FrameControl,
+                    geometry: Geometry, outputs: dict[str, wiring.PureInterface],
+                    defects: Value) -> None:
+        """Let the statistics watch three of the streams."""
+        if not self.config.has("statistics"):
+            m.d.comb += control.statistics_ready.eq(1)
+            return
+        statistics = self._stage(m, "statistics", Statistics, registers, geometry)
+        for tap, name in ((statistics.bayer, "shading"), (statistics.rgb, "demosaic"),
+                          (statistics.gamma, "gamma")):
+            m.d.comb += [
+                tap.payload.eq(outputs[name].payload),
+                tap.valid.eq(outputs[name].valid & outputs[name].ready),
+            ]
+        m.d.comb += [
+            statistics.defects.eq(defects),
+            statistics.export.eq(control.export),
+            statistics.discard.eq(control.discard),
+            control.statistics_ready.eq(statistics.ready),
+            statistics.read_address.eq(registers.statistics_address),
+            registers.statistics_data.eq(statistics.read_data),
+        ]
 
     def _raw(self, m: Module, registers: IspRegisters, control: FrameControl,
              guard: FrameGuard) -> None:
@@ -178,15 +209,15 @@ class Isp(wiring.Component):
         ]
 
     def _tensor(self, m: Module, registers: IspRegisters, guard: FrameGuard,
-                control: FrameControl, stages: dict[str, wiring.Component]) -> Signal:
+                control: FrameControl, geometry: Geometry) -> Signal:
         """Feed the scaler, let the tensor out; return whether its last beat has left."""
         settings = registers.settings.scaler
-        scaler = stages["scaler"]
-        for source, name in _TENSOR_SOURCES.items():
-            tap = self._forks[source].tap
-            m.d.comb += self._forks[source].enable.eq(
-                settings.enable & (settings.source == name))
-            with m.If(settings.source == name):
+        scaler = self._stage(m, "scaler", Scaler, registers, geometry)
+        for name, value in _TENSOR_SOURCES.items():
+            fork = getattr(m.submodules, f"{name}_fork")
+            tap = fork.tap
+            m.d.comb += fork.enable.eq(settings.enable & (settings.source == value))
+            with m.If(settings.source == value):
                 m.d.comb += [
                     scaler.i.payload.eq(tap.payload),
                     scaler.i.valid.eq(tap.valid),
@@ -243,26 +274,25 @@ class Isp(wiring.Component):
         return left
 
     def _status(self, m: Module, registers: IspRegisters, control: FrameControl,
-                guard: FrameGuard, stages: dict[str, wiring.Component]) -> None:
+                guard: FrameGuard, defects: Value) -> None:
         """Fill the registers that software reads."""
         status = registers.status
         statistics_index = Signal(32)
-        defects = Signal(24)
+        defects_of_frame = Signal(24)
         counters = {}
         for name in FrameErrors.as_shape().members:
             counters[name] = count = Signal(32, name=f"{name}s")
             m.d.sync += count.eq(count + guard.errors[name])
         with m.If(control.export):
-            m.d.sync += statistics_index.eq(control.frame_index)
-            if "defect" in stages:
-                m.d.sync += defects.eq(stages["defect"].count)
+            m.d.sync += [
+                statistics_index.eq(control.frame_index), defects_of_frame.eq(defects)]
         m.d.comb += [
             status.status.eq(Cat(control.busy, control.commit_pending)),
             status.frame_index.eq(control.frame_index),
             status.commit_index.eq(control.commit_index),
             status.statistics_index.eq(statistics_index),
             status.frame_cycles.eq(control.frame_cycles),
-            status.defects.eq(defects),
+            status.defects.eq(defects_of_frame),
             *(status[f"{name}s"].eq(count) for name, count in counters.items()),
             # In the order of IRQ_STATUS.
             registers.events.eq(Cat(control.export, control.export,
