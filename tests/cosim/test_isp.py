@@ -18,11 +18,12 @@ from hadron_testing.isp_settings import random_settings
 pytestmark = pytest.mark.slow  # the simulation is built, once
 
 CONFIG = ISP_CONFIGS["isp64"]
-FRAME_OVERHEAD = 178
+FRAME_OVERHEAD = 179
 """Cycles of a frame besides its pixels and the lines of the windows: all stages' latencies."""
 
-FRAME_GAP = 11
-"""Cycles from the end of FRAME_CYCLES to the next frame's first, when it waits."""
+FRAME_GAP = 517
+"""Cycles from the end of FRAME_CYCLES to the next frame's first, when it waits: the statistics are
+cleared meanwhile."""
 
 ERRORS = ("SHORT_LINES", "LONG_LINES", "SHORT_FRAMES", "LONG_FRAMES", "OVERFLOWS")
 
@@ -76,6 +77,10 @@ def _check(output, raw, settings):
     assert output.broken == (False, False)
 
 
+def _statistics(raw, settings):
+    return pipeline.statistics(pipeline.run(raw, settings, CONFIG), settings).words()
+
+
 def _frames(rng, size, count):
     return [rng.integers(4096, size=size) for _ in range(count)]
 
@@ -110,6 +115,8 @@ def test_frames_in_a_row_are_the_models_in_every_phase(simulator, size, phase, r
         outputs = _outputs(simulator, [settings] * len(frames))
         for output, frame in zip(outputs, frames, strict=True):
             _check(output, frame, settings)
+        np.testing.assert_array_equal(
+            simulator.read_statistics(), _statistics(frames[-1], settings))
         assert simulator.read_register("FRAME_INDEX") == len(frames)
 
 
@@ -182,11 +189,25 @@ def test_broken_frames_are_dropped_whole_and_the_next_is_clean(simulator, stalle
             _check(output, frame, settings)
         else:
             assert output.broken == (True, True), kind
+    # The statistics are those of the last good frame, untouched by broken ones in between.
+    np.testing.assert_array_equal(simulator.read_statistics(), _statistics(frames[-1], settings))
     assert {name: simulator.read_register(name) for name in ERRORS} == {
         name: kinds.count(name) for name in ERRORS}
     assert simulator.read_register("FRAME_INDEX") == kinds.count(None)
     assert simulator.read_register("STATISTICS_INDEX") == kinds.count(None)
     assert simulator.read_register("IRQ_STATUS") & 0b101 == 0b101
+
+
+def test_a_broken_frame_leaves_the_statistics_of_the_one_before(simulator, rng):
+    size = (20, 24)
+    settings = random_settings(rng, size=size, phase=Phase.GRBG)
+    good, broken = _frames(rng, size, 2)
+    _begin(simulator, settings)
+    simulator.isp.feed(raw_beats(good))
+    simulator.isp.feed(_short_line(raw_beats(broken), rng))
+    _finish(simulator)
+    np.testing.assert_array_equal(simulator.read_statistics(), _statistics(good, settings))
+    assert simulator.read_register("STATISTICS_INDEX") == 1
 
 
 def test_lines_too_many_are_counted_and_the_frame_is_good(simulator, rng):

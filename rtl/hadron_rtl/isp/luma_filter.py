@@ -47,7 +47,7 @@ class LumaFilter(wiring.Component):
     _WEIGHTED = _RING_LEVELS + soft_product_latency(_WEIGHT_BITS) + 3 + 1
     _PULL = 4
     _CORE = 3
-    LATENCY = 1 + _PULL + _WEIGHTED + PRODUCT_LATENCY + 1 + 3
+    LATENCY = 1 + _PULL + _WEIGHTED + PRODUCT_LATENCY + 1 + 4
 
     def __init__(self):
         super().__init__({
@@ -78,7 +78,7 @@ class LumaFilter(wiring.Component):
         change = self._scale(m, smooth, self.settings.denoise, 11, "change")
         cored = self._core(m, detail)
         raw_boost = self._scale(m, cored, self.settings.sharpen, 9, "boost")
-        self._combine(m, delayed(m, centre, self.LATENCY - 3, name="centre"), change,
+        self._combine(m, delayed(m, centre, self.LATENCY - 4, name="centre"), change,
                       delayed(m, raw_boost, self._PULL - self._CORE, name="boost"))
         return m
 
@@ -139,19 +139,20 @@ class LumaFilter(wiring.Component):
         return rounded
 
     def _combine(self, m: Module, centre: Value, change: Signal, boost: Signal) -> None:
-        """Limit the boost, add up, clamp; three cycles. `centre` and the others are in step."""
+        """Limit the boost, add up, clamp; four cycles. `centre` and the others are in step."""
         limit = self.settings.limit
         limited = Signal(_DIFFERENCE, reset_less=True)
         smoothed = Signal(signed(len(change) + 1), reset_less=True)
         total = Signal(signed(len(smoothed) + 1), reset_less=True)
         least = Signal(signed(9), reset_less=True)
-        lowest = Mux(total < self.settings.minimum, self.settings.minimum, total)
+        raised = Signal(signed(len(smoothed) + 1), reset_less=True)
         m.d.sync += [
             limited.eq(Mux(boost > limit, limit, Mux(boost < least, least, boost))),
             least.eq(-limit),
             smoothed.eq(centre + change),
             total.eq(smoothed + limited),
-            self.o.eq(Mux(lowest > self.settings.maximum, self.settings.maximum, lowest)),
+            raised.eq(Mux(total < self.settings.minimum, self.settings.minimum, total)),
+            self.o.eq(Mux(raised > self.settings.maximum, self.settings.maximum, raised)),
         ]
 
 

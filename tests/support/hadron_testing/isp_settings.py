@@ -17,6 +17,7 @@ from hadron_spec.isp.picture import (
     LumaSettings,
     ScalerMode,
     ScalerSource,
+    StatisticsSettings,
 )
 from hadron_spec.isp.presets import color_space_settings, scaler_settings
 from hadron_spec.isp.settings import IspSettings
@@ -61,6 +62,11 @@ def random_settings(rng, *, size, phase, cropped=True):
             step_x=mesh_step(used_width, 16), step_y=mesh_step(used_height, 12),
             mesh=tuple((g * int(rng.integers(3, 6)) >> 2) & 0x3FFF for g in _MESH)),
         bayer_denoise=BayerDenoiseSettings(enable=1, threshold=some(16, 0, 400)),
+        statistics=StatisticsSettings(
+            enable=1, zone_origin=(2 * int(rng.integers(3)), 0), zone_size=(4, 2),
+            low=int(rng.integers(300)), high=int(rng.integers(2000, 4096)), grey_low=100,
+            windows=(0, 0, 64, 64, 5, 2, 4, 3, 7, 1, 12, 100),
+            sharpness_threshold=int(rng.integers(200))),
         white_balance=WhiteBalanceSettings(enable=1, gain=some(4, 3000, 9000)),
         color_matrix=ColorMatrixSettings(
             enable=1, matrix=some(9, -1024, 2048), offset=some(3, -200, 200)),
