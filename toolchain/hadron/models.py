@@ -13,7 +13,7 @@ from hadron_spec.config import NpuConfig, load_config
 
 __all__ = ["BUILT_IN", "DEFAULT_CONFIG", "Model", "find_config", "load_model"]
 
-BUILT_IN = ("digits",)
+BUILT_IN = ("digits", "faces")
 """Names of the networks that ship with Hadron. A folder of that name is written ``./digits``."""
 
 DEFAULT_CONFIG = "h256"
@@ -91,6 +91,8 @@ def _built_in(name: str, config: NpuConfig) -> Model:
     data = resources.files("hadron") / "data"
     program = compile_model((data / f"{name}.tflite").read_bytes(), config, name=name)
     folder = Path(str(data / name))
+    if not folder.is_dir():
+        return Model(program)
     labels: dict[str, int] = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     by_class = sorted(labels.items(), key=lambda item: item[1])
     samples = tuple(folder / file for file, _ in by_class)

@@ -12,6 +12,7 @@ import typer.core
 
 from hadron.cli.build import build
 from hadron.cli.compile import compile_program
+from hadron.cli.demo import demo
 from hadron.cli.doctor import doctor
 from hadron.cli.isp import isp
 from hadron.cli.isp_calibrate import isp_calibrate
@@ -76,6 +77,7 @@ def _fail(message: str, status: int) -> None:
 app = typer.Typer(cls=HadronGroup, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Run quantized networks on the Hadron NPU and RAW frames through its ISP.")
 app.command("doctor")(doctor)
+app.command("demo")(demo)
 app.command("compile")(compile_program)
 app.command("run")(run)
 app.command("profile")(profile)
