@@ -732,4 +732,35 @@ enum hadron_isp_table {
 #define HADRON_ISP_GAMMA_NODES_SIZE_1                    257u
 #define HADRON_ISP_GAMMA_NODES_STRIDE_1                  1u
 
+/* Statistics: words behind STATISTICS_ADDRESS, and their scales. */
+#define HADRON_ISP_ZONE_STRIDE                           8u          /* words of a zone */
+#define HADRON_ISP_ZONE_CLIPPED                          4u          /* word after those of colours */
+#define HADRON_ISP_ZONE_SUM_SCALE                        4           /* bits a sum was shifted right */
+#define HADRON_ISP_ZONE_SUM_MASK                         0x000fffffu
+#define HADRON_ISP_ZONE_COUNT_SHIFT                      20
+#define HADRON_ISP_ZONE_CLIPPED_SCALE                    4
+#define HADRON_ISP_GREY_SCALE                            4
+#define HADRON_ISP_HISTOGRAM_SCALE                       4
+#define HADRON_ISP_STATISTICS_HISTOGRAM_R                0x000u
+#define HADRON_ISP_STATISTICS_HISTOGRAM_GR               0x100u
+#define HADRON_ISP_STATISTICS_HISTOGRAM_GB               0x200u
+#define HADRON_ISP_STATISTICS_HISTOGRAM_B                0x300u
+#define HADRON_ISP_STATISTICS_HISTOGRAM_LUMA             0x400u
+#define HADRON_ISP_STATISTICS_RANGE_R                    0x500u
+#define HADRON_ISP_STATISTICS_RANGE_GR                   0x501u
+#define HADRON_ISP_STATISTICS_RANGE_GB                   0x502u
+#define HADRON_ISP_STATISTICS_RANGE_B                    0x503u
+#define HADRON_ISP_STATISTICS_GREY_COUNT                 0x504u
+#define HADRON_ISP_STATISTICS_GREY_R                     0x505u
+#define HADRON_ISP_STATISTICS_GREY_G                     0x506u
+#define HADRON_ISP_STATISTICS_GREY_B                     0x507u
+#define HADRON_ISP_STATISTICS_SHARPNESS_0                0x508u
+#define HADRON_ISP_STATISTICS_SHARPNESS_1                0x509u
+#define HADRON_ISP_STATISTICS_SHARPNESS_2                0x50au
+#define HADRON_ISP_STATISTICS_DEFECTS                    0x50bu
+#define HADRON_ISP_STATISTICS_BRIGHTNESS_0               0x50cu
+#define HADRON_ISP_STATISTICS_BRIGHTNESS_1               0x50du
+#define HADRON_ISP_STATISTICS_BRIGHTNESS_2               0x50eu
+#define HADRON_ISP_STATISTICS_ZONE                       0x800u
+
 #endif /* HADRON_ISP_REGISTERS_H */

@@ -125,7 +125,7 @@ class GreyMeter(wiring.Component):
 
 
 class SharpnessMeter(wiring.Component):
-    """Sums of luma's second differences along lines, two pixels apart, in three windows.
+    """Sums of luma and of its second differences, two pixels apart along lines, in three windows.
 
     Members
     -------
@@ -137,8 +137,8 @@ class SharpnessMeter(wiring.Component):
         No pixel of the frame has come yet.
     clear : In(1)
         Forget all; only while the last pixel is ``LATENCY`` cycles ago.
-    sums : Out(ArrayLayout(32, 3))
-        One a window.
+    sums, brightness : Out(ArrayLayout(32, 3))
+        Of differences and of luma, one a window.
 
     Latency: ``LATENCY`` cycles.
     """
@@ -152,6 +152,7 @@ class SharpnessMeter(wiring.Component):
     begin: In(1)
     clear: In(1)
     sums: Out(data.ArrayLayout(32, 3))
+    brightness: Out(data.ArrayLayout(32, 3))
 
     def elaborate(self, platform):
         m = Module()
@@ -179,6 +180,7 @@ class SharpnessMeter(wiring.Component):
             size.eq(Mux(second[-1], -second, second)),
             counted.eq(Mux(size >= self.settings.sharpness_threshold, size, 0)),
         ]
+        middle = delayed(m, earlier[1], 3, name="middle")
         for index in range(3):
             left, top, width, height = (
                 self.settings.windows[4 * index + field] for field in range(4))
@@ -193,10 +195,10 @@ class SharpnessMeter(wiring.Component):
                 sides.eq(Cat(x >= bounds[0], x < bounds[1], y >= bounds[2], y < bounds[3])),
                 within.eq(sides.all()),
             ]
-            total = self.sums[index]
+            total, brightness = self.sums[index], self.brightness[index]
             counts = valid_3 & delayed(m, within, 1, name=f"within_{index}")
             with m.If(self.clear):
-                m.d.sync += total.eq(0)
+                m.d.sync += [total.eq(0), brightness.eq(0)]
             with m.Elif(counts):
-                m.d.sync += total.eq(total + counted)
+                m.d.sync += [total.eq(total + counted), brightness.eq(brightness + middle)]
         return m

@@ -121,6 +121,7 @@ class Statistics(wiring.Component):
               for colour in range(len(COLOURS))),
             grey.count, *(total[GREY_SHIFT:] for total in grey.sums),
             *sharpness.sums, Mux(self.settings.enable, self.defects, 0),
+            *sharpness.brightness,
         ]
         self._read(m, address, [*bayer, luma], scalars)
         return m

@@ -11,6 +11,15 @@ from ..isp.registers import (
     TABLES,
 )
 from ..isp.settings import STAGES
+from ..isp.statistics import (
+    BIN_SHIFT,
+    CLIPPED_SHIFT,
+    GREY_SHIFT,
+    SUM_BITS,
+    SUM_SHIFT,
+    WORDS,
+    ZONE_STRIDE,
+)
 
 __all__ = ["isp_c_header"]
 
@@ -64,5 +73,16 @@ def isp_c_header() -> str:
         for i, (size, stride) in enumerate(zip(known.shape, known.strides, strict=True)):
             lines += [_define(f"HADRON_ISP_{name}_SIZE_{i}", f"{size}u"),
                       _define(f"HADRON_ISP_{name}_STRIDE_{i}", f"{stride}u")]
+    lines += ["", "/* Statistics: words behind STATISTICS_ADDRESS, and their scales. */",
+              _define("HADRON_ISP_ZONE_STRIDE", f"{ZONE_STRIDE}u", "words of a zone"),
+              _define("HADRON_ISP_ZONE_CLIPPED", f"{len(COLOURS)}u", "word after those of colours"),
+              _define("HADRON_ISP_ZONE_SUM_SCALE", f"{SUM_SHIFT}", "bits a sum was shifted right"),
+              _define("HADRON_ISP_ZONE_SUM_MASK", f"0x{(1 << SUM_BITS) - 1:08x}u"),
+              _define("HADRON_ISP_ZONE_COUNT_SHIFT", f"{SUM_BITS}"),
+              _define("HADRON_ISP_ZONE_CLIPPED_SCALE", f"{CLIPPED_SHIFT}"),
+              _define("HADRON_ISP_GREY_SCALE", f"{GREY_SHIFT}"),
+              _define("HADRON_ISP_HISTOGRAM_SCALE", f"{BIN_SHIFT}")]
+    lines += [_define(f"HADRON_ISP_STATISTICS_{word.name}", f"0x{word.index:03x}u")
+              for word in WORDS]
     lines += ["", "#endif /* HADRON_ISP_REGISTERS_H */"]
     return "\n".join(lines) + "\n"

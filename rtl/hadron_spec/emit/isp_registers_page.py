@@ -2,6 +2,7 @@
 
 from ..isp.registers import ISP_BASE, ISP_ID, ISP_REGISTERS, ISP_SPACE_BYTES, TABLES
 from ..isp.settings import STAGES
+from ..isp.statistics import WORDS
 from .markdown import NOTICE, bits, table
 
 __all__ = ["isp_registers_page"]
@@ -52,6 +53,17 @@ def isp_registers_page() -> str:
             (str(t.number), f"`{t.name}`", " x ".join(map(str, t.known.shape)),
              ", ".join(map(str, t.known.strides)), f"{t.known.bits} bits, {t.known.format}",
              t.known.doc) for t in TABLES)),
+        "",
+        "## Statistics",
+        "",
+        "Words behind `STATISTICS_ADDRESS` and `STATISTICS_DATA`: those of the last good frame, "
+        "whose number is",
+        "`STATISTICS_INDEX`. They change when the next one has left: read the index before and "
+        "after.",
+        "",
+        *table(("words", "name", "meaning"), (
+            (f"`{w.index:#05x}`" + (f" to `{w.index + w.count - 1:#05x}`" if w.count > 1 else ""),
+             w.name, w.doc) for w in WORDS)),
     ]
     return "\n".join(lines) + "\n"
 

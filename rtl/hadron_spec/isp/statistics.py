@@ -75,10 +75,14 @@ WORDS: tuple[StatisticsWord, ...] = (
       for i in range(3)),
     StatisticsWord(name="DEFECTS", index=SCALARS + 11, count=1,
                    doc="Pixels that the defect stage replaced."),
+    *(StatisticsWord(name=f"BRIGHTNESS_{i}", index=SCALARS + 12 + i, count=1,
+                     doc=f"Sum of luma over the pixels of window {i}, but for two at either end of "
+                         "a line, which have no second difference.")
+      for i in range(3)),
     StatisticsWord(name="ZONE", index=ZONES_BEGIN, count=16 * 16 * ZONE_STRIDE,
                    doc="Zone (row, column) at ZONE + 8 * (16 * row + column): words 0 to 3 are R, "
                        "GR, GB, B: sum of valid samples / 16 (bits 19:0), their count (31:20); "
                        "word 4: clipped samples / 16, rounded up, at most 255, of R, GR, GB, B "
                        "from the lowest byte on. Zones outside the frame are 0."),
 )
-"""The window, in 32-bit words."""
+"""The window, in 32-bit words; all others read 0."""

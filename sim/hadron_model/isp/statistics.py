@@ -31,8 +31,8 @@ class Statistics:
         Near-grey pixels.
     grey_sum : (3,) int64
         Sums of R, G, B over them.
-    sharpness : (3,) int64
-        Sum of luma's second differences in each window.
+    sharpness, brightness : (3,) int64
+        Sums of luma's second differences, and of luma where there is one, in each window.
     defects : int
         Pixels that the defect stage replaced.
     """
@@ -47,6 +47,7 @@ class Statistics:
     grey_count: int
     grey_sum: NDArray[np.int64]
     sharpness: NDArray[np.int64]
+    brightness: NDArray[np.int64]
     defects: int
 
     def words(self) -> NDArray[np.uint32]:
@@ -55,7 +56,8 @@ class Statistics:
         window[:spec.LUMA_HISTOGRAM] = np.minimum(self.histogram, spec.HISTOGRAM_LIMIT).ravel()
         window[spec.LUMA_HISTOGRAM:spec.SCALARS] = np.minimum(self.luma_histogram, spec.LUMA_LIMIT)
         scalars = [*(self.minimum | self.maximum << 16), self.grey_count,
-                   *(self.grey_sum >> spec.GREY_SHIFT), *self.sharpness, self.defects]
+                   *(self.grey_sum >> spec.GREY_SHIFT), *self.sharpness, self.defects,
+                   *self.brightness]
         window[spec.SCALARS:spec.SCALARS + len(scalars)] = scalars
         zones = window[spec.ZONES_BEGIN:].reshape(ZONES, ZONES, spec.ZONE_STRIDE)
         zones[..., :4] = self.zone_sum >> spec.SUM_SHIFT | self.zone_valid << spec.SUM_BITS
@@ -106,10 +108,11 @@ def run(bayer: Image, rgb: Image, gamma: Image, settings: StatisticsSettings, *,
     tolerance = green * settings.grey_tolerance >> 6
     grey = ((np.abs(red - green) <= tolerance) & (np.abs(blue - green) <= tolerance)
             & (green >= settings.grey_low) & (green <= settings.grey_high))
-    brightness = luma(gamma)
+    bright = luma(gamma)
+    sharpness, brightness = _windows(bright, settings)
     return Statistics(
         histogram=np.stack([np.bincount(e >> spec.BIN_SHIFT, minlength=256) for e in each]),
-        luma_histogram=np.bincount(brightness.ravel()[::2], minlength=256),
+        luma_histogram=np.bincount(bright.ravel()[::2], minlength=256),
         minimum=np.array([e.min(initial=PIXEL_MAX) for e in each]),
         maximum=np.array([e.max(initial=0) for e in each]),
         zone_sum=by_zone(inside & valid, samples),
@@ -117,7 +120,8 @@ def run(bayer: Image, rgb: Image, gamma: Image, settings: StatisticsSettings, *,
         zone_clipped=by_zone(inside & clipped, ones),
         grey_count=int(grey.sum()),
         grey_sum=rgb[grey].astype(np.int64).sum(axis=0),
-        sharpness=_sharpness(brightness, settings),
+        sharpness=sharpness,
+        brightness=brightness,
         defects=defects,
     )
 
@@ -129,9 +133,13 @@ def luma(gamma: Image) -> NDArray[np.int64]:
     return brightness
 
 
-def _sharpness(brightness: NDArray[np.int64], settings: StatisticsSettings) -> NDArray[np.int64]:
-    second = np.zeros_like(brightness)
-    second[:, 2:-2] = np.abs(brightness[:, 4:] - 2 * brightness[:, 2:-2] + brightness[:, :-4])
+def _windows(bright: NDArray[np.int64],
+             settings: StatisticsSettings) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the sums of second differences and of luma in each window."""
+    second, inner = np.zeros_like(bright), np.zeros_like(bright)
+    second[:, 2:-2] = np.abs(bright[:, 4:] - 2 * bright[:, 2:-2] + bright[:, :-4])
     second[second < settings.sharpness_threshold] = 0
+    inner[:, 2:-2] = bright[:, 2:-2]
     windows = np.array(settings.windows).reshape(3, 4)
-    return np.array([second[y:y + h, x:x + w].sum() for x, y, w, h in windows])
+    return (np.array([second[y:y + h, x:x + w].sum() for x, y, w, h in windows]),
+            np.array([inner[y:y + h, x:x + w].sum() for x, y, w, h in windows]))

@@ -60,6 +60,7 @@ def test_sharpness_grows_with_contrast_inside_its_window_only():
     result = statistics.run(np.zeros((16, 32), np.int32), np.zeros((16, 32, 3), np.int32),
                             gamma, settings, phase=Phase.RGGB)
     assert result.sharpness.tolist() == [0, 8 * (4 * 100 + 2 * 200), 400]
+    assert result.brightness.tolist() == [0, 8 * 200, 200]
 
 
 def test_words_hold_every_number_at_its_scale(rng):
