@@ -135,6 +135,7 @@ class ExecuteUnit(wiring.Component):
             array.step.weight_step.eq(late.weight_step),
             array.step.x.eq(reader.o),
             array.lookup.eq(uses.lookup),
+            vector_unit.least.eq(uses.least),
             vector_unit.step.valid.eq(late.valid & ~late.parameters & uses.vector),
             vector_unit.step.first.eq(late.first),
             vector_unit.step.last.eq(late.last),
@@ -174,7 +175,7 @@ class ExecuteUnit(wiring.Component):
     def _decode(self, m, command):
         """Say which parts a command uses, from registers."""
         uses = Signal(data.StructLayout({
-            "array": 1, "lookup": 1, "vector": 1, "softmax": 1, "macs": 1,
+            "array": 1, "lookup": 1, "vector": 1, "least": 1, "softmax": 1, "macs": 1,
         }), reset_less=True)
         is_ = {opcode: command.opcode == opcode for opcode in Opcode}
         m.d.sync += [
@@ -182,6 +183,7 @@ class ExecuteUnit(wiring.Component):
             uses.array.eq(is_[Opcode.MATRIX] | is_[Opcode.LOOKUP]),
             uses.lookup.eq(is_[Opcode.LOOKUP]),
             uses.vector.eq(is_[Opcode.MAX] | is_[Opcode.SOFTMAX]),
+            uses.least.eq(command.least),
             uses.softmax.eq(is_[Opcode.SOFTMAX]),
         ]
         return uses

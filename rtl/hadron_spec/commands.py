@@ -194,6 +194,7 @@ _EXECUTE = {
     "wide": Field(2, 24, 1, doc="Scale all 32 bits of results, in two cycles each; otherwise they "
                   "saturate to 18. Positive shifts then count as 0."),
     "bounded": Field(2, 25, 1, doc="Bytes outside [0, height) x [0, width_bytes) read as `pad`."),
+    "least": Field(2, 26, 1, doc="MAX: the minimum instead of the maximum."),
     "destination": Field(3, 0, 24, doc="Scratchpad address of the first result."),
     "outputs": Field(3, 24, 8, doc="Bytes of a result that are written, 1 to columns."),
     "count_kg": Field(4, 0, 16, doc="Passes of loop kg, 1 or more."),

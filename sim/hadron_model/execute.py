@@ -103,8 +103,10 @@ def _matrix(memories: LocalMemories, grid: StepGrid, outcome: ExecuteOutcome
 
 
 def _maximum(memories: LocalMemories, grid: StepGrid, group: int) -> NDArray[np.int8]:
+    choose = np.min if grid.fields["least"] else np.max
     parts = [
-        grid.read(memories.scratchpad, grid.steps(group, chunk))[..., :grid.config.columns].max(1)
+        choose(grid.read(memories.scratchpad, grid.steps(group, chunk))[..., :grid.config.columns],
+               axis=1)
         for chunk in _chunks(grid)
     ]
     return _clamp(grid, np.concatenate(parts).astype(np.int64))

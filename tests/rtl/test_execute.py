@@ -587,6 +587,7 @@ def random_defined_command(rng, config):
                "outputs": int(rng.integers(1, config.columns + 1)),
                "last_outputs": int(rng.integers(1, config.columns + 1)),
                "weight_step": int(rng.integers(config.weight_steps)),
+               "least": int(rng.integers(2)),
                "wide": int(rng.integers(2)) if opcode in (Opcode.MATRIX, Opcode.LOOKUP) else 0}
     # No step of the weight memory may be read both as parameters and as weights.
     while fields["count_kg"] * (1 + math.prod(

@@ -44,7 +44,7 @@ class VectorUnit(wiring.Component):
     ========  ============================================================
     opcode    each value of a result
     ========  ============================================================
-    MAX       the maximum over the steps
+    MAX       the maximum over the steps, with `least` the minimum
     SOFTMAX   the byte of the last step (the only one)
     ========  ============================================================
 
@@ -57,6 +57,8 @@ class VectorUnit(wiring.Component):
 
     Members
     -------
+    least : In(1)
+        Take the minimum. Stable while steps are in flight.
     step : In(VectorStep(config))
         No back-pressure.
     results : Out(stream.Signature(ArrayLayout(signed(8), columns)))
@@ -71,6 +73,7 @@ class VectorUnit(wiring.Component):
         self.config = config
         self.result_depth = result_depth
         super().__init__({
+            "least": In(1),
             "step": In(VectorStep(config)),
             "results": Out(stream.Signature(data.ArrayLayout(signed(8), config.columns))),
         })
@@ -85,7 +88,7 @@ class VectorUnit(wiring.Component):
         m.d.sync += fifo.i.valid.eq(step.valid & step.last)
         for column, x in enumerate(step.x):
             kept = Signal(signed(8), name=f"kept{column}", reset_less=True)
-            with m.If(step.valid & (step.first | (x > kept))):
+            with m.If(step.valid & (step.first | ((x > kept) ^ self.least))):
                 m.d.sync += kept.eq(x)
             m.d.comb += fifo.i.payload[column].eq(kept)
         return m

@@ -12,7 +12,7 @@ CONFIG = NpuConfig(name="test", lanes=16, columns=4, dsp_columns=4, act_bytes=32
 DEPTH = 4
 
 
-def run(results, rng, *, gaps, stalls):
+def run(results, rng, *, gaps, stalls, least=False):
     """Feed the steps of `results`; return the results that come out, and when."""
     dut = VectorUnit(CONFIG, result_depth=DEPTH)
     steps = [(i == 0, i == len(group) - 1, x) for group in results for i, x in enumerate(group)]
@@ -21,6 +21,7 @@ def run(results, rng, *, gaps, stalls):
 
     async def bench(ctx):
         held, cycle = 0, 0
+        ctx.set(dut.least, int(least))
         queue = list(steps)
         while len(seen) < len(results):
             assert cycle < 2000
@@ -55,11 +56,13 @@ def random_results(rng, count, steps):
 
 @pytest.mark.parametrize("gaps", [0, 0.4])
 @pytest.mark.parametrize("stalls", [0, 0.5])
-def test_takes_the_maximum_of_the_steps_of_each_result(rng, gaps, stalls):
+@pytest.mark.parametrize("least", [False, True])
+def test_takes_the_extremum_of_the_steps_of_each_result(rng, gaps, stalls, least):
     results = random_results(rng, 40, (1, 5))
-    seen, _ = run(results, rng, gaps=gaps, stalls=stalls)
+    seen, _ = run(results, rng, gaps=gaps, stalls=stalls, least=least)
+    choose = min if least else max
     for (_, values), group in zip(seen, results, strict=True):
-        assert values == [max(column) for column in zip(*group, strict=True)]
+        assert values == [choose(column) for column in zip(*group, strict=True)]
 
 
 def test_latency_and_throughput(rng):

@@ -108,7 +108,8 @@ def _result(config: NpuConfig, fields: dict[str, int], steps: list[tuple[list[in
     opcode = fields["opcode"]
     columns = range(config.columns)
     if opcode == Opcode.MAX:
-        values = [max(lanes[c] for lanes, _ in steps) for c in columns]
+        choose = min if fields["least"] else max
+        values = [choose(lanes[c] for lanes, _ in steps) for c in columns]
         return [min(max(value, low), high) for value in values]
     sums = [0] * config.columns
     for lanes, step in steps:

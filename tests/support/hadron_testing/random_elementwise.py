@@ -89,6 +89,7 @@ UNARY = ("RELU", "RELU6", "LEAKY_RELU", "ELU", "HARD_SWISH", "LOGISTIC", "TANH",
 
 ELEMENTWISE: dict[str, Callable[[np.random.Generator], Made]] = {
     "MAXIMUM": _extremum("MAXIMUM"),
+    "MINIMUM": _extremum("MINIMUM"),
     "SUB": _sum("SUB"),
     "ADD": _sum("ADD"),
     **{opcode: _unary(opcode) for opcode in UNARY},

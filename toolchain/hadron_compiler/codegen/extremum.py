@@ -1,4 +1,4 @@
-"""MAXIMUM: two tensors as flat bytes, `columns` at a time."""
+"""MAXIMUM and MINIMUM: two tensors as flat bytes, `columns` at a time."""
 
 from collections.abc import Sequence
 
@@ -9,34 +9,36 @@ from hadron_compiler.codegen.loops import Loop, loop_fields
 from hadron_spec.commands import FIELDS, Opcode
 from hadron_spec.config import NpuConfig
 
-__all__ = ["MaximumKernel"]
+__all__ = ["ExtremumKernel"]
 
 MAX_CHUNKS = FIELDS[Opcode.MAX]["count_kg"].maximum
 
 
-class MaximumKernel(Kernel):
-    """The maximum over two steps, one of each operand.
+class ExtremumKernel(Kernel):
+    """The maximum, or the minimum, over two steps, one of each operand.
 
     It works on an image of one row and one channel, as wide as the tensor has bytes.
     """
 
-    def __init__(self, config: NpuConfig, elements: int) -> None:
+    def __init__(self, config: NpuConfig, elements: int, least: bool) -> None:
         self.config = config
+        self.least = least
         self.geometry = Geometry(1, (1, elements, 1), (1, elements, 1))
         self.macs = 0
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`; there is one."""
-        return [_MaximumPart(self.config.columns)]
+        return [_ExtremumPart(self.config.columns, self.least)]
 
 
-class _MaximumPart(Part):
+class _ExtremumPart(Part):
     channels = (0, 1)
     source_channels = (0, 1)
     constants = None
 
-    def __init__(self, columns: int) -> None:
+    def __init__(self, columns: int, least: bool) -> None:
         self.columns = columns
+        self.least = least
 
     def commands(self, piece: Piece) -> list[Command]:
         first, end = piece.region.x
@@ -54,7 +56,8 @@ class _MaximumPart(Part):
             **loop_fields({"kg": Loop(chunks, columns, 0, 0, columns), "seg": Loop(2, b - a)},
                           bounded=False),
             "source": a, "destination": destination, "outputs": min(columns, size),
-            "last_outputs": size - (chunks - 1) * columns, "minimum": -128, "maximum": 127,
+            "last_outputs": size - (chunks - 1) * columns, "least": int(self.least),
+            "minimum": -128, "maximum": 127,
         }
         return Command(Opcode.MAX, piece.layer, fields,
                        [Range(Space.SCRATCHPAD, address, address + size) for address in (a, b)],

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from hadron_compiler.codegen.bilinear import resize_bilinear
 from hadron_compiler.codegen.copy import CopyKernel
 from hadron_compiler.codegen.elementwise import LookupKernel, LookupStage
-from hadron_compiler.codegen.extremum import MaximumKernel
+from hadron_compiler.codegen.extremum import ExtremumKernel
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.integers import (
     RefusedError,
@@ -42,6 +42,7 @@ from hadron_compiler.ir.graph import (
     AddAttributes,
     ConcatenationAttributes,
     ConvolutionAttributes,
+    ExtremumAttributes,
     FullyConnectedAttributes,
     Graph,
     MoveAttributes,
@@ -305,8 +306,10 @@ def _concatenation(operation: Operation, config: NpuConfig) -> Kernel:
     return CopyKernel(config, operation.label, geometry)
 
 
-def _maximum(operation: Operation, config: NpuConfig) -> Kernel:
-    return MaximumKernel(config, operation.outputs[0].elements)
+def _extremum(operation: Operation, config: NpuConfig) -> Kernel:
+    attributes = operation.attributes
+    assert isinstance(attributes, ExtremumAttributes)
+    return ExtremumKernel(config, operation.outputs[0].elements, attributes.least)
 
 
 def _table(operation: Operation, config: NpuConfig) -> Kernel:
@@ -343,7 +346,6 @@ _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
     OpKind.ADD: _add,
     OpKind.SUB: _sub,
     OpKind.MUL: _mul,
-    OpKind.MAXIMUM: _maximum,
     OpKind.CONCATENATION: _concatenation,
     OpKind.MEAN: _mean,
     OpKind.PAD: _pad,
@@ -351,6 +353,7 @@ _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
 }
 
 _BY_ATTRIBUTES: dict[type, Callable[[Operation, NpuConfig], Kernel]] = {
+    ExtremumAttributes: _extremum,
     MoveAttributes: _move,
     TableAttributes: _table,
 }

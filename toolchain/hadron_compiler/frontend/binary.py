@@ -1,7 +1,6 @@
 """Operators of two operands, element by element: broadcasting."""
 
 from dataclasses import replace
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from hadron_compiler.frontend.checker import Checker
 from hadron_compiler.frontend.offsets import grid, strides
 from hadron_compiler.ir.graph import ExtremumAttributes, Operation, OpKind, Tensor
 
-__all__ = ["broadcast", "maximum"]
+__all__ = ["broadcast", "maximum", "minimum"]
 
 
 def broadcast(check: Checker) -> list[Operation] | None:
@@ -55,11 +54,20 @@ def _repetition(source: Tensor, output: Tensor) -> Any:
 
 
 def maximum(check: Checker) -> Any:
-    """MAXIMUM: of two tensors, or of a tensor and a constant; all quantized alike."""
+    """MAXIMUM: of two tensors, or a tensor and a constant, with broadcasting; all quantized
+    alike."""
+    return _extremum(check, False)
+
+
+def minimum(check: Checker) -> Any:
+    """MINIMUM: like MAXIMUM."""
+    return _extremum(check, True)
+
+
+def _extremum(check: Checker, least: bool) -> list[Operation] | None:
     copies = broadcast(check)
     for position in (0, 1):
         check.same_quantization(position)
     if copies is None:
         return None
-    assert prod(check.operation.outputs[0].shape) > 0
-    return [*copies, replace(check.operation, attributes=ExtremumAttributes())]
+    return [*copies, replace(check.operation, attributes=ExtremumAttributes(least))]

@@ -49,6 +49,7 @@ CONSTANT_INPUTS: dict[OpKind, tuple[int, int, frozenset[int]]] = {
     OpKind.SUB: (2, 2, frozenset()),
     OpKind.MUL: (2, 2, frozenset()),
     OpKind.MAXIMUM: (2, 2, frozenset()),
+    OpKind.MINIMUM: (2, 2, frozenset()),
     OpKind.CONCATENATION: (1, MAX_CONCATENATED, frozenset()),
     OpKind.MEAN: (2, 2, frozenset({1})),
     OpKind.SOFTMAX: (1, 1, frozenset()),
@@ -91,6 +92,7 @@ _WITHOUT_OPTIONS = (
     OpKind.RESHAPE, OpKind.SQUEEZE, OpKind.EXPAND_DIMS, OpKind.PAD, OpKind.PADV2, OpKind.SLICE,
     OpKind.SPLIT, OpKind.SPLIT_V, OpKind.TRANSPOSE, OpKind.SPACE_TO_BATCH_ND,
     OpKind.BATCH_TO_SPACE_ND, OpKind.BROADCAST_TO, OpKind.MAXIMUM,
+    OpKind.MINIMUM,
     *(kind for kind in UNARY if kind not in (OpKind.LEAKY_RELU, OpKind.GELU)))
 
 
@@ -341,6 +343,7 @@ _IMPORTERS: dict[OpKind, Callable[[Checker], Any]] = {
     OpKind.SUB: _sub,
     OpKind.MUL: _mul,
     OpKind.MAXIMUM: binary.maximum,
+    OpKind.MINIMUM: binary.minimum,
     OpKind.CONCATENATION: _concatenation,
     OpKind.MEAN: _mean,
     OpKind.SOFTMAX: _softmax,

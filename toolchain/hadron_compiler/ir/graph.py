@@ -61,6 +61,7 @@ class OpKind(Enum):
     SUB = "SUB"
     MUL = "MUL"
     MAXIMUM = "MAXIMUM"
+    MINIMUM = "MINIMUM"
     CONCATENATION = "CONCATENATION"
     MEAN = "MEAN"
     PAD = "PAD"
@@ -199,7 +200,9 @@ class TableAttributes:
 
 @dataclass(frozen=True)
 class ExtremumAttributes:
-    """MAXIMUM of two tensors of one shape and quantization."""
+    """MAXIMUM or MINIMUM (`least`) of two tensors of one shape and quantization."""
+
+    least: bool
 
 
 @dataclass(frozen=True)
@@ -316,7 +319,7 @@ class Tensor:
 
 
 _ACTIVATION_INPUTS = {OpKind.ADD: 2, OpKind.SUB: 2, OpKind.CONCATENATION: None,
-                      OpKind.PACK: None, OpKind.MAXIMUM: 2}
+                      OpKind.PACK: None, OpKind.MAXIMUM: 2, OpKind.MINIMUM: 2}
 
 
 @dataclass(eq=False)
