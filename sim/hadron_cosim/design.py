@@ -50,9 +50,7 @@ def isp_rtlil(config: IspConfig) -> str:
 
     def build(folder: Path) -> None:
         from hadron_rtl.export import to_rtlil
-        from hadron_rtl.isp.isp import Isp
 
-        (folder / "isp.il").write_text(to_rtlil(Isp(config), name="hadron_isp"),
-                                       encoding="utf-8")
+        (folder / "isp.il").write_text(to_rtlil(config), encoding="utf-8")
 
     return (build_once("rtlil", _key(config), build) / "isp.il").read_text(encoding="utf-8")

@@ -9,8 +9,10 @@ from amaranth.lib.wiring import In, Out
 from hadron_rtl.control.controller import TraceSignature
 from hadron_rtl.control.registers import ControlRegisters
 from hadron_rtl.export import flat_ports, to_rtlil, to_verilog
+from hadron_rtl.isp.isp import Isp
 from hadron_rtl.npu import Npu
 from hadron_spec.config import CONFIGS
+from hadron_spec.isp.config import ISP_CONFIGS, IspConfig
 
 
 class _Inverter(wiring.Component):
@@ -36,6 +38,29 @@ def test_npu_has_flat_conventional_ports():
         assert widths[f"trace_{unit}_layer"] == 16
     assert widths["trace_execute_done"] == 1
     assert not [name for name in ports if "__" in name]
+
+
+def test_isp_has_flat_conventional_ports():
+    ports = flat_ports(Isp(ISP_CONFIGS["isp1920"]))
+    assert {name: len(value) for name, (value, _) in ports.items()
+            if not name.startswith("s_axil")} == {
+        "s_axis_raw_tdata": 16, "s_axis_raw_tuser": 1, "s_axis_raw_tlast": 1,
+        "s_axis_raw_tvalid": 1, "s_axis_raw_tready": 1,
+        "m_axis_picture_tdata": 24, "m_axis_picture_tuser": 2, "m_axis_picture_tlast": 1,
+        "m_axis_picture_tvalid": 1, "m_axis_picture_tready": 1,
+        "m_axis_tensor_tdata": 128, "m_axis_tensor_tuser": 1, "m_axis_tensor_tlast": 1,
+        "m_axis_tensor_tvalid": 1, "m_axis_tensor_tready": 1,
+        "irq": 1,
+    }
+
+
+def test_an_isp_has_the_outputs_of_its_configuration():
+    config = IspConfig(name="tensor", max_width=64, max_height=64, input_bits=8, picture=False,
+                       axi_data_width=32)
+    widths = {name: len(value) for name, (value, _) in flat_ports(Isp(config)).items()}
+    assert widths["s_axis_raw_tdata"] == 8
+    assert widths["m_axis_tensor_tdata"] == 32
+    assert not [name for name in widths if name.startswith("m_axis_picture")]
 
 
 def test_verilog_declares_clock_reset_and_ports():

@@ -263,6 +263,15 @@ def test_verilog_comes_with_its_registers(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(read("v.json")["files"]) == 6
 
 
+def test_verilog_of_the_isp_comes_with_its_registers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hadron.cli.verilog.to_verilog", lambda config: f"// {config.name}\n")
+    succeeds("verilog", "--isp", "isp1920", "-o", "ip", "--json", "v.json")
+    assert Path("ip/hadron_isp.v").read_text() == "// isp1920\n"
+    assert "WHITE_BALANCE_GAIN_0" in Path("ip/hadron_isp_registers.h").read_text()
+    assert read("v.json")["top"] == "hadron_isp"
+    assert sorted(read("v.json")["files"]) == sorted(map(str, Path("ip").iterdir()))
+
+
 BUILD = {
     "board": "ulx3s-25f", "config": "h64", "device": "LFE5U-25F-6", "seeds": [1, 2],
     "clocks": [{"name": "$glbnet$clk", "target_mhz": 75.0, "fmax_mhz": [70.0, 80.5]},
@@ -365,6 +374,9 @@ def _files(project: Path) -> None:
     ("build ulx3s-25f --config h1",
      "h1: neither a configuration (h64, h128, h256) nor a TOML file"),
     ("verilog -o file", "cannot write to file: File exists"),
+    ("verilog -o ip --isp isp5",
+     "isp5: not a configuration of the ISP (isp1920, isp1280, isp640, isp64)"),
+    ("verilog -o ip --isp isp64 --config h64", "--config and --isp: one of them"),
     ("doctor --json no/d.json", "cannot write no/d.json: no folder no"),
 ])
 def test_a_mistake_is_one_line(project: Path, arguments: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""``hadron verilog``: the NPU for another SoC."""
+"""``hadron verilog``: the NPU or the ISP for another SoC."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,22 +7,39 @@ import typer
 
 from hadron.atomic import check_file, make_folder, write_json, write_text
 from hadron.cli.options import Config, JsonFile, console
-from hadron.errors import HadronError
+from hadron.errors import HadronError, UsageError
 from hadron.models import DEFAULT_CONFIG, find_config
 from hadron.progress import Progress
 from hadron.progress_bar import ProgressBar
-from hadron_rtl.export import NAME, ExportError, to_verilog
-from hadron_spec.config import to_toml
-from hadron_spec.emit import c_header, commands_page, registers_page, svd
+from hadron_rtl.export import ISP_NAME, NAME, ExportError, to_verilog
+from hadron_spec.config import NpuConfig, to_toml
+from hadron_spec.emit import (
+    c_header,
+    commands_page,
+    isp_c_header,
+    isp_registers_page,
+    registers_page,
+    svd,
+)
+from hadron_spec.isp.config import ISP_CONFIGS
 
 __all__ = ["verilog"]
 
 
 def verilog(output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR",
                                                  show_default=False, help="Where to write it.")],
-            config: Config = None, json_file: JsonFile = None) -> None:
-    """Write the NPU as Verilog with flat ports, its register header, SVD and reference."""
-    sizes = find_config(config or DEFAULT_CONFIG)
+            config: Config = None,
+            isp: Annotated[str | None, typer.Option(
+                "--isp", metavar="CONFIG", show_default=False,
+                help=f"The ISP instead: {', '.join(ISP_CONFIGS)}.")] = None,
+            json_file: JsonFile = None) -> None:
+    """Write the NPU, or the ISP, as Verilog with flat ports, register header, SVD and reference."""
+    if isp is not None and isp not in ISP_CONFIGS:
+        raise UsageError(f"{isp}: not a configuration of the ISP ({', '.join(ISP_CONFIGS)})")
+    if isp is not None and config is not None:
+        raise UsageError("--config and --isp: one of them")
+    sizes = ISP_CONFIGS[isp] if isp is not None else find_config(config or DEFAULT_CONFIG)
+    top = NAME if isinstance(sizes, NpuConfig) else ISP_NAME
     if json_file is not None:
         check_file(json_file)
     folder = make_folder(output)
@@ -32,17 +49,22 @@ def verilog(output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR"
             design = to_verilog(sizes)
         except ExportError as error:
             raise HadronError(f"the Verilog could not be written: {error}") from None
-    files = {
-        f"{NAME}.v": design,
-        "config.toml": to_toml(sizes),
-        "hadron_registers.h": c_header(),
-        "hadron.svd": svd(),
-        "registers.md": registers_page(),
-        "commands.md": commands_page(),
-    }
+    files = {f"{top}.v": design, "hadron.svd": svd()}
+    if isinstance(sizes, NpuConfig):
+        files |= {
+            "config.toml": to_toml(sizes),
+            "hadron_registers.h": c_header(),
+            "registers.md": registers_page(),
+            "commands.md": commands_page(),
+        }
+    else:
+        files |= {
+            "hadron_isp_registers.h": isp_c_header(),
+            "isp_registers.md": isp_registers_page(),
+        }
     for name, text in files.items():
         write_text(folder / name, text)
     if json_file is not None:
-        write_json(json_file, {"config": sizes.name, "top": NAME,
+        write_json(json_file, {"config": sizes.name, "top": top,
                                "files": [str(folder / name) for name in files]})
-    console().print(f"{folder}: {', '.join(files)}; top module {NAME}, {sizes.name}")
+    console().print(f"{folder}: {', '.join(files)}; top module {top}, {sizes.name}")
