@@ -45,9 +45,9 @@ class LumaFilter(wiring.Component):
 
     # Ring sums, products, sums of five products, rounding.
     _WEIGHTED = _RING_LEVELS + soft_product_latency(_WEIGHT_BITS) + 3 + 1
-    _PULL = 4
-    _CORE = 3
-    LATENCY = 1 + _PULL + _WEIGHTED + PRODUCT_LATENCY + 1 + 4
+    # Before the weights: pulling differences; after them: coring detail.
+    _NONLINEAR = 3
+    LATENCY = 1 + _NONLINEAR + _WEIGHTED + PRODUCT_LATENCY + 1 + 4
 
     def __init__(self):
         super().__init__({
@@ -77,25 +77,24 @@ class LumaFilter(wiring.Component):
         detail = self._weighted(m, rings, "detail", sign=-1)
         change = self._scale(m, smooth, self.settings.denoise, 11, "change")
         cored = self._core(m, detail)
-        raw_boost = self._scale(m, cored, self.settings.sharpen, 9, "boost")
-        self._combine(m, delayed(m, centre, self.LATENCY - 4, name="centre"), change,
-                      delayed(m, raw_boost, self._PULL - self._CORE, name="boost"))
+        boost = self._scale(m, cored, self.settings.sharpen, 9, "boost")
+        self._combine(m, delayed(m, centre, self.LATENCY - 4, name="centre"), change, boost)
         return m
 
     def _pull(self, m: Module, difference: Signal, double: Value, name: str) -> Signal:
-        """Return the difference, less of it beyond the threshold, ``_PULL`` cycles later."""
+        """Return the difference, less of it beyond the threshold, ``_NONLINEAR`` cycles later."""
         size = Signal(8, name=f"size_{name}", reset_less=True)
         within = Signal(name=f"within_{name}", reset_less=True)
         rest = Signal(signed(10), name=f"rest_{name}", reset_less=True)
-        kept = Signal(8, name=f"kept_{name}", reset_less=True)
+        kept = Signal(8, name=f"kept_{name}")
         result = Signal(_DIFFERENCE, name=f"pulled_{name}", reset_less=True)
-        negative = delayed(m, difference[-1], 3, name=f"negative_{name}")
+        negative = delayed(m, difference[-1], 2, name=f"negative_{name}")
+        m.d.comb += kept.eq(Mux(within, delayed(m, size, 1, name=f"size_{name}"),
+                                Mux(rest[-1], 0, rest[:8])))
         m.d.sync += [
             size.eq(Mux(difference[-1], -difference, difference)),
             within.eq(size <= self.settings.threshold),
             rest.eq(double - size),
-            kept.eq(Mux(within, delayed(m, size, 1, name=f"size_{name}"),
-                        Mux(rest[-1], 0, rest[:8]))),
             result.eq(Mux(negative, -kept, kept)),
         ]
         return result
@@ -116,7 +115,7 @@ class LumaFilter(wiring.Component):
         return rounded
 
     def _core(self, m: Module, detail: Signal) -> Signal:
-        """Move detail towards zero by the coring, ``_CORE`` cycles later."""
+        """Move detail towards zero by the coring, ``_NONLINEAR`` cycles later."""
         size = Signal(len(detail), name="detail_size", reset_less=True)
         rest = Signal(signed(len(detail) + 1), name="detail_rest", reset_less=True)
         result = Signal(detail.shape(), name="detail_cored", reset_less=True)

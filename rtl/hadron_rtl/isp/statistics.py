@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from hadron_spec.isp.bayer import COLOURS, PIXEL_BITS
 from hadron_spec.isp.statistics import (
@@ -233,18 +234,17 @@ class Statistics(wiring.Component):
         scalar = Signal(32, reset_less=True)
         counted = Signal(32, reset_less=True)
         even, odd, luma = histograms
+        # A full choice of a power of two: a tree of multiplexers.
+        index = address[:ceil_log2(len(shown))]
+        choice = Array([*shown, *[Const(0, 32)] * ((1 << len(index)) - len(shown))])
         m.d.sync += [
-            scalar.eq(0),
+            scalar.eq(choice[index]),
             counted.eq(Mux(address[_BIN_BITS + 2], luma, Mux(address[_BIN_BITS], odd, even))),
         ]
-        with m.Switch(address[:_BIN_BITS]):
-            for index, value in enumerate(shown):
-                with m.Case(index):
-                    m.d.sync += scalar.eq(value)
         with m.If(address[-1]):
             m.d.sync += self.read_data.eq(self._zone_data)
         with m.Elif(address >= SCALARS):
             m.d.sync += self.read_data.eq(
-                Mux(address[_BIN_BITS:] == SCALARS // HISTOGRAM_BINS, scalar, 0))
+                Mux(address[len(index):] == SCALARS >> len(index), scalar, 0))
         with m.Else():
             m.d.sync += self.read_data.eq(counted)
