@@ -15,9 +15,20 @@ from hadron_spec.numerics import (
 )
 from hadron_spec.tflite_quantization import QuantizationError, activation_range, float32
 
-__all__ = ["Quantization", "abs_table", "elu_table", "gelu_table",
-           "hard_swish_table", "leaky_relu_table", "logistic_table", "relu_table",
-           "requantize_table", "tanh_table"]
+__all__ = [
+    "Quantization",
+    "abs_table",
+    "elu_table",
+    "gelu_table",
+    "hard_swish_table",
+    "leaky_relu_table",
+    "logistic_table",
+    "prelu_table",
+    "relu_table",
+    "requantize_table",
+    "tanh_table",
+]
+
 
 Quantization = tuple[float, int]
 """Scale and zero point of a tensor."""
@@ -65,6 +76,17 @@ def leaky_relu_table(x: Quantization, y: Quantization, alpha: float) -> list[int
     negative = float32(float32(float32(x[0]) * float32(alpha)) / float32(y[0]))
     return [_clamp(_signed_scaled(i - x[1], positive if i >= x[1] else negative) + y[1])
             for i in _INPUTS]
+
+
+def prelu_table(x: Quantization, y: Quantization, alpha: Quantization, slope: int) -> list[int]:
+    """Return the table of PRELU for a channel whose slope, quantized like `alpha`, is `slope`.
+
+    Source: tflite-micro kernels/prelu_common.cc; reference/prelu.h, Prelu.
+    """
+    positive = float32(x[0]) / float32(y[0])
+    negative = float32(x[0]) * float32(alpha[0]) / float32(y[0])
+    return [_clamp((_scaled(i - x[1], positive) if i >= x[1] else
+                    _scaled((i - x[1]) * (slope - alpha[1]), negative)) + y[1]) for i in _INPUTS]
 
 
 def _signed_scaled(value: int, real: float) -> int:

@@ -15,7 +15,7 @@ from hadron_testing.random_models import GENERATORS, random_network
 from hadron_testing.random_movement import MOVEMENT
 
 SMALL = NpuConfig(name="small", lanes=16, columns=2, dsp_columns=2, act_bytes=32 << 10,
-                  weight_steps=256, axi_data_width=64)
+                  weight_steps=512, axi_data_width=64)
 WIDE = NpuConfig(name="wide", lanes=32, columns=4, dsp_columns=0, act_bytes=64 << 10,
                  weight_steps=256, axi_data_width=32)
 OPERATORS = sorted(GENERATORS)

@@ -97,6 +97,13 @@ def evaluate(case: Case) -> np.ndarray | list[np.ndarray]:
                                                       * case.operands[0].scale))
         case "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS":
             return operators.reshape(x, out.shape)
+        case "PRELU":
+            slope = case.operands[1]
+            return operators.prelu(
+                x, slope.data, input_zero_point=case.operands[0].zero_point,
+                slope_zero_point=slope.zero_point, output_zero_point=out.zero_point,
+                positive=convolution_multiplier(case.operands[0].scale, 1.0, out.scale),
+                negative=convolution_multiplier(case.operands[0].scale, slope.scale, out.scale))
         case operator if operator in UNARY:
             return operators.table(x, _table(case))
         case "MAXIMUM" | "MINIMUM":

@@ -23,6 +23,7 @@ from hadron_model.operators.movement import (
 )
 from hadron_model.operators.mul import mul
 from hadron_model.operators.pooling import average_pool2d, max_pool2d
+from hadron_model.operators.prelu import prelu
 from hadron_model.operators.requantize import AccumulatorOverflowError
 from hadron_model.operators.reshape import reshape
 from hadron_model.operators.softmax import softmax
@@ -57,6 +58,7 @@ __all__ = [
     "mul",
     "pack",
     "pad",
+    "prelu",
     "reshape",
     "resize_bilinear",
     "resize_nearest_neighbor",

@@ -220,13 +220,15 @@ def _constant(builder: ModelBuilder, *values: int, shape: tuple[int, ...] = (), 
     return builder.constant(np.array(values, np.int8).reshape(shape), scale, zero_point, name="k")
 
 
-def _mul_of_two_tensors(builder: ModelBuilder) -> Tensor:
-    return builder.binary("MUL", image(builder), image(builder, name="z"), 0.1, 0)
+def _product_scale(builder: ModelBuilder) -> Tensor:
+    return builder.binary("MUL", image(builder, scale=1.0), image(builder, scale=1.0, name="z"),
+                          1 / 128, 0)
 
 
-def _mul_by_an_image(builder: ModelBuilder) -> Tensor:
-    return builder.binary("MUL", image(builder), _constant(builder, *[1] * 8, shape=(1, 8, 1)),
-                          0.1, 0)
+def _prelu_slope(builder: ModelBuilder) -> Tensor:
+    y = builder.tensor((1, 8, 8, 2), 0.1, 0)
+    builder.operator("PRELU", [image(builder), _constant(builder, *[1] * 8, shape=(8, 1))], [y])
+    return y
 
 
 def _mul_scale(builder: ModelBuilder) -> Tensor:
@@ -316,10 +318,10 @@ def _join_activation(builder: ModelBuilder) -> Tensor:
     (_pool_requantizes, "AVERAGE_POOL_2D #0: quantization of input x and output y differ"),
     (_add_scale, "ADD #0: output scale 9.99999993922529e-09 is too small for inputs of scale "
                  "0.10000000149011612 and 0.10000000149011612"),
-    (_mul_of_two_tensors, "MUL #0: neither x nor z is a constant; Hadron multiplies by constants "
-                          "only"),
-    (_mul_by_an_image, "MUL #0: constant k has the shape [1, 8, 1]; one value, or one for each of "
-                       "the 2 channels, is supported"),
+    (_product_scale, "MUL #0: the effective scale of channel 0 is 2**7 or more, must be less than "
+                     "128"),
+    (_prelu_slope, "PRELU #0: slope k has the shape [8, 1]; one value, or one for each of the 2 "
+                   "channels, is supported"),
     (_mul_scale, "MUL #0: the effective scale of channel 0 is 2**7 or more, must be less than 128"),
     (_sub_shape, "SUB #0: output y has the shape [1, 8, 8, 1], must be [1, 8, 8, 2]"),
     (_join_rescales, "CONCATENATION #0: quantization of input z and output y differ"),

@@ -13,7 +13,7 @@ SMALL_CONFIGS = {
     config.name: config
     for config in (
         NpuConfig(name="narrow", lanes=16, columns=4, dsp_columns=0, act_bytes=32 << 10,
-                  weight_steps=256, axi_data_width=32),
+                  weight_steps=512, axi_data_width=32),
         NpuConfig(name="square", lanes=32, columns=32, dsp_columns=0, act_bytes=64 << 10,
                   weight_steps=256, axi_data_width=128),
         NpuConfig(name="tall", lanes=32, columns=2, dsp_columns=2, act_bytes=64 << 10,
@@ -125,6 +125,20 @@ def _add(rng: np.random.Generator) -> Model:
     return layers.builder, [layers.add(*layers.inputs)]
 
 
+def _product(rng: np.random.Generator) -> Model:
+    layers = Layers(rng, (1, 100, 61, 37), (1, 100, 61, 37))
+    return layers.builder, [layers.builder.binary("MUL", *layers.inputs, 1 / 64, -9)]
+
+
+def _prelu(rng: np.random.Generator) -> Model:
+    layers = Layers(rng, (1, 60, 61, 37))
+    builder, x = layers.builder, layers.inputs[0]
+    slope = builder.constant(rng.integers(-128, 128, (1, 1, 37)).astype(np.int8), 0.01, 5)
+    y = builder.tensor(x.shape, 1 / 100, 7)
+    builder.operator("PRELU", [x, slope], [y])
+    return builder, [y]
+
+
 def _sub(rng: np.random.Generator) -> Model:
     layers = Layers(rng, (1, 100, 61, 37))
     constant = layers.builder.constant(rng.integers(-128, 128, (1, 37)).astype(np.int8), 1 / 128, 5)
@@ -208,6 +222,8 @@ LARGE: dict[str, Callable[[np.random.Generator], Model]] = {
     "bilinear": _bilinear,
     "average": _average,
     "add": _add,
+    "product": _product,
+    "prelu": _prelu,
     "sub": _sub,
     "mul": _mul,
     "join_rows": _concatenation(1),

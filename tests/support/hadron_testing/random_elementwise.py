@@ -84,12 +84,37 @@ def _sum(opcode: str) -> Callable[[np.random.Generator], Made]:
     return make
 
 
+def _mul(rng: np.random.Generator) -> Made:
+    builder = ModelBuilder()
+    scales = draw_scale(rng), draw_scale(rng)
+    operands = _operands(rng, builder, scales, (draw_zero_point(rng), draw_zero_point(rng)),
+                         draw_shape(rng, (1, 2, 3, 4)))
+    effective = 2.0 ** (rng.uniform(-9, -4) if rng.random() < 0.6 else rng.uniform(-28, 6))
+    activation = draw_activation(rng)
+    y = builder.binary("MUL", *operands, scales[0] * scales[1] / effective, draw_zero_point(rng),
+                       activation=activation)
+    return builder, [y], {"activation": activation}
+
+
+def _prelu(rng: np.random.Generator) -> Made:
+    builder = ModelBuilder()
+    x = builder.input(draw_shape(rng, (2, 3, 4)), *_quantized(rng))
+    shape = (1,) * (len(x.shape) - 1) + ((x.shape[-1],) if rng.random() < 0.8 else (1,))
+    slope = builder.constant(rng.integers(-128, 128, shape).astype(np.int8),
+                             draw_scale(rng, 1e-3, 0.02), draw_zero_point(rng))
+    y = builder.tensor(x.shape, *_quantized(rng))
+    builder.operator("PRELU", [x, slope], [y])
+    return builder, [y], {}
+
+
 UNARY = ("RELU", "RELU6", "LEAKY_RELU", "ELU", "HARD_SWISH", "LOGISTIC", "TANH", "ABS", "QUANTIZE")
 """Those that TensorFlow Lite Micro has, too."""
 
 ELEMENTWISE: dict[str, Callable[[np.random.Generator], Made]] = {
     "MAXIMUM": _extremum("MAXIMUM"),
     "MINIMUM": _extremum("MINIMUM"),
+    "MUL": _mul,
+    "PRELU": _prelu,
     "SUB": _sum("SUB"),
     "ADD": _sum("ADD"),
     **{opcode: _unary(opcode) for opcode in UNARY},

@@ -156,7 +156,9 @@ def _constant_shape(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[i
 
 
 def random_mul(rng: np.random.Generator, *, size_max: int = 9, channels_max: int = 40) -> Case:
-    """Make a MUL by a scalar or by a constant a channel, on either side."""
+    """Make a MUL of any two tensors, or by a scalar or a constant a channel, on either side."""
+    if rng.random() < 0.5:
+        return _case_of("MUL")(rng)
     shape = _shape(rng, size_max, channels_max)
     builder = ModelBuilder()
     x = builder.input(shape, draw_scale(rng), draw_zero_point(rng))
@@ -227,6 +229,7 @@ def _case_of(operator: str) -> Callable[[np.random.Generator], Case]:
 
 
 GENERATORS = {
+    **{operator: _case_of(operator) for operator in SIMPLE},
     "CONV_2D": random_conv,
     "DEPTHWISE_CONV_2D": random_depthwise,
     "FULLY_CONNECTED": random_fully_connected,
@@ -236,7 +239,6 @@ GENERATORS = {
     "CONCATENATION": random_concatenation,
     "SOFTMAX": random_softmax,
     "RESHAPE": random_reshape,
-    **{operator: _case_of(operator) for operator in SIMPLE},
 }
 
 

@@ -66,7 +66,7 @@ def place_activations(graph: Graph, kernels: list[Kernel], config: NpuConfig) ->
         busy = [(address, address + align_up(tensor.size))
                 for tensor, address in layout.addresses.items()
                 if layout.lifetimes[tensor][0] <= index <= layout.lifetimes[tensor][1]]
-        if tiler.sources or tiler.destination:
+        if tiler.needs_space:
             start, end = largest_gap(busy, config.act_bytes)
             plan = tiler.choose(end - start)
         else:

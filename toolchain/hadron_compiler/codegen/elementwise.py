@@ -13,7 +13,7 @@ from hadron_compiler.codegen.loops import Loop, loop_fields
 from hadron_spec.commands import FIELDS, Opcode, pack_parameters
 from hadron_spec.config import NpuConfig
 
-__all__ = ["LookupKernel", "LookupStage"]
+__all__ = ["LookupKernel", "LookupPart", "LookupStage", "Table"]
 
 MAX_CHUNKS = FIELDS[Opcode.LOOKUP]["count_ox"].maximum
 
@@ -51,10 +51,15 @@ class LookupKernel(Kernel):
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`; there is one."""
-        return [_LookupPart(self.config, self.tables, self.stage)]
+        return [LookupPart(self.config, self.tables, self.stage)]
 
 
-class _LookupPart(Part):
+class LookupPart(Part):
+    """The only part of a `LookupKernel`: a command for a run of bytes.
+
+    Several operands lie equally far from one another.
+    """
+
     channels = (0, 1)
     source_channels = (0, 1)
 
@@ -68,6 +73,7 @@ class _LookupPart(Part):
         self.constants = Constants(Space.TABLES, image, 1 + len(tables) * config.table_steps)
 
     def commands(self, piece: Piece) -> list[Command]:
+        """See `Part.commands`."""
         columns = self.config.columns
         first, end = piece.region.x
         whole = first + (end - first) // columns * columns
@@ -86,7 +92,8 @@ class _LookupPart(Part):
         destination = piece.destination.locate(0, start, 0)
         fields = {
             **loop_fields({"ox": Loop(chunks, columns, 0, 0, columns),
-                           "seg": Loop(self.sources, sources[-1] - sources[0])}, bounded=False),
+                           "seg": Loop(self.sources, sources[min(1, len(sources) - 1)]
+                                       - sources[0])}, bounded=False),
             "source": sources[0], "destination": destination, "outputs": outputs,
             "last_outputs": outputs, "weight_step": piece.weight_step, "wide": int(stage.wide),
             "zero_point": stage.zero_point, "minimum": stage.minimum, "maximum": stage.maximum,

@@ -33,6 +33,7 @@ class Piece:
     sources: tuple[View, ...]
     destination: View
     weight_step: int
+    scratch: int = 0
 
 
 class Part(ABC):
@@ -58,6 +59,11 @@ class Kernel(ABC):
 
     geometry: Geometry
     macs: int
+
+    def scratch(self, rows: int, columns: int) -> int:
+        """Return the bytes of scratchpad that a piece of so many rows and columns needs beside its
+        operands; they begin at `Piece.scratch`."""
+        return 0
 
     @abstractmethod
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hadron_compiler.codegen.bilinear import resize_bilinear
+from hadron_compiler.codegen.channel_tables import ChannelTablesKernel
 from hadron_compiler.codegen.copy import CopyKernel
 from hadron_compiler.codegen.elementwise import LookupKernel, LookupStage
 from hadron_compiler.codegen.extremum import ExtremumKernel
@@ -35,11 +36,13 @@ from hadron_compiler.codegen.pixel_packing import (
     pack_weights,
 )
 from hadron_compiler.codegen.pool import AveragePoolKernel, MaxPoolKernel, MeanKernel
+from hadron_compiler.codegen.product import ProductKernel
 from hadron_compiler.codegen.softmax import SoftmaxKernel
 from hadron_compiler.codegen.transposed import transpose_conv
 from hadron_compiler.errors import CompileError, UnsupportedError
 from hadron_compiler.ir.graph import (
     AddAttributes,
+    ChannelTablesAttributes,
     ConcatenationAttributes,
     ConvolutionAttributes,
     ExtremumAttributes,
@@ -51,6 +54,7 @@ from hadron_compiler.ir.graph import (
     OpKind,
     PadAttributes,
     PoolAttributes,
+    ProductAttributes,
     SoftmaxAttributes,
     TableAttributes,
     Tensor,
@@ -266,6 +270,30 @@ def _sum(operation: Operation, config: NpuConfig, sign: int) -> Kernel:
     return LookupKernel(config, operation.label, output.elements, tables, stage)
 
 
+def _product(operation: Operation, config: NpuConfig) -> Kernel:
+    """The product of two tensors of one shape."""
+    attributes = operation.attributes
+    assert isinstance(attributes, ProductAttributes)
+    a, b, output = operation.required(0), operation.required(1), operation.outputs[0]
+    multiplier, shift = convolution_multiplier(a.scale, b.scale, output.scale)
+    largest = np.array([np.prod([max(127 - x.zero_point, 128 + x.zero_point) for x in (a, b)])])
+    check_shift(np.array([shift]))
+    wide = scales_wide(largest, np.array([multiplier]), np.array([shift]))
+    stage = LookupStage(multiplier, shift, wide, output.zero_point,
+                        *bounds(attributes.activation, output))
+    return ProductKernel(config, operation.label, output.elements, (a.zero_point, b.zero_point),
+                         stage)
+
+
+def _prelu(operation: Operation, config: NpuConfig) -> Kernel:
+    attributes = operation.attributes
+    assert isinstance(attributes, ChannelTablesAttributes)
+    *outer, width, channels = (1, 1, *operation.outputs[0].shape)
+    image = (prod(outer), width, channels)
+    return ChannelTablesKernel(config, operation.label, Geometry(1, image, image),
+                               attributes.tables)
+
+
 def _mul(operation: Operation, config: NpuConfig) -> Kernel:
     """A depthwise convolution of one element.
 
@@ -354,7 +382,9 @@ _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
 
 _BY_ATTRIBUTES: dict[type, Callable[[Operation, NpuConfig], Kernel]] = {
     ExtremumAttributes: _extremum,
+    ChannelTablesAttributes: _prelu,
     MoveAttributes: _move,
+    ProductAttributes: _product,
     TableAttributes: _table,
 }
 """What many operators become looks alike."""

@@ -7,9 +7,18 @@ import numpy as np
 
 from hadron_compiler.frontend.checker import Checker
 from hadron_compiler.frontend.offsets import grid, strides
-from hadron_compiler.ir.graph import ExtremumAttributes, Operation, OpKind, Tensor
+from hadron_compiler.ir.graph import (
+    ChannelTablesAttributes,
+    ExtremumAttributes,
+    MulAttributes,
+    Operation,
+    OpKind,
+    ProductAttributes,
+    Tensor,
+)
+from hadron_spec.tflite_tables import prelu_table
 
-__all__ = ["broadcast", "maximum", "minimum"]
+__all__ = ["broadcast", "maximum", "minimum", "mul", "prelu"]
 
 
 def broadcast(check: Checker) -> list[Operation] | None:
@@ -71,3 +80,42 @@ def _extremum(check: Checker, least: bool) -> list[Operation] | None:
     if copies is None:
         return None
     return [*copies, replace(check.operation, attributes=ExtremumAttributes(least))]
+
+
+def mul(check: Checker) -> Any:
+    """MUL: two tensors, or a tensor and a constant, with broadcasting; by a constant of one value
+    or one a channel (the last axis) it costs least."""
+    a, b = check.operation.required(0), check.operation.required(1)
+    output = check.operation.outputs[0]
+    x, constant = (a, b) if b.data is not None else (b, a)
+    if constant.data is not None and x.data is None and x.shape == output.shape:
+        channels = output.shape[-1] if output.shape else 1
+        if constant.elements == 1 or (constant.elements == channels
+                                      and constant.shape[-1:] == (channels,)):
+            check.operation.inputs = [x, constant]
+            return MulAttributes(check.activation())
+    copies = broadcast(check)
+    check.operation.attributes = ProductAttributes(check.activation())
+    return None if copies is None else [*copies, check.operation]
+
+
+def prelu(check: Checker) -> Any:
+    """PRELU: a constant slope of one value or one a channel (the last axis)."""
+    x, alpha, output = (check.operation.required(0), check.operation.required(1),
+                        check.operation.outputs[0])
+    channels = output.shape[-1] if output.shape else 1
+    check.output_shape(x.shape)
+    per_channel = alpha.elements == channels and alpha.shape[-1:] == (channels,)
+    if not check.require(per_channel or alpha.elements == 1, f"slope {alpha.name} has the shape "
+                         f"{list(alpha.shape)}; one value, or one for each of the {channels} "
+                         "channels, is supported"):
+        return None
+    if not check.require(len(alpha.scales) == 1, f"slope {alpha.name} has {len(alpha.scales)} "
+                         "scales, must be 1"):
+        return None
+    assert alpha.data is not None
+    tables = {value: prelu_table((x.scale, x.zero_point), (output.scale, output.zero_point),
+                                 (alpha.scale, alpha.zero_point), value)
+              for value in {int(value) for value in alpha.data.ravel()}}
+    return ChannelTablesAttributes(np.array([
+        tables[int(value)] for value in np.broadcast_to(alpha.data.ravel(), (channels,))]))

@@ -22,7 +22,6 @@ from hadron_compiler.ir.graph import (
     ConvolutionAttributes,
     FullyConnectedAttributes,
     MeanAttributes,
-    MulAttributes,
     Operation,
     OpKind,
     PoolAttributes,
@@ -48,6 +47,7 @@ CONSTANT_INPUTS: dict[OpKind, tuple[int, int, frozenset[int]]] = {
     OpKind.ADD: (2, 2, frozenset()),
     OpKind.SUB: (2, 2, frozenset()),
     OpKind.MUL: (2, 2, frozenset()),
+    OpKind.PRELU: (2, 2, frozenset({1})),
     OpKind.MAXIMUM: (2, 2, frozenset()),
     OpKind.MINIMUM: (2, 2, frozenset()),
     OpKind.CONCATENATION: (1, MAX_CONCATENATED, frozenset()),
@@ -92,7 +92,7 @@ _WITHOUT_OPTIONS = (
     OpKind.RESHAPE, OpKind.SQUEEZE, OpKind.EXPAND_DIMS, OpKind.PAD, OpKind.PADV2, OpKind.SLICE,
     OpKind.SPLIT, OpKind.SPLIT_V, OpKind.TRANSPOSE, OpKind.SPACE_TO_BATCH_ND,
     OpKind.BATCH_TO_SPACE_ND, OpKind.BROADCAST_TO, OpKind.MAXIMUM,
-    OpKind.MINIMUM,
+    OpKind.MINIMUM, OpKind.PRELU,
     *(kind for kind in UNARY if kind not in (OpKind.LEAKY_RELU, OpKind.GELU)))
 
 
@@ -256,24 +256,6 @@ def _sum(check: Checker) -> Any:
     return None if copies is None else [*copies, check.operation]
 
 
-def _mul(check: Checker) -> Any:
-    """MUL: a tensor by a constant of one value or one a channel (the last axis)."""
-    a, b = check.operation.required(0), check.operation.required(1)
-    output = check.operation.outputs[0]
-    if not check.require(a.data is not None or b.data is not None, f"neither {a.name} nor {b.name} "
-                         "is a constant; Hadron multiplies by constants only"):
-        return None
-    x, constant = (a, b) if b.data is not None else (b, a)
-    channels = output.shape[-1] if output.shape else 1
-    per_channel = constant.elements == channels and constant.shape[-1:] == (channels,)
-    check.require(constant.elements == 1 or per_channel, f"constant {constant.name} has the shape "
-                  f"{list(constant.shape)}; one value, or one for each of the {channels} channels, "
-                  "is supported")
-    check.output_shape(x.shape)
-    check.operation.inputs = [x, constant]
-    return MulAttributes(check.activation())
-
-
 def _concatenation(check: Checker) -> Any:
     """CONCATENATION: along any axis; all inputs quantized like the output."""
     parts, output = check.operation.activations, check.operation.outputs[0]
@@ -341,7 +323,8 @@ _IMPORTERS: dict[OpKind, Callable[[Checker], Any]] = {
     OpKind.MAX_POOL_2D: _max_pool_2d,
     OpKind.ADD: _add,
     OpKind.SUB: _sub,
-    OpKind.MUL: _mul,
+    OpKind.MUL: binary.mul,
+    OpKind.PRELU: binary.prelu,
     OpKind.MAXIMUM: binary.maximum,
     OpKind.MINIMUM: binary.minimum,
     OpKind.CONCATENATION: _concatenation,

@@ -18,6 +18,7 @@ __all__ = [
     "Activation",
     "AddAttributes",
     "Attributes",
+    "ChannelTablesAttributes",
     "ConcatenationAttributes",
     "ConvolutionAttributes",
     "DType",
@@ -32,6 +33,7 @@ __all__ = [
     "PadAttributes",
     "Padding",
     "PoolAttributes",
+    "ProductAttributes",
     "ResizeAttributes",
     "SoftmaxAttributes",
     "TableAttributes",
@@ -60,6 +62,7 @@ class OpKind(Enum):
     ADD = "ADD"
     SUB = "SUB"
     MUL = "MUL"
+    PRELU = "PRELU"
     MAXIMUM = "MAXIMUM"
     MINIMUM = "MINIMUM"
     CONCATENATION = "CONCATENATION"
@@ -198,6 +201,20 @@ class TableAttributes:
     table: tuple[int, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class ChannelTablesAttributes:
+    """PRELU: the outputs of the inputs -128 to 127, a row a channel."""
+
+    tables: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ProductAttributes:
+    """MUL of two tensors of one shape."""
+
+    activation: Activation
+
+
 @dataclass(frozen=True)
 class ExtremumAttributes:
     """MAXIMUM or MINIMUM (`least`) of two tensors of one shape and quantization."""
@@ -264,7 +281,9 @@ Attributes: TypeAlias = (
     | PoolAttributes
     | AddAttributes
     | TableAttributes
+    | ChannelTablesAttributes
     | ExtremumAttributes
+    | ProductAttributes
     | MulAttributes
     | ConcatenationAttributes
     | MeanAttributes
@@ -339,9 +358,10 @@ class Operation:
 
     @property
     def activations(self) -> list[Tensor]:
-        """The inputs that are read as activations: both of ADD's and SUB's, all of
+        """The inputs that are read as activations: both of sums, products and extrema, all of
         CONCATENATION's, the first of the others."""
-        count = _ACTIVATION_INPUTS.get(self.kind, 1)
+        both = isinstance(self.attributes, ProductAttributes)
+        count = 2 if both else _ACTIVATION_INPUTS.get(self.kind, 1)
         return [tensor for tensor in self.inputs[:count] if tensor is not None]
 
     def required(self, position: int) -> Tensor:

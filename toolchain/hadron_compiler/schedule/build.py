@@ -37,16 +37,17 @@ class MemoryOffsets:
 def build_commands(graph: Graph, kernels: Sequence[Kernel], layout: Layout, offsets: MemoryOffsets,
                    config: NpuConfig) -> list[Command]:
     """Return all commands but END, in an order in which they could run one after the other."""
-    builder = _Builder(graph, layout, offsets, config)
+    builder = _Builder(graph, kernels, layout, offsets, config)
     for index, (operation, kernel) in enumerate(zip(graph.operations, kernels, strict=True)):
         builder.layer(index, operation, kernel)
     return builder.commands
 
 
 class _Builder:
-    def __init__(self, graph: Graph, layout: Layout, offsets: MemoryOffsets,
-                 config: NpuConfig) -> None:
+    def __init__(self, graph: Graph, kernels: Sequence[Kernel], layout: Layout,
+                 offsets: MemoryOffsets, config: NpuConfig) -> None:
         self.graph = graph
+        self.kernels = kernels
         self.layout = layout
         self.offsets = offsets
         self.config = config
@@ -122,6 +123,8 @@ class _Builder:
                                        self.config.axi_bytes)
             views.append(view)
             address += plan.depth * size
+        scratch = self.layout.workspaces[tile.layer] + plan.workspace - align_up(
+            self.kernels[tile.layer].scratch(plan.rows, plan.columns))
         out_channels = (tile.parts[0].channels if plan.channel_tiles
                         else geometry.written)
         streamed = destination not in self.layout.addresses
@@ -139,7 +142,7 @@ class _Builder:
             if part.works_on(tile.region):
                 step = self._bring(tile.layer, part.constants)
                 self.commands += part.commands(
-                    Piece(tile.layer, tile.region, tuple(views), target, step))
+                    Piece(tile.layer, tile.region, tuple(views), target, step, scratch))
         if streamed:
             self.commands += store_view(tile.layer, offset, geometry.destination, target,
                                         self.config.axi_bytes)

@@ -67,6 +67,11 @@ class Tiler:
         self.whole = kernel.geometry.whole
         self._parts: dict[int | None, tuple[Part, ...]] = {}
 
+    @property
+    def needs_space(self) -> bool:
+        """Whether the layer needs scratchpad beside its resident tensors."""
+        return bool(self.sources or self.destination or self.kernel.scratch(1, 1))
+
     def streaming(self, sources: int, destination: bool) -> "Tiler":
         """Return a tiler of the same layer, and the same parts, with other operands in memory."""
         other = copy(self)
@@ -97,6 +102,7 @@ class Tiler:
         destination = local_layout(geometry.destination, rows, columns, out_channels, bus)
         workspace = depth * (self.sources * align_up(source.size)
                              + self.destination * align_up(destination.size))
+        workspace += align_up(self.kernel.scratch(rows, columns))
         return TilePlan(parts, rows, columns, tiles, depth, source, destination, workspace)
 
     def _rows(self, depth: int, rows: int) -> TilePlan:

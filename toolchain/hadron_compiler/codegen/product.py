@@ -1,0 +1,117 @@
+"""MUL of two tensors by quarter squares: what the array looks up are functions of one byte.
+
+ab is ((a + b)**2 - (a - b)**2) / 4. Sum and difference have nine bits: each is cut into two bytes,
+one for what is below, one for what is above a pivot, of which one always saturates. Four passes
+make these four bytes of every element; a fifth adds up four tables, whose entries hold the squares
+and what the zero points take from them. All of it is exact.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from hadron_compiler.codegen.command import Command
+from hadron_compiler.codegen.elementwise import LookupPart, LookupStage, Table
+from hadron_compiler.codegen.geometry import Geometry, View
+from hadron_compiler.codegen.kernel import Kernel, Part, Piece
+from hadron_compiler.errors import CapacityError
+from hadron_spec.config import NpuConfig
+
+__all__ = ["ProductKernel"]
+
+_INPUTS = np.arange(-128, 128)
+
+_HALVES = ((1, 128), (1, -127), (-1, 127), (-1, -128))
+"""Sign of b, and what is added to the sum: its low and high byte, those of the difference. Each is
+clamped to a byte: -256 to -1 and -1 to 254 of the sum, -255 to 0 and 0 to 255 of the difference."""
+
+_PIVOTS = (-1, 0)
+"""Where sum and difference are cut: what both bytes of a value hold."""
+
+
+def product_tables(zero_point_a: int, zero_point_b: int) -> list[Table]:
+    """Return the four tables whose entries add up to (a - zero_point_a) * (b - zero_point_b).
+
+    Both squares are rounded down to a multiple of four: what that leaves is the same for both.
+    """
+    def of_sum(s: Table) -> Table:
+        return (s * s - 2 * s * (zero_point_a + zero_point_b)) // 4 + zero_point_a * zero_point_b
+
+    def of_difference(d: Table) -> Table:
+        return -((d * d + 2 * d * (zero_point_b - zero_point_a)) // 4)
+
+    tables = []
+    for place, (_, offset) in enumerate(_HALVES):
+        function = of_sum if place < 2 else of_difference
+        entries = function(_INPUTS - offset)
+        # The byte that saturates at the pivot adds nothing: the other one counts it.
+        tables.append(entries - function(np.array(_PIVOTS[place // 2])) if place % 2 == 0
+                      else entries)
+    return tables
+
+
+class ProductKernel(Kernel):
+    """The product of two tensors as flat bytes, with four bytes of scratchpad for each of them.
+
+    Parameters
+    ----------
+    zero_points : (int, int)
+        Of the operands.
+    stage : LookupStage
+        What follows the product.
+    """
+
+    def __init__(self, config: NpuConfig, name: str, elements: int, zero_points: tuple[int, int],
+                 stage: LookupStage) -> None:
+        self.name = name
+        self.geometry = Geometry(1, (1, elements, 1), (1, elements, 1))
+        self.macs = 0
+        halves = [LookupPart(config, [_INPUTS, sign * _INPUTS + offset], LookupStage())
+                  for sign, offset in _HALVES]
+        sums = LookupPart(config, product_tables(*zero_points), stage)
+        self._parts = [*(_HalfPart(part, place) for place, part in enumerate(halves)),
+                       _SumPart(sums)]
+
+    def scratch(self, rows: int, columns: int) -> int:
+        """See `Kernel.scratch`."""
+        return rows * columns * len(_HALVES)
+
+    def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
+        """See `Kernel.parts`."""
+        needed = max(part.constants.steps for part in self._parts if part.constants is not None)
+        if needed > max_steps:
+            raise CapacityError(f"{self.name}: four tables need {needed} steps of weight memory, "
+                                f"at most {max_steps} are free")
+        return self._parts
+
+
+def _scratch_view(piece: Piece, place: int) -> View:
+    """Return where the bytes of one half lie."""
+    region = piece.region
+    return View(piece.scratch + place * region.columns, region.y, region.x, (0, 1), region.columns,
+                1)
+
+
+class _WrappedPart(Part):
+    channels = (0, 1)
+    source_channels = (0, 1)
+
+    def __init__(self, part: LookupPart) -> None:
+        self.part = part
+        self.constants = part.constants
+
+
+class _HalfPart(_WrappedPart):
+    def __init__(self, part: LookupPart, place: int) -> None:
+        super().__init__(part)
+        self.place = place
+
+    def commands(self, piece: Piece) -> list[Command]:
+        return self.part.commands(replace(piece, destination=_scratch_view(piece, self.place)))
+
+
+class _SumPart(_WrappedPart):
+    def commands(self, piece: Piece) -> list[Command]:
+        views = tuple(_scratch_view(piece, place) for place in range(len(_HALVES)))
+        return self.part.commands(replace(piece, sources=views))
