@@ -36,8 +36,8 @@ struct hadron_zone {
 struct hadron_statistics {
     uint32_t frame;
     struct hadron_zone zones[HADRON_ZONES];     /* row by row */
-    uint32_t sharpness[HADRON_FOCUS_WINDOWS];   /* high-pass energy of each window */
-    uint32_t brightness[HADRON_FOCUS_WINDOWS];  /* mean of each window, 0 to 4095 */
+    uint32_t sharpness[HADRON_FOCUS_WINDOWS];  /* sum of luma's second differences */
+    uint32_t brightness[HADRON_FOCUS_WINDOWS]; /* sum of luma */
 };
 
 /* ---- Exposure ---------------------------------------------------------------------------- */
@@ -161,7 +161,7 @@ int hadron_af_init(struct hadron_af *af, const struct hadron_af_settings *settin
 /* Return where the lens should be for the next frame. */
 uint32_t hadron_af_step(struct hadron_af *af, const struct hadron_statistics *statistics);
 
-/* Return the sharpness of a window, which does not depend on how bright the window is. */
+/* Return the sharpness of a window over its brightness, 65536 for 1. */
 uint32_t hadron_focus_measure(const struct hadron_statistics *statistics, uint32_t window);
 
 #ifdef __cplusplus

@@ -7,8 +7,14 @@
 uint32_t hadron_focus_measure(const struct hadron_statistics *statistics, uint32_t window)
 {
     uint32_t light = statistics->brightness[window];
+    uint32_t detail = statistics->sharpness[window];
+    uint32_t shift;
 
-    return statistics->sharpness[window] / (light == 0 ? 1u : light);
+    /* As many of the 16 fraction bits in the dividend as fit, the rest out of the divisor. */
+    for (shift = 16; shift > 0 && detail < 0x80000000u; --shift)
+        detail <<= 1;
+    light >>= shift;
+    return detail / (light == 0 ? 1u : light);
 }
 
 int hadron_af_init(struct hadron_af *af, const struct hadron_af_settings *settings)

@@ -1,21 +1,21 @@
-"""The 3A algorithms of the firmware as a shared library, called through ctypes."""
+"""The ISP's driver and the 3A algorithms as a shared library, called through ctypes."""
 
 import ctypes
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from hadron_testing.c_driver import WARNINGS
+from hadron_testing.c_driver import WARNINGS, Bus, make_bus
 
 __all__ = ["AE_DELAY_MAX", "FOCUS_WINDOWS", "LIGHTS_MAX", "SOURCES", "ZONES", "Ae", "AeSettings",
-           "Af", "AfSettings", "Awb", "AwbSettings", "Balance", "Exposure", "Light", "Statistics",
-           "build_3a", "compile_3a", "zone_statistics"]
+           "Af", "AfSettings", "Awb", "AwbSettings", "Balance", "Exposure", "IspDriver", "Light",
+           "Statistics", "build_3a", "compile_3a", "zone_statistics"]
 
-SOURCES = ("hadron_ae.c", "hadron_awb.c", "hadron_af.c")
+SOURCES = ("hadron_ae.c", "hadron_awb.c", "hadron_af.c", "hadron_isp.c")
 ZONES = (16, 16)
 FOCUS_WINDOWS = 3
 AE_DELAY_MAX = 4
@@ -114,6 +114,38 @@ class Af(ctypes.Structure):
                 *_words("position", "wait", "best_position", "best", "end"))
 
 
+class Isp(ctypes.Structure):
+    """``struct hadron_isp``."""
+
+    _fields_ = (("bus", Bus), *_words("max_width", "max_height", "input_bits", "stages",
+                                      "bus_bytes"))
+
+
+class IspDriver:
+    """The ISP's driver and the registers it reaches; ``hadron_isp_x(&isp, ...)`` is ``x(...)``."""
+
+    def __init__(self, library: ctypes.CDLL, read: Callable[[int], int],
+                 write: Callable[[int, int], None]) -> None:
+        self.library = library
+        self.isp = Isp()
+        self._bus = make_bus(read, write)
+
+    def connect(self) -> int:
+        """Call ``hadron_isp_init``."""
+        return int(self.library.hadron_isp_init(ctypes.byref(self.isp), ctypes.byref(self._bus)))
+
+    def statistics(self) -> tuple[int, Statistics]:
+        """Call ``hadron_isp_statistics``; return the status, too."""
+        statistics = Statistics()
+        status = self.library.hadron_isp_statistics(ctypes.byref(self.isp),
+                                                    ctypes.byref(statistics))
+        return int(status), statistics
+
+    def __getattr__(self, name: str) -> Callable[..., int]:
+        function = getattr(self.library, f"hadron_isp_{name}")
+        return lambda *arguments: function(ctypes.byref(self.isp), *arguments)
+
+
 def compile_3a(project: Path, output: Path, *options: str,
                sources: Sequence[str] = SOURCES) -> None:
     """Compile the algorithms with every warning an error."""
@@ -136,6 +168,8 @@ def build_3a(project: Path, folder: Path) -> ctypes.CDLL:
     library.hadron_awb_step.restype = Balance
     library.hadron_af_step.restype = _U32
     library.hadron_focus_measure.restype = _U32
+    library.hadron_isp_read.restype = _U32
+    library.hadron_isp_interrupt.restype = _U32
     return library
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from hadron_spec.registers import REGISTERS, register
 
-__all__ = ["COUNTERS", "FOREVER", "WARNINGS", "CDriver", "Counters", "Failure", "Program", "Status",
-           "build_driver", "compile_driver", "load_driver"]
+__all__ = ["COUNTERS", "FOREVER", "WARNINGS", "Bus", "CDriver", "Counters", "Failure", "Program",
+           "Status", "build_driver", "compile_driver", "load_driver", "make_bus"]
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wswitch-enum",
              "-Werror", "-pedantic")
@@ -37,8 +37,16 @@ _Read = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32)
 _Write = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32)
 
 
-class _Bus(ctypes.Structure):
+class Bus(ctypes.Structure):
+    """``struct hadron_bus``."""
+
     _fields_ = (("read", _Read), ("write", _Write), ("context", ctypes.c_void_p))
+
+
+def make_bus(read: Callable[[int], int], write: Callable[[int, int], None]) -> Bus:
+    """Return a bus of ``read(offset) -> value`` and ``write(offset, value)``; keep it alive."""
+    return Bus(_Read(lambda _context, offset: read(offset)),
+               _Write(lambda _context, offset, value: write(offset, value)), None)
 
 
 class _Device(ctypes.Structure):
@@ -48,7 +56,7 @@ class _Device(ctypes.Structure):
 
 
 class _Hadron(ctypes.Structure):
-    _fields_ = (("bus", _Bus), ("device", _Device))
+    _fields_ = (("bus", Bus), ("device", _Device))
 
 
 class Program(ctypes.Structure):
@@ -87,7 +95,7 @@ def load_driver(path: Path) -> ctypes.CDLL:
     """Load a library of :func:`build_driver`."""
     library = ctypes.CDLL(str(path))
     library.hadron_failure.restype = Failure
-    library.hadron_mmio.restype = _Bus
+    library.hadron_mmio.restype = Bus
     library.hadron_interrupt.restype = ctypes.c_uint32
     library.hadron_status_string.restype = ctypes.c_char_p
     library.hadron_error_string.restype = ctypes.c_char_p
@@ -116,8 +124,7 @@ class CDriver:
                  write: Callable[[int, int], None]) -> None:
         self.library = library
         self.npu = _Hadron()
-        self._bus = _Bus(_Read(lambda _context, offset: read(offset)),
-                         _Write(lambda _context, offset, value: write(offset, value)), None)
+        self._bus = make_bus(read, write)
 
     @property
     def device(self) -> ctypes.Structure:

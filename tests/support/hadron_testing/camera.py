@@ -40,7 +40,7 @@ def measure(raw: npt.NDArray[np.uint16], phase: str, black: int,
     return zone_statistics(
         sums.astype(np.int64).reshape(*ZONES, 4), counts.astype(np.int64).reshape(*ZONES, 4),
         clipped.astype(np.int64), (int(detail.sum()),) * FOCUS_WINDOWS,
-        (int(middle.mean()),) * FOCUS_WINDOWS)
+        (int(middle.sum()),) * FOCUS_WINDOWS)
 
 
 class Camera:
