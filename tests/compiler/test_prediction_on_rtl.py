@@ -50,7 +50,7 @@ def test_third_party_network(simulator: NpuSimulator, shared: Path, name: str) -
 
 
 @pytest.mark.parametrize("name", ["depthwise", "add", "rows", "deep_pixels", "many_outputs",
-                                  "transposed", "bilinear", "product", "prelu"])
+                                  "transposed", "bilinear", "product"])
 def test_streamed_network(simulator: NpuSimulator, name: str, rng: np.random.Generator) -> None:
     builder, outputs = LARGE[name](rng)
     compare(simulator, compile_model(builder.finish(outputs), CONFIG))

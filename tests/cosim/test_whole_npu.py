@@ -11,6 +11,7 @@ from hadron_spec.config import CONFIGS, NpuConfig
 from hadron_testing import oracle
 from hadron_testing.programs import memory_image, outputs_of
 from hadron_testing.random_elementwise import UNARY
+from hadron_testing.random_graphs import random_graph
 from hadron_testing.random_models import GENERATORS, random_network
 from hadron_testing.random_movement import MOVEMENT
 
@@ -20,6 +21,8 @@ WIDE = NpuConfig(name="wide", lanes=32, columns=4, dsp_columns=0, act_bytes=64 <
                  weight_steps=256, axi_data_width=32)
 OPERATORS = sorted(GENERATORS)
 CASES_OF_AN_OPERATOR = 16
+RANDOM_GRAPHS = 70
+"""A configuration: 210 in all."""
 FEW = {*MOVEMENT, *UNARY}
 """Operators of which a few cases tell enough."""
 
@@ -60,3 +63,22 @@ def test_one_operator(simulator, operator, rng):
 def test_random_network(simulator, rng):
     for _ in range(3):
         _check(simulator, random_network(rng), rng)
+
+
+def test_random_graphs(simulator, rng):
+    for _ in range(RANDOM_GRAPHS):
+        model, inputs, outputs, kinds = random_graph(rng)
+        program = compile_model(model, simulator.config)
+        golden = memory_image(program, inputs)
+        memory = golden.copy()
+        assert Executor(simulator.config).run(
+            golden, command_base=program.command_offset, command_count=program.command_count,
+            memory_base=0, memory_bytes=program.region_bytes).ok
+        stalls = Stalls.everywhere(int(rng.integers(1 << 30)), chance=float(rng.uniform(0, 0.2)))
+        result = simulator.run(memory, program.command_offset, program.command_count, 0,
+                               program.region_bytes, 200 * program.cycles + 10_000, stalls=stalls)
+        assert result.status == "done", (kinds, result)
+        np.testing.assert_array_equal(memory, golden, err_msg=str(kinds))
+        reference = oracle.run(model, inputs, outputs=outputs)
+        for output, expected in zip(outputs_of(program, golden), reference, strict=True):
+            np.testing.assert_array_equal(output, expected, err_msg=str(kinds))
