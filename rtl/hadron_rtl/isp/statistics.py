@@ -75,7 +75,7 @@ class Statistics(wiring.Component):
         Its value, ``READ_LATENCY`` cycles later if the address was steady so long.
 
     Throughput: one pixel a cycle at each tap.
-    Cost (LFE5U): eight DP16KD.
+    Cost (LFE5U): seven DP16KD.
     """
 
     CLEAR_CYCLES = 2 * HISTOGRAM_BINS

@@ -1,20 +1,21 @@
 """Sums of the mosaic's colours over a grid of zones."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hadron_spec.isp.bayer import COLOURS, PIXEL_BITS
 from hadron_spec.isp.picture import ZONES
-from hadron_spec.isp.statistics import CLIPPED_SHIFT, SUM_BITS, SUM_SHIFT
+from hadron_spec.isp.statistics import CLIPPED_LEVELS, CLIPPED_SHIFT, SUM_BITS, SUM_SHIFT
 
-from ..vendor.block_ram import BlockRam
+from ..vendor.wide_ram import WideRam
 from .pixel_stream import SIZE_BITS, Geometry, settings_layout
 
 __all__ = ["GridWalk", "Zones"]
 
 _INDEX_BITS = (ZONES - 1).bit_length()
 _COUNT_BITS = 32 - SUM_BITS
+_LEVEL_BITS = (len(CLIPPED_LEVELS) - 1).bit_length()
 
 
 class GridWalk(wiring.Component):
@@ -101,10 +102,10 @@ class Zones(wiring.Component):
         The word, ``READ_LATENCY`` cycles later.
 
     Throughput: one sample a cycle.
-    Cost (LFE5U): five DP16KD; 64 x 48 bits of LUT RAM.
+    Cost (LFE5U): four DP16KD; 64 x 48 bits of LUT RAM.
     """
 
-    READ_LATENCY = BlockRam.LATENCY + 1
+    READ_LATENCY = WideRam.LATENCY + 1
 
     valid: In(1)
     value: In(PIXEL_BITS)
@@ -209,45 +210,42 @@ class Zones(wiring.Component):
 
     def _store(self, m: Module, done, colour, zone, word, clips) -> None:
         """Write finished zones, read the other bank's."""
-        memories = []
-        for index in range(len(COLOURS) + 1):
-            m.submodules[f"zones_{index}"] = zones = BlockRam(width=32, depth=2 * ZONES * ZONES)
-            m.d.comb += zones.read_address.eq(Cat(self.read_zone, ~self.bank))
-            memories.append(zones)
-        *sums, clipped = memories
-        address = Mux(self.clear, self.clear_zone, zone)
-        for index, zones in enumerate(sums):
-            m.d.comb += [
-                zones.write_address.eq(Cat(address, self.bank)),
-                zones.write_data.eq(Mux(self.clear, 0, word)),
-                zones.write_strobe.eq(
-                    (self.clear | done & (colour == index)).replicate(4)),
-            ]
-
         # Rounded up, so that a single clipped sample shows.
         more = Signal(_COUNT_BITS + 1)
-        clipped_bytes = Signal(8, reset_less=True)
-        clipped_strobe = Signal(4)
-        clipped_zone = Signal.like(zone, name="clipped_zone", reset_less=True)
+        level = Signal(_LEVEL_BITS, reset_less=True)
+        stored = Signal(len(word), reset_less=True)
+        store = Signal(len(COLOURS))
+        address = Signal.like(zone, name="stored_zone", reset_less=True)
         m.d.comb += more.eq(clips + (1 << CLIPPED_SHIFT) - 1)
         m.d.sync += [
-            clipped_bytes.eq(Mux(more[-1], 255, more[CLIPPED_SHIFT:])),
-            clipped_strobe.eq(Mux(done, Const(1, 4) << colour, 0)),
-            clipped_zone.eq(zone),
+            level.eq(sum(more[CLIPPED_SHIFT:] > bound for bound in CLIPPED_LEVELS[:-1])),
+            stored.eq(word),
+            store.eq(Mux(done, Const(1, len(COLOURS)) << colour, 0)),
+            address.eq(zone),
         ]
-        m.d.comb += [
-            clipped.write_address.eq(
-                Cat(Mux(self.clear, self.clear_zone, clipped_zone), self.bank)),
-            clipped.write_data.eq(Mux(self.clear, 0, clipped_bytes.replicate(4))),
-            clipped.write_strobe.eq(Mux(self.clear, 0b1111, clipped_strobe)),
-        ]
+        words = []
+        for index in range(len(COLOURS)):
+            m.submodules[f"zones_{index}"] = zones = WideRam(
+                width=len(word) + _LEVEL_BITS, depth=2 * ZONES * ZONES)
+            m.d.comb += [
+                zones.read_address.eq(Cat(self.read_zone, ~self.bank)),
+                zones.write.eq(self.clear | store[index]),
+                zones.write_address.eq(
+                    Cat(Mux(self.clear, self.clear_zone, address), self.bank)),
+                zones.write_data.eq(Mux(self.clear, 0, Cat(stored, level))),
+            ]
+            words.append(zones.read_data)
+        levels = Array(CLIPPED_LEVELS)
+        clipped = Signal(32)
+        m.d.comb += clipped.eq(Cat(
+            Cat(levels[value[len(word):]], Const(0, 8))[:8] for value in words))
 
         which = Signal(3, reset_less=True)
         which_2 = Signal(3, reset_less=True)
         m.d.sync += [which.eq(self.read_word), which_2.eq(which)]
         with m.Switch(which_2):
-            for index, zones in enumerate(memories):
+            for index, value in enumerate([*words, clipped]):
                 with m.Case(index):
-                    m.d.sync += self.read_data.eq(zones.read_data)
+                    m.d.sync += self.read_data.eq(value[:32])
             with m.Default():
                 m.d.sync += self.read_data.eq(0)

@@ -6,6 +6,7 @@ from .bayer import COLOURS
 
 __all__ = [
     "BIN_SHIFT",
+    "CLIPPED_LEVELS",
     "CLIPPED_SHIFT",
     "GREY_SHIFT",
     "HISTOGRAM_BINS",
@@ -41,7 +42,11 @@ SUM_BITS = 20
 """A zone's word of a colour: ``sum >> SUM_SHIFT``, above it the count of valid pixels."""
 
 CLIPPED_SHIFT = 4
-"""Clipped pixels of a zone: ``min(255, (count + 15) >> 4)`` of each colour, a byte each."""
+"""Clipped samples of a zone and colour: ``(count + 15) >> 4``, raised to one of
+:data:`CLIPPED_LEVELS`. While `low` is 0, those that are not valid are the exact number."""
+
+CLIPPED_LEVELS = (0, 1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 255)
+"""What four bits beside the sum can tell; the last one is the greatest there is, 256, in a byte."""
 
 GREY_SHIFT = 4
 """Near-grey sums are divided by 16, rounded down."""
@@ -82,7 +87,8 @@ WORDS: tuple[StatisticsWord, ...] = (
     StatisticsWord(name="ZONE", index=ZONES_BEGIN, count=16 * 16 * ZONE_STRIDE,
                    doc="Zone (row, column) at ZONE + 8 * (16 * row + column): words 0 to 3 are R, "
                        "GR, GB, B: sum of valid samples / 16 (bits 19:0), their count (31:20); "
-                       "word 4: clipped samples / 16, rounded up, at most 255, of R, GR, GB, B "
-                       "from the lowest byte on. Zones outside the frame are 0."),
+                       "word 4: clipped samples / 16 of R, GR, GB, B from the lowest byte on, "
+                       "rounded up to the next of "
+                       f"{', '.join(map(str, CLIPPED_LEVELS))}. Zones outside the frame are 0."),
 )
 """The window, in 32-bit words; all others read 0."""

@@ -61,7 +61,9 @@ class Statistics:
         window[spec.SCALARS:spec.SCALARS + len(scalars)] = scalars
         zones = window[spec.ZONES_BEGIN:].reshape(ZONES, ZONES, spec.ZONE_STRIDE)
         zones[..., :4] = self.zone_sum >> spec.SUM_SHIFT | self.zone_valid << spec.SUM_BITS
-        clipped = np.minimum(self.zone_clipped + 15 >> spec.CLIPPED_SHIFT, 255)
+        levels = np.array(spec.CLIPPED_LEVELS)
+        rounded = self.zone_clipped + (1 << spec.CLIPPED_SHIFT) - 1 >> spec.CLIPPED_SHIFT
+        clipped = levels[np.searchsorted(levels[:-1], rounded)]
         zones[..., 4] = (clipped << np.arange(0, 32, 8)).sum(axis=-1)
         return window.astype(np.uint32)
 

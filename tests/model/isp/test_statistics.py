@@ -76,8 +76,21 @@ def test_words_hold_every_number_at_its_scale(rng):
     assert words[index["DEFECTS"]] == 5
     zone = words[index["ZONE"] + 8 * (16 * 3 + 11):][:8]
     assert zone[2] == result.zone_sum[3, 11, 2] // 16 + (result.zone_valid[3, 11, 2] << 20)
-    assert zone[4] == sum((count + 15) // 16 << 8 * c
+    assert zone[4] == sum((count > 0) << 8 * c
                           for c, count in enumerate(result.zone_clipped[3, 11]))
+
+
+@pytest.mark.parametrize(("clipped", "level"), [
+    (0, 0), (1, 1), (16, 1), (17, 2), (32, 2), (33, 4), (64, 4), (65, 6), (1536, 96), (1537, 128),
+    (3072, 192), (3073, 255), (4080, 255)])
+def test_clipped_samples_are_rounded_up_to_a_level(rng, clipped, level):
+    bayer = np.zeros((128, 128), np.int32)
+    reds = bayer[0::2, 0::2]
+    reds[np.unravel_index(np.arange(clipped), reds.shape)] = 4095
+    rgb, gamma = np.zeros((2, 8, 8, 3), np.int32)
+    result = statistics.run(bayer, rgb, gamma, StatisticsSettings(enable=1, zone_size=(128, 126)),
+                            phase=Phase.RGGB)
+    assert result.words()[spec.ZONES_BEGIN + 4] == level
 
 
 def test_words_lie_apart():

@@ -7,6 +7,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from hadron_model.isp import statistics
+from hadron_model.isp.image import colours
 from hadron_rtl.isp.statistics import Statistics
 from hadron_spec.isp.bayer import Phase
 from hadron_spec.isp.config import ISP_CONFIGS
@@ -208,3 +209,22 @@ def test_the_window_reads_while_the_next_frame_is_counted(rng):
     simulator.add_testbench(feed)
     simulator.add_testbench(read)
     simulator.run()
+
+
+def test_clipped_samples_of_large_zones_are_told_by_level(rng):
+    frames = []
+    for parts in ((0.02, 0.1, 0.25, 0.6), (0.0, 0.04, 0.4, 1.0)):
+        frame = Frame(rng, (48, 60))
+        colour = np.broadcast_to(colours((48, 60), Phase.RGGB), (48, 60))
+        clipped = rng.random((48, 60)) < np.array(parts)[colour]
+        frame.bayer = np.where(clipped, 4095, frame.bayer >> 2)
+        frames.append(frame)
+
+    async def check(ctx, bench, frame):
+        wanted = frame.words(bench.settings, bench.phase)
+        for address in range(ZONES_BEGIN, ZONES_BEGIN + 8):
+            assert await bench.read(ctx, address) == wanted[address], hex(address)
+        levels = {int(wanted[ZONES_BEGIN + 4]) >> 8 * c & 0xFF for c in range(4)}
+        assert len(levels) == 4
+
+    Bench(replace(SMALL, zone_size=(60, 48)), Phase.RGGB, rng).run(frames, check)
