@@ -135,6 +135,37 @@ def test_bytes_that_move(rng: np.random.Generator) -> None:
     compare(graph, rng, 0.02)
 
 
+@pytest.mark.parametrize(("function", "options"), [
+    ("Sigmoid", {}), ("Tanh", {}), ("LeakyRelu", {"alpha": 0.2}), ("HardSwish", {}),
+    ("HardSigmoid", {}), ("Elu", {}), ("Softplus", {}), ("Abs", {}), ("Neg", {}), ("Relu", {})])
+def test_functions(function: str, options: dict, rng: np.random.Generator) -> None:
+    graph = Graph((2, 300))
+    graph.x = graph.requantize(graph.node(function, [graph.x], **options), 0.013, -20)
+    compare(graph, rng, 0.013)
+
+
+@pytest.mark.parametrize("kind", ["Add", "Sub", "Mul", "Max", "Min"])
+@pytest.mark.parametrize("shape", [(1, 6, 5, 5), (1, 6, 1, 1), (6, 1, 1), (1,)])
+def test_two_operands(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> None:
+    """The second is a constant, quantized otherwise, or made of the first."""
+    graph = Graph((1, 6, 5, 5))
+    pooled = graph.requantize(graph.node("MaxPool", [graph.x], kernel_shape=[1, 1]), 0.0313, 0)
+    data = graph.constant(rng.integers(-128, 128, shape).astype(np.int8))
+    other = graph.dequantize(data, 0.01973, 7)
+    y = graph.requantize(graph.node(kind, [pooled, other]), 0.04177, -5)
+    # A product would enlarge the step by which its factor may differ.
+    again = "Add" if kind == "Mul" else kind
+    graph.x = graph.requantize(graph.node(again, [y, pooled]), 0.0611, 3)
+    compare(graph, rng, 0.0611, unequal=0.1)
+
+
+def test_joined_tensors_are_requantized(rng: np.random.Generator) -> None:
+    graph = Graph((1, 4, 5, 5))
+    other = graph.requantize(graph.node("Sigmoid", [graph.x]), 1 / 256, -128)
+    graph.x = graph.requantize(graph.node("Concat", [graph.x, other], axis=1), 0.03, 1)
+    compare(graph, rng, 0.03)
+
+
 def refused(graph: Graph) -> str:
     with pytest.raises(CompileError) as caught:
         compile_model(graph.model(), CONFIGS["h64"], name="net.onnx")
@@ -150,10 +181,10 @@ def test_refusals_name_node_and_reason(rng: np.random.Generator) -> None:
     graph.x = graph.node("Conv", [y, graph.weights(rng, 4, 4, 1, 1)])
     assert "net.onnx: Conv #5: input 0 is not quantized" in refused(graph)
     graph = Graph((1, 6, 5, 5))
-    graph.x = graph.requantize(graph.node("MaxPool", [graph.x], kernel_shape=[2, 2]), 0.5, 3)
+    graph.x = graph.node("Clip", [graph.x, graph.constant(np.float32(1)),
+                                  graph.constant(np.float32(2))])
     assert refused(graph) == (
-        "net.onnx: QuantizeLinear #3: quantization of input x (turned) (clamped) and output "
-        "differ: scale 0.019999999552965164 and 0.5, zero point 3 and 3")
+        "net.onnx: Clip #2: from 1.0 to 2.0 is not supported; 0 to 6, -1 to 1 and 0 on are")
 
 
 def test_a_damaged_file() -> None:

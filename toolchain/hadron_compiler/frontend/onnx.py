@@ -27,9 +27,11 @@ from hadron_compiler.ir.graph import (
     MoveAttributes,
     Operation,
     OpKind,
+    TableAttributes,
     Tensor,
 )
 from hadron_compiler.program import HostEdge
+from hadron_spec.real_tables import real_table
 
 __all__ = ["OnnxImporter", "import_onnx"]
 
@@ -204,12 +206,33 @@ class OnnxImporter:
                 isinstance(source, Image | Pending), f"input {node.input[0]} is a constant"):
             return None
         if isinstance(source, Image):
-            return source if self._match(source.tensor, *quantization) else None
+            return self._requantize(source, *quantization)
         assert isinstance(source, Pending)
         if not self.require(len(quantization[0]) == len(quantization[1]) == 1,
                             "activations must be quantized per tensor"):
             return None
         return self.finish(source, node.output[0], *quantization)
+
+    def _requantize(self, value: Image, scales: tuple[float, ...],
+                    points: tuple[int, ...]) -> Image | None:
+        """Return a value quantized otherwise; the first time it is quantized at all, itself."""
+        tensor = value.tensor
+        if not tensor.scales or len(scales) != 1:
+            return value if self._match(tensor, scales, points) else None
+        wanted = Tensor("", (), DType.INT8, scales, points)
+        return replace(value, tensor=self.requantized(tensor, wanted))
+
+    def requantized(self, tensor: Tensor, wanted: Tensor) -> Tensor:
+        """Return a tensor's values quantized like another one: by a table, unless they are."""
+        if (tensor.scales, tensor.zero_points) == (wanted.scales, wanted.zero_points):
+            return tensor
+        output = replace(tensor, name=f"{tensor.name} (requantized)", root=None, data=None,
+                         scales=wanted.scales, zero_points=wanted.zero_points)
+        table = real_table((tensor.scale, tensor.zero_point), (output.scale, output.zero_point),
+                           lambda x: x)
+        self.operations.append(Operation(OpKind.QUANTIZE, self.index, [tensor], [output],
+                                         TableAttributes(tuple(table))))
+        return output
 
     def finish(self, pending: Pending, name: str, scales: tuple[float, ...],
                points: tuple[int, ...]) -> Image:

@@ -16,18 +16,24 @@ from hadron_compiler.frontend.onnx_values import Constant, Image, Pending, Quant
 from hadron_compiler.ir.graph import (
     Activation,
     AddAttributes,
+    Attributes,
     ConcatenationAttributes,
     ConvolutionAttributes,
     DType,
+    ExtremumAttributes,
     FullyConnectedAttributes,
     MeanAttributes,
     MoveAttributes,
+    MulAttributes,
     OpKind,
     PoolAttributes,
+    ProductAttributes,
     SoftmaxAttributes,
+    TableAttributes,
     Tensor,
     Window,
 )
+from hadron_spec.real_tables import REAL_FUNCTIONS, real_table
 
 if TYPE_CHECKING:
     from hadron_compiler.frontend.onnx import OnnxImporter
@@ -37,6 +43,7 @@ __all__ = ["OPERATORS"]
 Value = Quantized | Constant | Image | Pending
 Given = list[Value | None]
 Options = dict[str, Any]
+Handler = Callable[["OnnxImporter", Any, Given, Options], Value | None]
 
 
 def _image(importer: "OnnxImporter", given: Given, position: int = 0) -> Image | None:
@@ -174,22 +181,78 @@ def _mat_mul(importer: "OnnxImporter", node: Any, given: Given, options: Options
     return _dense(importer, given, False)
 
 
-def _add(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
-    """Add: two tensors, or a tensor and a constant, of one shape or broadcast."""
-    images = [value for value in given if isinstance(value, Image)]
-    if not importer.require(len(images) > 0, "an operand must be quantized"):
-        return None
-    last = any(image.channels_last for image in images)
-    shape = np.broadcast_shapes(*(_shape(value) for value in given))
-    tensors: list[Tensor | None] = []
-    for value in given:
-        tensor = _operand(importer, value, shape, last and len(shape) == 4)
-        if tensor is None:
+def _binary(kind: OpKind, attributes: Callable[[Activation], Attributes],
+            alike: bool = False) -> Handler:
+    """Return the handler of an operator of two operands, which may have to be quantized `alike`."""
+    def handler(importer: "OnnxImporter", node: Any, given: Given,
+                options: Options) -> Value | None:
+        images = [value for value in given if isinstance(value, Image)]
+        if not importer.require(len(images) > 0 and len(given) == 2, "two operands are supported, "
+                                "one of them quantized"):
             return None
-        tensors.append(tensor)
-    return Pending(importer.label, OpKind.ADD, lambda output: tensors,
-                   lambda activation, output: AddAttributes(activation), shape,
-                   last and len(shape) == 4, importer.index)
+        shape = np.broadcast_shapes(*(_shape(value) for value in given))
+        last = any(image.channels_last for image in images) and len(shape) == 4
+        tensors: list[Tensor | None] = []
+        for value in given:
+            tensor = _operand(importer, value, shape, last)
+            if tensor is None:
+                return None
+            tensors.append(tensor)
+        return Pending(
+            importer.label, kind,
+            lambda output: [importer.requantized(tensor, output) if alike and tensor else tensor
+                            for tensor in tensors],
+            lambda activation, output: attributes(activation), shape, last, importer.index)
+    return handler
+
+
+def _mul(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
+    """Mul: of two tensors; by a constant of one value or one a channel it costs least."""
+    source, constant = (given[0], given[1]) if isinstance(given[1], Quantized) else (given[1],
+                                                                                     given[0])
+    if (isinstance(source, Image) and isinstance(constant, Quantized)
+            and np.broadcast_shapes(source.shape, constant.data.shape) == source.shape):
+        image = source
+        channel = source.shape[1] if source.channels_last else source.shape[-1]
+        wide = [1] * (len(source.shape) - constant.data.ndim) + list(constant.data.shape)
+        place = 1 if source.channels_last else len(wide) - 1
+        if constant.data.size in (1, channel) and wide[place] in (1, channel) and (
+                wide[place] == constant.data.size):
+            data = constant.data.ravel().astype(np.int8)
+            factor = Tensor(constant.name, data.shape, DType.INT8, constant.scales,
+                            constant.zero_points, 0, data)
+            return Pending(importer.label, OpKind.MUL, lambda output: [image.tensor, factor],
+                           lambda activation, output: MulAttributes(activation), source.shape,
+                           source.channels_last, importer.index)
+    return _binary(OpKind.MUL, ProductAttributes)(importer, node, given, options)
+
+
+def _function(kind: OpKind, name: str, alpha: float = 0.0, beta: float = 0.0) -> Handler:
+    """Return the handler of a function of one operand."""
+    def handler(importer: "OnnxImporter", node: Any, given: Given,
+                options: Options) -> Value | None:
+        source = _image(importer, given)
+        if source is None:
+            return None
+        a, b = (float(options.get(key, default)) for key, default in (("alpha", alpha),
+                                                                      ("beta", beta)))
+
+        def attributes(activation: Activation, output: Tensor) -> TableAttributes:
+            return TableAttributes(tuple(real_table(
+                (source.tensor.scale, source.tensor.zero_point),
+                (output.scale, output.zero_point),
+                lambda x: clamped(activation, REAL_FUNCTIONS[name](x, a, b)))))
+
+        return Pending(importer.label, kind, lambda output: [source.tensor], attributes,
+                       source.shape, source.channels_last, importer.index)
+    return handler
+
+
+def clamped(activation: Activation, value: float) -> float:
+    """Return a real number after an activation."""
+    limits = {Activation.NONE: (-np.inf, np.inf), Activation.RELU: (0.0, np.inf),
+              Activation.RELU6: (0.0, 6.0), Activation.RELU_N1_TO_1: (-1.0, 1.0)}[activation]
+    return float(min(max(value, limits[0]), limits[1]))
 
 
 def _shape(value: Value | None) -> tuple[int, ...]:
@@ -220,7 +283,7 @@ def _operand(importer: "OnnxImporter", value: Value | None, shape: tuple[int, ..
 
 
 def _relu(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
-    """Relu: fused into the operator before it."""
+    """Relu: fused into the operator before it, or a table."""
     return _activated(importer, given, Activation.RELU)
 
 
@@ -244,15 +307,20 @@ def _clip(importer: "OnnxImporter", node: Any, given: Given, options: Options) -
 
 def _activated(importer: "OnnxImporter", given: Given, kind: Activation) -> Value | None:
     value = given[0]
-    if isinstance(value, Pending):
-        importer.require(value.activation is Activation.NONE, "two activations in a row are not "
-                                                              "supported")
+    if isinstance(value, Pending) and importer.require(
+            value.activation is Activation.NONE, "two activations in a row are not supported"):
         return replace(value, activation=kind)
     source = _image(importer, given)
     if source is None:
         return None
-    # A maximum over one element clamps; its output is quantized like its input.
-    return _pooled(importer, replace(source), Window(), source.shape, kind)
+
+    def attributes(activation: Activation, output: Tensor) -> TableAttributes:
+        return TableAttributes(tuple(real_table(
+            (source.tensor.scale, source.tensor.zero_point), (output.scale, output.zero_point),
+            lambda x: clamped(kind, x))))
+
+    return Pending(importer.label, OpKind.RELU, lambda output: [source.tensor], attributes,
+                   source.shape, source.channels_last, importer.index)
 
 
 def _pooled(importer: "OnnxImporter", source: Image, window: Window, shape: tuple[int, ...],
@@ -348,7 +416,7 @@ def _reduce_mean(importer: "OnnxImporter", node: Any, given: Given,
 
 
 def _concat(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
-    """Concat: along any axis; all inputs quantized like the output."""
+    """Concat: along any axis; inputs quantized unlike the output are requantized."""
     images = [_image(importer, given, position) for position in range(len(given))]
     if None in images:
         return None
@@ -361,15 +429,8 @@ def _concat(importer: "OnnxImporter", node: Any, given: Given, options: Options)
     shape[axis] = sum(part.shape[axis] for part in parts)
     stored = (0, 3, 1, 2)[axis] if last else axis
 
-    def inputs(output: Tensor) -> list[Tensor | None]:
-        for part in parts:
-            importer.require((part.tensor.scales, part.tensor.zero_points)
-                             == (output.scales, output.zero_points),
-                             f"quantization of input {part.tensor.name} and output {output.name} "
-                             "differ")
-        return [part.tensor for part in parts]
-
-    return Pending(importer.label, OpKind.CONCATENATION, inputs,
+    return Pending(importer.label, OpKind.CONCATENATION,
+                   lambda output: [importer.requantized(part.tensor, output) for part in parts],
                    lambda activation, output: ConcatenationAttributes(stored), tuple(shape), last,
                    importer.index)
 
@@ -526,11 +587,25 @@ def _same(importer: "OnnxImporter", node: Any, given: Given, options: Options) -
     return given[0]
 
 
-OPERATORS: dict[str, Callable[["OnnxImporter", Any, Given, Options], Value | None]] = {
+OPERATORS: dict[str, Handler] = {
     "Conv": _conv,
     "Gemm": _gemm,
     "MatMul": _mat_mul,
-    "Add": _add,
+    "Add": _binary(OpKind.ADD, AddAttributes),
+    "Sub": _binary(OpKind.SUB, AddAttributes),
+    "Mul": _mul,
+    "Max": _binary(OpKind.MAXIMUM, lambda activation: ExtremumAttributes(False), True),
+    "Min": _binary(OpKind.MINIMUM, lambda activation: ExtremumAttributes(True), True),
+    "Abs": _function(OpKind.ABS, "Abs"),
+    "Elu": _function(OpKind.ELU, "Elu", 1.0),
+    "Gelu": _function(OpKind.GELU, "Gelu"),
+    "HardSigmoid": _function(OpKind.LOGISTIC, "HardSigmoid", 0.2, 0.5),
+    "HardSwish": _function(OpKind.HARD_SWISH, "HardSwish"),
+    "LeakyRelu": _function(OpKind.LEAKY_RELU, "LeakyRelu", 0.01),
+    "Neg": _function(OpKind.QUANTIZE, "Neg"),
+    "Sigmoid": _function(OpKind.LOGISTIC, "Sigmoid"),
+    "Softplus": _function(OpKind.LOGISTIC, "Softplus"),
+    "Tanh": _function(OpKind.TANH, "Tanh"),
     "Relu": _relu,
     "Clip": _clip,
     "MaxPool": _max_pool,

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from hadron_compiler.frontend import binary, movement, spatial
 from hadron_compiler.frontend.checker import Checker, Options
 from hadron_compiler.frontend.edges import EDGE_OPERATORS
+from hadron_compiler.frontend.onnx_operators import OPERATORS as ONNX_OPERATORS
 from hadron_compiler.frontend.problems import Problems
 from hadron_compiler.frontend.unary import UNARY
 from hadron_compiler.ir.graph import (
@@ -103,7 +104,9 @@ def supported_operators() -> dict[str, str]:
         words = " ".join((importer.__doc__ or "").split())
         texts[kind.value] = words.partition(": ")[2]
     for name, text in EDGE_OPERATORS.items():
-        texts[name] = f"{texts[name]}; {text}" if name in texts else text
+        texts[name] = f"{texts[name].removesuffix('.')}; {text}" if name in texts else text
+    names = ["QuantizeLinear", "DequantizeLinear", *ONNX_OPERATORS]
+    texts["ONNX"] = f"QDQ models of {', '.join(names)}"
     return texts
 
 
