@@ -21,7 +21,7 @@ from hadron.isp.tuning import load_tuning
 pytest.importorskip("colour_demosaicing")
 pytest.importorskip("skimage")
 
-NAMES = ("colour", "cleaning", "demosaic", "rtl", "3a")
+NAMES = ("colour", "cleaning", "demosaic", "rtl", "demo", "3a")
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +77,9 @@ def test_what_is_documented_is_what_was_promised(documented: dict) -> None:
         assert row["calibrated"]["mean"] <= 3.0
     for row in documented["cleaning"]["cases"]:
         assert row["after"] > row["before"] + 1
+    assert documented["rtl"]["matches_golden"] is documented["demo"]["matches_golden"] is True
+    assert documented["rtl"]["picture_cycles_a_pixel"] == 1
+    assert all(row["turns"] == 0 for row in documented["3a"]["rows"])
 
 
 def test_tiles_are_labelled_pictures_of_one_height() -> None:

@@ -114,7 +114,8 @@ def demo_html(demo: Demo) -> str:
 <h1>From light to answer</h1>
 <p>The photograph <i>{escape(demo.photo)}</i> became RAW{demo.raw.bits} in a synthetic sensor (Bayer
 mosaic, noise, lens shading, defect pixels), went through the ISP and, scaled and quantized by it,
-through a network that finds faces, on the NPU: both on the {escape(demo.on)} lane.</p>
+through a network that finds faces, on the NPU: both on the {escape(demo.on)} lane. The tensor
+passed from the ISP's stream to the NPU through memory.</p>
 <p class="answer">{escape(demo.answer)}</p>
 <p><img alt="RAW, picture with the answer, the network's input and its output"
 src="data:image/png;base64,{image}"></p>

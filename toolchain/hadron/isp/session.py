@@ -151,7 +151,7 @@ def process_rtl(image: RawImage, tuning: Tuning, *, config: str | None = None,
     simulator = _simulator(expected.config, on_progress)
 
     def simulated(done: int, total: int) -> None:
-        on_progress(Progress("simulate", done, total))
+        on_progress(Progress("ISP, simulate", done, total))
 
     try:
         [frame] = simulator.run([image.pixels], expected.settings,
@@ -177,10 +177,10 @@ def _simulator(config: IspConfig, on_progress: OnProgress) -> IspSimulator:
     from hadron_cosim.yosys import YosysError
 
     def stage(name: str) -> None:
-        on_progress(Progress(name, seconds=STAGES.get(name, 0.0)))
+        on_progress(Progress(f"ISP, {name}", seconds=STAGES.get(name, 0.0)))
 
     def compiled(done: int, files: int) -> None:
-        on_progress(Progress("compile", done, files))
+        on_progress(Progress("ISP, compile", done, files))
 
     try:
         return IspSimulator(config, on_stage=stage, on_progress=compiled)

@@ -3,7 +3,7 @@
     python -m hadron.isp.measure [--rtl] [DIR]
 
 DIR is docs/isp unless given. It also calibrates the example sensor and writes the tuning `example`
-when that changes. With ``--rtl`` a frame runs on the simulated RTL, too.
+when that changes. With ``--rtl`` a frame and the demonstration run on the simulated RTL, too.
 """
 
 import argparse
@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from hadron.atomic import make_folder, write_bytes, write_json, write_text
+from hadron.isp.demo import run_demo
+from hadron.isp.demo_report import demo_picture
 from hadron.isp.example import load_photo, photograph, to_image
 from hadron.isp.measure.cleaning import CleaningPictures, measure_cleaning
 from hadron.isp.measure.colour import calibrate_example, measure_colour
@@ -32,7 +34,7 @@ __all__ = ["main"]
 _FACE = np.s_[20:212, 130:370]
 _WHOLE = np.s_[:410, :]
 _SHOWN = ("crop", "shading", "demosaic", "luma")
-_RESULTS = ("colour", "cleaning", "demosaic", "rtl", "3a")
+_RESULTS = ("colour", "cleaning", "demosaic", "rtl", "demo", "3a")
 
 
 def _cleaning_figure(pictures: dict[str, CleaningPictures]) -> bytes:
@@ -58,7 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m hadron.isp.measure",
                                      description="Measure the ISP against known truth.")
     parser.add_argument("folder", nargs="?", type=Path, default=Path("docs/isp"), metavar="DIR")
-    parser.add_argument("--rtl", action="store_true", help="run a frame on the simulated RTL, too")
+    parser.add_argument("--rtl", action="store_true", help="run a frame and the demonstration on the RTL, too")
     options = parser.parse_args()
     folder = make_folder(options.folder)
 
@@ -75,6 +77,9 @@ def main() -> None:
     if options.rtl:
         with ProgressBar() as progress:
             measured["rtl"] = measure_rtl(progress)
+            demo = run_demo(on_progress=progress)
+        measured["demo"] = demo.to_json()
+        write_bytes(folder / "demo.jpg", encode_jpeg(demo_picture(demo)))
     for name, result in measured.items():
         write_json(folder / f"{name}.json", result)
     results = {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))

@@ -70,14 +70,34 @@ def measured_page(results: Mapping[str, Any]) -> str:
                  f"{rtl['latency_cycles']:,} cycles, {rtl['latency_lines']} lines"),
                 ("first pixel in to last pixel out", f"{rtl['cycles']:,} cycles"))),
         ]
+    if "demo" in results:
+        demo = results["demo"]
+        isp, npu = demo["isp"], demo["npu"]
+        lines += [
+            "## From RAW to an answer",
+            "",
+            f"`hadron demo`: {demo['photo']}, {demo['raw']['width']} x {demo['raw']['height']} "
+            f"pixels; the answer is \"{demo['answer']}\".",
+            "",
+            *_table(("", "cycles in RTL simulation", f"ms at {demo['nominal_mhz']:g} MHz"), (
+                (f"ISP {isp['config']}", f"{isp['cycles']:,}",
+                 f"{isp['cycles'] / demo['nominal_mhz'] / 1000:.3f}"),
+                (f"NPU {npu['config']}, {npu['macs']:,} MACs", f"{npu['cycles']:,}",
+                 f"{npu['cycles'] / demo['nominal_mhz'] / 1000:.3f}"))),
+            "![RAW, picture with the face, the network's input and its output](demo.jpg)",
+            "",
+        ]
     if "3a" in results:
         lines += [
             "## Exposure, white balance, focus",
             "",
-            "The C code of `firmware/src` on a simulated camera; an exposure takes effect two "
-            "frames later. Frames until the result stays within the tolerance:",
+            "The C code of `firmware/src` on a simulated camera, an exposure taking effect "
+            f"{results['3a']['exposure_delay_frames']} frames later (`PYTHONPATH=tests/support "
+            "python -m hadron_testing.measure_3a`). Frames until the result stays within the "
+            "tolerance, and how often it went out on the other side:",
             "",
-            *_table(("step", "frames", "turns back"),
+            *_table(("step", "frames", "overshoots"),
                     ((row["step"], row["frames"], row["turns"]) for row in results["3a"]["rows"])),
+            "![Error of each frame after a step in light and in colour](3a.svg)",
         ]
     return "\n".join(lines).rstrip() + "\n"
