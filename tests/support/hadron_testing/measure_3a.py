@@ -115,6 +115,10 @@ def _turns(errors: Sequence[float], within: float) -> int:
     return int((np.diff(outside) != 0).sum())
 
 
+def _rounded(series: dict[str, list[float]]) -> dict[str, list[float]]:
+    return {name: [round(value, 4) for value in values] for name, values in series.items()}
+
+
 def _chart(title: str, unit: str, series: dict[str, list[float]], left: int) -> str:
     """Return a chart of 440 by 240 as SVG."""
     width, height, x0, y0 = 360, 160, left + 50, 40
@@ -176,7 +180,8 @@ def main() -> None:
             rows.append({"step": f"focus at {focus} of 200 found within {off}",
                          "frames": frames, "turns": 0})
     write_json(options.folder / "3a.json", {"exposure_delay_frames": 2, "rows": rows,
-                                            "before": BEFORE, "light": light, "colour": colour})
+                                            "before": BEFORE, "light": _rounded(light),
+                                            "colour": _rounded(colour)})
     write_text(options.folder / "3a.svg", "\n".join([
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 880 240" font-family="sans-serif" '
         'font-size="12" fill="#222">',

@@ -60,7 +60,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m hadron.isp.measure",
                                      description="Measure the ISP against known truth.")
     parser.add_argument("folder", nargs="?", type=Path, default=Path("docs/isp"), metavar="DIR")
-    parser.add_argument("--rtl", action="store_true", help="run a frame and the demonstration on the RTL, too")
+    parser.add_argument("--rtl", action="store_true",
+                        help="run a frame and the demonstration on the RTL, too")
     options = parser.parse_args()
     folder = make_folder(options.folder)
 
