@@ -19,7 +19,8 @@ __all__ = ["Check", "examine"]
 
 _DISTRIBUTION = "hadron-npu"
 _REQUIREMENT = re.compile(r"""\s*([A-Za-z0-9._-]+)[^;]*(?:;.*extra\s*==\s*['"](\w+))?""")
-_EXTRAS = {"fpga": "bitstreams", "dev": "tests and Verilator simulation"}
+_EXTRAS = {"fpga": "bitstreams", "bench": "Vela's estimates",
+           "dev": "tests and Verilator simulation"}
 _MIN_PYTHON = (3, 11)
 
 

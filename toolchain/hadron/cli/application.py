@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from hadron.cli.bench import bench
 from hadron.cli.build import build
 from hadron.cli.compile import compile_program
 from hadron.cli.demo import demo
@@ -81,6 +82,7 @@ app.command("demo")(demo)
 app.command("compile")(compile_program)
 app.command("run")(run)
 app.command("profile")(profile)
+app.command("bench")(bench)
 app.command("isp")(isp)
 app.command("isp-calibrate")(isp_calibrate)
 app.command("verilog")(verilog)

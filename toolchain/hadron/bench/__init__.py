@@ -1,0 +1,1 @@
+"""Benchmarks: cycles of networks on simulated RTL, beside Arm's estimates for Ethos-U55."""
