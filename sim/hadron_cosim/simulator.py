@@ -33,12 +33,16 @@ class TraceEvent:
     """One command, or several of one layer without a pause, on one unit.
 
     `start` and `end` are cycles after START; `end` is the first cycle in which it no longer ran.
+    `mac_active` and `stalled` are cycles between them, counted for EXECUTE only: the array had
+    weights and activations; a step waited for room for its result.
     """
 
     unit: Unit
     layer: int
     start: int
     end: int
+    mac_active: int = 0
+    stalled: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,8 +196,8 @@ class NpuSimulator:
         status = self.read_register("STATUS") if self.npu.state.irq else 0
         ended = {2: "done", 4: "error", 8: "aborted"}.get(status & 0xE, "timeout")
         counters = {name: self.read_register(name) for name in COUNTERS}
-        trace = sorted((TraceEvent(Unit(unit), layer, start - begin, end - begin)
-                        for unit, layer, start, end in self.npu.trace().tolist()),
+        trace = sorted((TraceEvent(Unit(unit), layer, start - begin, end - begin, *counted)
+                        for unit, layer, start, end, *counted in self.npu.trace().tolist()),
                        key=lambda event: (event.start, event.unit))
         self.check_protocol()
         return SimulationResult(

@@ -131,7 +131,10 @@ def test_run_on_rtl_says_that_it_agrees(fake: type[FakeSimulator]) -> None:
     assert outcome.err == f"building the simulation, once: compile, about {seconds:.0f} s\n"
     report = read("r.json")
     assert (report["cycles"], report["matches_golden"], report["memory"]) == (CYCLES, True, "sdram")
-    assert report["layers"][8]["stalls"] == {"load": 0, "store": 10, "command": 10}
+    assert report["layers"][8]["stalls"] == {"load": 0, "store": 10, "command": 10,
+                                             "requantizer": 0}
+    assert report["layers"][8]["mac_active_cycles"] == 5
+    assert report["layers"][8]["execute_busy_cycles"] == 20
     assert report["counters"]["CYCLES"] == 1
 
 
@@ -171,13 +174,17 @@ def test_compile_writes_a_program_that_runs() -> None:
 
 
 def test_profile_shows_predicted_and_measured(fake: type[FakeSimulator]) -> None:
-    outcome = Outcome("profile", "digits", "--config", "h64", "--html", "p.html")
+    outcome = Outcome("profile", "digits", "--config", "h64", "--html", "p.html", "--trace",
+                      "t.json")
     assert outcome.status == 0
     assert "predicted" in outcome.out
-    assert "EXECUTE waited while LOAD ran 10 cycles, STORE 10, for commands 10\n" in outcome.out
+    assert re.search(r"^ +for load +10 cycles; layers 0 10$", outcome.out, re.MULTILINE)
+    assert re.search(r"^ +for requantizer +3 cycles; layers 0 3$", outcome.out, re.MULTILINE)
+    slices = [event for event in read("t.json")["traceEvents"] if event["ph"] == "X"]
+    assert len(slices) == 4
     assert "RTL = golden: yes, " in outcome.out
     page = Path("p.html").read_text(encoding="utf-8")
-    assert page.count("<svg") == 9
+    assert page.count("<svg") == 9 + 2
     assert "RTL simulation" in page
     # Nothing from elsewhere: no script, no link, no address.
     assert not re.search(r"<script|<link|<img|https?:|url\(|@import", page)
@@ -187,6 +194,12 @@ def test_profile_of_the_golden_model_is_the_prediction() -> None:
     text = succeeds("profile", "digits", "--config", "h128", "--on", "golden")
     assert "(predicted)" in text
     assert "waits" not in text
+
+
+def test_the_golden_model_has_no_trace() -> None:
+    outcome = Outcome("profile", "digits", "--on", "golden", "--trace", "t.json")
+    assert (outcome.status, outcome.err) == (
+        2, "hadron: error: --trace needs --on rtl: the golden model has no time\n")
 
 
 def test_profile_of_ones_own_model_takes_zeros(project: Path) -> None:

@@ -18,8 +18,8 @@ def test_layers_add_up_to_the_run() -> None:
              TraceEvent(Unit.STORE, 1, 85, 100)]
     first, second = layer_timings(layers(2), trace)
     assert (first.cycles, second.cycles) == (50, 50)
-    assert first.stalls == {"load": 15, "store": 0, "command": 5}
-    assert second.stalls == {"load": 10, "store": 10, "command": 0}
+    assert first.stalls == {"load": 15, "store": 0, "command": 5, "requantizer": 0}
+    assert second.stalls == {"load": 10, "store": 10, "command": 0, "requantizer": 0}
 
 
 def test_a_layer_without_commands_takes_nothing() -> None:
@@ -31,6 +31,14 @@ def test_a_layer_that_ends_late_costs_the_next_one_nothing() -> None:
     trace = [TraceEvent(Unit.EXECUTE, 0, 0, 10), TraceEvent(Unit.EXECUTE, 1, 10, 20),
              TraceEvent(Unit.STORE, 0, 10, 25)]
     assert [t.cycles for t in layer_timings(layers(2), trace)] == [25, 0]
+
+
+def test_work_belongs_to_the_layer_of_its_command() -> None:
+    trace = [TraceEvent(Unit.EXECUTE, 0, 0, 10, 6, 2), TraceEvent(Unit.EXECUTE, 1, 12, 30, 9),
+             TraceEvent(Unit.EXECUTE, 0, 30, 35, 4, 1)]
+    first, second = layer_timings(layers(2), trace)
+    assert (first.mac_active, first.execute_busy, first.stalls["requantizer"]) == (10, 15, 3)
+    assert (second.mac_active, second.execute_busy, second.stalls["requantizer"]) == (9, 18, 0)
 
 
 def test_no_trace_is_no_time() -> None:
@@ -55,6 +63,6 @@ def test_stalls_equal_a_count_by_cycles(rng: np.random.Generator) -> None:
         load = rest & busy[Unit.LOAD]
         store = rest & busy[Unit.STORE] - load
         assert timing.stalls == {"load": len(load), "store": len(store),
-                                 "command": len(rest - load - store)}
+                                 "command": len(rest - load - store), "requantizer": 0}
         begin += timing.cycles
     assert begin == max(event.end for event in trace)

@@ -2,6 +2,8 @@
 
 from html import escape
 
+from hadron.layers import STALLS
+from hadron.plots import roofline, timeline
 from hadron.report import NOMINAL_MHZ, LayerResult, RunReport
 from hadron.text_report import LANE_NAMES, short_name
 
@@ -32,7 +34,8 @@ def html_report(report: RunReport) -> str:
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>\n"
                     for name, value in _facts(report))
     longest = max((max(layer.cycles, layer.predicted.cycles) for layer in report.layers), default=1)
-    headers = ["", "layer", "operator", "MACs", "cycles", "predicted", "used", "loaded", "stored",
+    headers = ["", "layer", "operator", "MACs", "cycles", "predicted", "used",
+               *(("array", *STALLS) if report.measured else ()), "loaded", "stored",
                "cycles of the layer"]
     text = {"layer", "operator", "cycles of the layer"}
     head = "".join(f'<th class="text">{name}</th>' if name in text else f"<th>{name}</th>"
@@ -58,9 +61,19 @@ def html_report(report: RunReport) -> str:
 <tbody>
 {rows}</tbody>
 </table>
-</body>
+{_plots(report)}</body>
 </html>
 """
+
+
+def _plots(report: RunReport) -> str:
+    parts = ""
+    if report.trace:
+        parts += f"<h2>Timeline</h2>\n<p>Cycles after START.</p>\n{timeline(report)}\n"
+    if report.measured and any(layer.predicted.macs and layer.cycles for layer in report.layers):
+        parts += ("<h2>Roofline</h2>\n<p>Layers by number. A layer below the line waits for "
+                  f"something else than array and memory port.</p>\n{roofline(report)}\n")
+    return parts
 
 
 def _facts(report: RunReport) -> list[tuple[str, str]]:
@@ -88,9 +101,13 @@ def _facts(report: RunReport) -> list[tuple[str, str]]:
 def _legend(report: RunReport) -> str:
     if not report.measured:
         return "Predicted cycles of each layer."
-    return (f'<span class="key" style="background:{_WORK}"></span>EXECUTE runs'
-            f'<span class="key" style="background:{_WAIT}"></span>EXECUTE waits for data or '
-            f'commands<span class="key" style="background:{_PREDICTED};width:2px"></span>predicted')
+    return (f'{_key(_WORK)}EXECUTE runs{_key(_WAIT)}EXECUTE waits for data, room or commands'
+            f'{_key(_PREDICTED)}predicted. Array: cycles in which it multiplied; then those waited '
+            f'for LOAD, for STORE, for commands, for the requantizer.')
+
+
+def _key(color: str) -> str:
+    return f'<span class="key" style="background:{color}"></span>'
 
 
 def _row(layer: LayerResult, report: RunReport, longest: int) -> str:
@@ -101,11 +118,18 @@ def _row(layer: LayerResult, report: RunReport, longest: int) -> str:
         f'<td class="text">{escape(known.op)}</td>',
         *(f"<td>{cell}</td>" for cell in (
             f"{known.macs:,}", f"{layer.cycles:,}", f"{known.cycles:,}",
-            f"{layer.utilization(report.program.config):.1%}", f"{known.bytes_loaded:,}",
-            f"{known.bytes_stored:,}")),
+            f"{layer.utilization(report.program.config):.1%}", *_measured(layer),
+            f"{known.bytes_loaded:,}", f"{known.bytes_stored:,}")),
         f'<td class="text">{_bar(layer, longest)}</td>',
     ]
     return f"<tr>{''.join(cells)}</tr>\n"
+
+
+def _measured(layer: LayerResult) -> list[str]:
+    if layer.measured is None:
+        return []
+    share = layer.measured.mac_active / layer.cycles if layer.cycles else 0.0
+    return [f"{share:.1%}", *(f"{layer.measured.stalls[cause]:,}" for cause in STALLS)]
 
 
 def _bar(layer: LayerResult, longest: int) -> str:

@@ -12,8 +12,9 @@ from hadron_spec.commands import Unit
 
 __all__ = ["STALLS", "LayerTiming", "layer_timings"]
 
-STALLS = ("load", "store", "command")
-"""Why EXECUTE did not run: LOAD ran; STORE ran and LOAD did not; nothing ran."""
+STALLS = ("load", "store", "command", "requantizer")
+"""Why a layer waited: EXECUTE rested while LOAD ran; while STORE ran and LOAD did not; while
+nothing ran; EXECUTE ran, but a step waited for room for its result."""
 
 Cycles = npt.NDArray[np.int64]
 
@@ -29,11 +30,17 @@ class LayerTiming:
         them: the layers of a program add up to its run. What a layer computes while the one before
         still stores counts for the latter, so utilization may exceed 1 by a little.
     stalls : dict of str to int
-        Of these, cycles in which EXECUTE did not run, by cause (`STALLS`).
+        Of these, cycles in which the layer waited, by cause (`STALLS`).
+    mac_active : int
+        Cycles in which the array had weights and activations of the layer.
+    execute_busy : int
+        Cycles in which EXECUTE ran a command of the layer.
     """
 
     cycles: int
     stalls: dict[str, int]
+    mac_active: int = 0
+    execute_busy: int = 0
 
 
 def layer_timings(layers: Sequence[LayerReport], trace: Sequence[TraceEvent]) -> list[LayerTiming]:
@@ -44,12 +51,20 @@ def layer_timings(layers: Sequence[LayerReport], trace: Sequence[TraceEvent]) ->
             ends[event.layer] = max(ends[event.layer], event.end)
     ends = np.maximum.accumulate(ends)
     cycles = np.diff(ends, prepend=0)
-    stalls = _stalls(ends, trace)
-    return [LayerTiming(int(cycles[i]), {cause: int(stalls[cause][i]) for cause in STALLS})
+    stalls = _rests(ends, trace)
+    active, busy, stalled = (np.zeros(len(layers), np.int64) for _ in range(3))
+    for event in trace:
+        if event.unit == Unit.EXECUTE and event.layer < len(layers):
+            active[event.layer] += event.mac_active
+            busy[event.layer] += event.end - event.start
+            stalled[event.layer] += event.stalled
+    stalls["requantizer"] = stalled
+    return [LayerTiming(int(cycles[i]), {cause: int(stalls[cause][i]) for cause in STALLS},
+                        int(active[i]), int(busy[i]))
             for i in range(len(layers))]
 
 
-def _stalls(ends: Cycles, trace: Sequence[TraceEvent]) -> dict[str, Cycles]:
+def _rests(ends: Cycles, trace: Sequence[TraceEvent]) -> dict[str, Cycles]:
     """Split the run where any unit starts or ends and sum up the pieces in which EXECUTE rests."""
     edges = [0, *ends, *(event.start for event in trace), *(event.end for event in trace)]
     points = np.unique(np.array(edges, dtype=np.int64))

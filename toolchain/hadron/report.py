@@ -6,6 +6,7 @@ from typing import Any
 
 from hadron.layers import LayerTiming
 from hadron_compiler import LayerReport, Program, TensorBinding
+from hadron_cosim.simulator import TraceEvent
 from hadron_spec.config import NpuConfig
 
 __all__ = ["NOMINAL_MHZ", "LayerResult", "OutputSummary", "RunReport", "predicted_report"]
@@ -44,6 +45,8 @@ class LayerResult:
             "bytes_loaded": layer.bytes_loaded,
             "bytes_stored": layer.bytes_stored,
             "stalls": {} if self.measured is None else dict(self.measured.stalls),
+            "mac_active_cycles": None if self.measured is None else self.measured.mac_active,
+            "execute_busy_cycles": None if self.measured is None else self.measured.execute_busy,
         }
 
 
@@ -102,6 +105,8 @@ class RunReport:
         Name of the memory model of the simulation.
     counters : mapping of str to int
         Performance counters of the simulation by register name.
+    trace : sequence of TraceEvent
+        What ran when in the simulation; not part of the JSON.
     source, pixels : str or None
         Where the inputs came from; what a pixel stood for.
     """
@@ -117,6 +122,7 @@ class RunReport:
     difference: str = ""
     memory: str | None = None
     counters: Mapping[str, int] = field(default_factory=dict)
+    trace: Sequence[TraceEvent] = ()
     source: str | None = None
     pixels: str | None = None
 

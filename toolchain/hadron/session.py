@@ -263,6 +263,7 @@ class Session:
         timings = layer_timings(program.layers, simulated.trace)
         return replace(
             report, cycles=simulated.cycles, counters=simulated.counters, memory=self.memory.name,
+            trace=simulated.trace,
             layers=[LayerResult(layer, timing)
                     for layer, timing in zip(program.layers, timings, strict=True)])
 

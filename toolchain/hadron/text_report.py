@@ -59,7 +59,8 @@ def _output_lines(output: OutputSummary) -> list[str]:
 
 
 def layer_table(report: RunReport, *, traffic: bool = False) -> Table:
-    """Return a table with a row a layer; with `traffic`, also the bytes each moves."""
+    """Return a table with a row a layer; with `traffic`, also the part of each
+    layer's cycles in which the array multiplied, and the bytes it moved."""
     config = report.program.config
     table = Table(box=None, pad_edge=False, header_style="bold")
     headers = ["", "layer", "operator", "MACs", "cycles"]
@@ -67,6 +68,7 @@ def layer_table(report: RunReport, *, traffic: bool = False) -> Table:
         headers += ["predicted", "waits"]
     headers.append("used")
     if traffic:
+        headers += ["array"] if report.measured else []
         headers += ["loaded", "stored"]
     for number, header in enumerate(headers):
         table.add_column(header, justify="left" if number in (1, 2) else "right", no_wrap=True)
@@ -78,6 +80,8 @@ def layer_table(report: RunReport, *, traffic: bool = False) -> Table:
             row += [f"{known.cycles:,}", f"{sum(layer.measured.stalls.values()):,}"]
         row.append(f"{layer.utilization(config):.1%}")
         if traffic:
+            if layer.measured is not None:
+                row.append(f"{layer.measured.mac_active / max(1, layer.cycles):.1%}")
             row += [f"{known.bytes_loaded:,}", f"{known.bytes_stored:,}"]
         _add(table, row)
     return table

@@ -45,6 +45,8 @@ class TraceSignature(wiring.Signature):
         The unit runs a command; that command's field `layer`.
     execute_done : Out(1)
         One cycle: EXECUTE has finished a command.
+    mac_active, stall_requantizer : Out(1)
+        What the counters of these names count.
     """
 
     def __init__(self) -> None:
@@ -52,6 +54,8 @@ class TraceSignature(wiring.Signature):
         super().__init__({
             **{unit_.name.lower(): Out(unit) for unit_ in Unit},
             "execute_done": Out(1),
+            "mac_active": Out(1),
+            "stall_requantizer": Out(1),
         })
 
 
@@ -201,6 +205,8 @@ class Controller(wiring.Component):
         m.d.comb += [
             dispatchers[Unit.EXECUTE].done.eq(self.execute_done),
             self.trace.execute_done.eq(self.execute_done),
+            self.trace.mac_active.eq(self.mac_active),
+            self.trace.stall_requantizer.eq(self.stall_requantizer),
         ]
 
         # STORE.

@@ -36,7 +36,7 @@ struct Bytes {
 constexpr int UNITS = 3;
 
 struct Event {
-    uint64_t unit, layer, start, end;
+    uint64_t unit, layer, start, end, mac_active, stalled;
 };
 
 class Harness {
@@ -185,20 +185,23 @@ class Harness {
         note(0, get(design_.p_trace__load__busy), get(design_.p_trace__load__layer));
         note(1, get(design_.p_trace__execute__busy), get(design_.p_trace__execute__layer));
         note(2, get(design_.p_trace__store__busy), get(design_.p_trace__store__layer));
+        open_[1].mac_active += get(design_.p_trace__mac__active);
+        open_[1].stalled += get(design_.p_trace__stall__requantizer);
     }
 
     // Two commands of one layer that follow each other without a pause are one event.
     void note(uint64_t unit, bool busy, uint64_t layer) {
         if (open_[unit].open && (!busy || layer != open_[unit].layer)) {
-            trace_.push_back({unit, open_[unit].layer, open_[unit].start, now_});
+            const Open &open = open_[unit];
+            trace_.push_back({unit, open.layer, open.start, now_, open.mac_active, open.stalled});
             open_[unit].open = false;
         }
-        if (busy && !open_[unit].open) open_[unit] = {true, layer, now_};
+        if (busy && !open_[unit].open) open_[unit] = {true, layer, now_, 0, 0};
     }
 
     struct Open {
         bool open;
-        uint64_t layer, start;
+        uint64_t layer, start, mac_active, stalled;
     };
 
     Design design_;

@@ -161,8 +161,9 @@ class SimulatedNpu:
         self._library.hadron_clear(self._handle)
 
     def trace(self) -> npt.NDArray[np.uint64]:
-        """Rows of (unit, layer, first cycle, cycle after the last), in order of their ends."""
+        """Rows of (unit, layer, first cycle, cycle after the last, cycles in which the array
+        multiplied, in which a step waited for the requantizer), in order of their ends."""
         count = self._library.hadron_trace(self._handle, None, 0)
-        rows = np.zeros((count, 4), dtype=np.uint64)
+        rows = np.zeros((count, 6), dtype=np.uint64)
         self._library.hadron_trace(self._handle, rows.ctypes.data, count)
         return rows

@@ -55,6 +55,7 @@ class AxiCopier(Elaboratable):
             "trace_load_busy": 1, "trace_load_layer": 16,
             "trace_execute_busy": 1, "trace_execute_layer": 16,
             "trace_store_busy": 1, "trace_store_layer": 16,
+            "trace_mac_active": 1, "trace_stall_requantizer": 1,
         }
         self.ports = [Signal(width, name=name) for name, width in port.items()]
         for signal in self.ports:

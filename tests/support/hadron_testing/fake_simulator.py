@@ -14,8 +14,8 @@ from hadron_spec.errors import ErrorCode
 __all__ = ["CYCLES", "FakeSimulator"]
 
 CYCLES = 90
-_TRACE = [TraceEvent(Unit.LOAD, 0, 0, 10), TraceEvent(Unit.EXECUTE, 0, 10, 40),
-          TraceEvent(Unit.EXECUTE, 8, 50, 70), TraceEvent(Unit.STORE, 8, 70, 80)]
+_TRACE = [TraceEvent(Unit.LOAD, 0, 0, 10), TraceEvent(Unit.EXECUTE, 0, 10, 40, 20, 3),
+          TraceEvent(Unit.EXECUTE, 8, 50, 70, 5), TraceEvent(Unit.STORE, 8, 70, 80)]
 
 
 class FakeSimulator:

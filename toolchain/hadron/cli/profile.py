@@ -1,10 +1,13 @@
 """``hadron profile``: where the cycles of a network go."""
 
-from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
 
-import numpy as np
+import typer
 
 from hadron.atomic import write_json, write_text
+from hadron.bench.measure import stand_in
+from hadron.chrome_trace import chrome_trace
 from hadron.cli.options import (
     Config,
     Html,
@@ -18,7 +21,7 @@ from hadron.cli.options import (
     console,
 )
 from hadron.cli.run import agreement
-from hadron.errors import CheckFailedError
+from hadron.errors import CheckFailedError, UsageError
 from hadron.html_report import html_report
 from hadron.layers import STALLS
 from hadron.progress_bar import ProgressBar
@@ -28,22 +31,23 @@ from hadron.text_report import layer_table, summary
 
 __all__ = ["profile"]
 
+_LONGEST = 4
+
 
 def profile(model: Model, config: Config = None, on: On = Lane.RTL,
             memory: MemoryModel = Memory.FAST, json_file: JsonFile = None,
-            html: Html = None) -> None:
+            html: Html = None,
+            trace: Annotated[Path | None, typer.Option(
+                "--trace", metavar="FILE", show_default=False,
+                help="Write what LOAD, EXECUTE and STORE did when as a Chrome trace, for "
+                     "ui.perfetto.dev.")] = None) -> None:
     """Show predicted and, on the RTL, measured cycles of each layer, and what it moves."""
-    check_files(json_file, html)
+    if trace is not None and on is not Lane.RTL:
+        raise UsageError("--trace needs --on rtl: the golden model has no time")
+    check_files(json_file, html, trace)
     with ProgressBar() as progress:
         session = Session(model, config, on.value, memory=memory.value, on_progress=progress)
-        # Cycles hardly depend on the data: a built-in model's sample, or all zeros.
-        if session.model.default_sample is not None:
-            inputs = session.bind()
-        else:
-            zeros = {binding.name: np.full(binding.shape, binding.zero_point, np.int8)
-                     for binding in session.program.inputs}
-            inputs = replace(session.bind(zeros), source="zeros")
-        report = session.run(inputs).report
+        report = session.run(stand_in(session)).report
     terminal = console()
     terminal.print(summary(report))
     terminal.print(layer_table(report, traffic=True))
@@ -55,13 +59,23 @@ def profile(model: Model, config: Config = None, on: On = Lane.RTL,
         write_json(json_file, report.to_json())
     if html is not None:
         write_text(html, html_report(report))
+    if trace is not None:
+        write_json(trace, chrome_trace(report))
     if report.matches_golden is False:
         raise CheckFailedError(f"{report.program.model}: RTL and golden model differ: "
                                f"{report.difference}")
 
 
 def _stalls(report: RunReport) -> str:
-    sums = {cause: sum(layer.measured.stalls[cause] for layer in report.layers
-                       if layer.measured is not None) for cause in STALLS}
-    return (f"EXECUTE waited while LOAD ran {sums['load']:,} cycles, STORE {sums['store']:,}, "
-            f"for commands {sums['command']:,}")
+    """Return what was waited for, and in which layers most."""
+    timed = [(layer.predicted, layer.measured.stalls) for layer in report.layers
+             if layer.measured is not None]
+    lines = []
+    for cause in STALLS:
+        total = sum(stalls[cause] for _, stalls in timed)
+        longest = sorted(timed, key=lambda entry: -entry[1][cause])[:_LONGEST]
+        where = ", ".join(f"{layer.index} {stalls[cause]:,}" for layer, stalls in longest
+                          if stalls[cause])
+        lines.append(f"  for {cause:<12} {total:>9,} cycles" + (f"; layers {where}" if where
+                                                               else ""))
+    return "waited\n" + "\n".join(lines)
