@@ -30,7 +30,7 @@ TFLITE_MARK = b"TFL3"
 
 
 def compile_model(model: str | Path | bytes, config: NpuConfig, *,
-                  name: str | None = None) -> Program:
+                  name: str | None = None, keep_tensors: bool = False) -> Program:
     """Compile a quantized TFLite or ONNX (QDQ) model.
 
     Parameters
@@ -42,6 +42,9 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
     name : str, optional
         What messages and reports call the model; the file's name unless given. One that ends with
         ".onnx" is an ONNX model.
+    keep_tensors : bool
+        For finding mistakes: make every tensor an output of the program, in the order of
+        :func:`hadron_compiler.frontend.tflite.operator_outputs`. TFLite only.
 
     Raises
     ------
@@ -57,7 +60,11 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
         except OSError as error:
             raise ModelFormatError(f"{model}: {error.strerror}") from None
     onnx = source.endswith(".onnx") and data[4:8] != TFLITE_MARK
-    graph = run_passes((import_onnx if onnx else import_tflite)(source, data))
+    if onnx and keep_tensors:
+        raise ModelFormatError(f"{source}: only tensors of TFLite models can be kept")
+    imported = (import_onnx(source, data) if onnx
+                else import_tflite(source, data, keep_tensors=keep_tensors))
+    graph = run_passes(imported)
     kernels = lower(graph, config)
     try:
         return _generate(graph, kernels, config)

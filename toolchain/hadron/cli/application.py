@@ -12,6 +12,7 @@ import typer.core
 
 from hadron.cli.bench import bench
 from hadron.cli.build import build
+from hadron.cli.compare import compare
 from hadron.cli.compile import compile_program
 from hadron.cli.demo import demo
 from hadron.cli.doctor import doctor
@@ -82,6 +83,7 @@ app.command("demo")(demo)
 app.command("compile")(compile_program)
 app.command("run")(run)
 app.command("profile")(profile)
+app.command("compare")(compare)
 app.command("bench")(bench)
 app.command("isp")(isp)
 app.command("isp-calibrate")(isp_calibrate)

@@ -3,6 +3,7 @@
 What Hadron supports is what the checks of this module and of `operators` let pass.
 """
 
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -15,7 +16,7 @@ from hadron_compiler.frontend.operators import CONSTANT_INPUTS, SEVERAL_OUTPUTS,
 from hadron_compiler.frontend.problems import Problems
 from hadron_compiler.ir.graph import DType, Graph, Operation, OpKind, Tensor
 
-__all__ = ["MAX_RANK", "MAX_TENSOR_BYTES", "import_tflite"]
+__all__ = ["MAX_RANK", "MAX_TENSOR_BYTES", "OperatorOutput", "import_tflite", "operator_outputs"]
 
 MAX_RANK = 6
 """Most dimensions of an activation: those of TensorFlow Lite Micro's TRANSPOSE."""
@@ -24,7 +25,44 @@ MAX_TENSOR_BYTES = 1 << 30
 """Largest activation, bytes: memory offsets are 32 bits wide."""
 
 
-def import_tflite(source: str, data: bytes) -> Graph:
+@dataclass(frozen=True)
+class OperatorOutput:
+    """An output of an operator that Hadron runs.
+
+    Parameters
+    ----------
+    operator : int
+        Position of the operator in the model.
+    kind : str
+        Its TFLite name.
+    tensor : int
+        Index of the tensor in the model.
+    name : str
+        The tensor's name.
+    """
+
+    operator: int
+    kind: str
+    tensor: int
+    name: str
+
+
+def operator_outputs(source: str, data: bytes) -> list[OperatorOutput]:
+    """Return the outputs of all operators that are not left to the host, in the model's order.
+
+    Raises
+    ------
+    ModelFormatError
+        When the file is not a TFLite model or is damaged.
+    """
+    model = read_model(source, data)
+    edges = find_edges(model)
+    return [OperatorOutput(index, raw.kind, tensor, model.tensors[tensor].name or f"#{tensor}")
+            for index, raw in enumerate(model.operators) if index not in edges.operators
+            for tensor in raw.outputs]
+
+
+def import_tflite(source: str, data: bytes, *, keep_tensors: bool = False) -> Graph:
     """Build the graph of a TFLite model.
 
     Parameters
@@ -33,6 +71,8 @@ def import_tflite(source: str, data: bytes) -> Graph:
         What messages call the model: the name of its file.
     data : bytes
         The file.
+    keep_tensors : bool
+        Make every tensor of :func:`operator_outputs` a network output, instead of the model's.
 
     Raises
     ------
@@ -41,7 +81,13 @@ def import_tflite(source: str, data: bytes) -> Graph:
     UnsupportedError
         With all the reasons why Hadron cannot run it.
     """
-    return _Importer(source, read_model(source, data)).build()
+    importer = _Importer(source, read_model(source, data))
+    graph = importer.build()
+    if not keep_tensors:
+        return graph
+    outputs = [importer.tensors[output.tensor] for output in operator_outputs(source, data)]
+    host = tuple(edge for edge in graph.host if edge.side == "input")
+    return replace(graph, outputs=outputs, host=host)
 
 
 class _Importer:
