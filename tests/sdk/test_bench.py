@@ -13,6 +13,7 @@ from hadron.bench.page import benchmark_page
 from hadron.bench.vela import ACCELERATORS, vela_estimate, vela_version
 from hadron.cli import app
 from hadron.errors import HadronError
+from hadron.models import BUILT_IN
 from hadron_testing.fake_simulator import CYCLES, FakeSimulator
 
 SMALL = ("tinymaix_mnist_valid", "tinymaix_mnist_dw", "tinymaix_mnist_resnet")
@@ -107,7 +108,7 @@ def test_results_that_differ_from_the_golden_model_do_not_count(fake: type[FakeS
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (["nosuch.tflite"], "nosuch.tflite: no such file, nor a built-in model (digits)"),
+    (["nosuch.tflite"], f"nosuch.tflite: no such file, nor a built-in model ({', '.join(BUILT_IN)})"),
     (["digits", "--config", "h65"], "h65: neither a configuration (h64, h128, h256) nor a TOML "
                                     "file"),
     (["digits", "--check", "none.json"], "none.json: No such file or directory"),
