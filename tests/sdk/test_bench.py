@@ -108,7 +108,8 @@ def test_results_that_differ_from_the_golden_model_do_not_count(fake: type[FakeS
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (["nosuch.tflite"], f"nosuch.tflite: no such file, nor a built-in model ({', '.join(BUILT_IN)})"),
+    (["nosuch.tflite"],
+     f"nosuch.tflite: no such file, nor a built-in model ({', '.join(BUILT_IN)})"),
     (["digits", "--config", "h65"], "h65: neither a configuration (h64, h128, h256) nor a TOML "
                                     "file"),
     (["digits", "--check", "none.json"], "none.json: No such file or directory"),
