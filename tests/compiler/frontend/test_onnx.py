@@ -159,6 +159,15 @@ def test_two_operands(kind: str, shape: tuple[int, ...], rng: np.random.Generato
     compare(graph, rng, 0.0611, unequal=0.1)
 
 
+@pytest.mark.parametrize("mode", ["half_pixel", "align_corners", "asymmetric"])
+def test_linear_resize(mode: str, rng: np.random.Generator) -> None:
+    graph = Graph((1, 4, 5, 6), 0.0197)
+    large = graph.node("Resize", [graph.x, "", graph.constant(np.array([1, 1, 2, 3], np.float32))],
+                       mode="linear", coordinate_transformation_mode=mode)
+    graph.x = graph.requantize(large, 0.0197, 3)
+    compare(graph, rng, 0.0197, unequal=0.3)
+
+
 def test_joined_tensors_are_requantized(rng: np.random.Generator) -> None:
     graph = Graph((1, 4, 5, 5))
     other = graph.requantize(graph.node("Sigmoid", [graph.x]), 1 / 256, -128)

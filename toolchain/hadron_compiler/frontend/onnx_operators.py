@@ -28,6 +28,7 @@ from hadron_compiler.ir.graph import (
     OpKind,
     PoolAttributes,
     ProductAttributes,
+    ResizeAttributes,
     SoftmaxAttributes,
     TableAttributes,
     Tensor,
@@ -513,7 +514,8 @@ def _transpose(importer: "OnnxImporter", node: Any, given: Given,
 
 
 def _resize(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
-    """Resize: nearest neighbour by whole factors."""
+    """Resize: nearest neighbour by whole factors; linear, with positions of ten bits as TensorFlow
+    Lite has them."""
     source = _image(importer, given)
     scales, sizes = (given[i] if len(given) > i else None for i in (2, 3))
     if source is None or not importer.require(len(source.shape) == 4, "four dimensions are "
@@ -524,6 +526,8 @@ def _resize(importer: "OnnxImporter", node: Any, given: Given, options: Options)
         factors = [int(n) / size for n, size in zip(sizes.data.ravel(), source.shape, strict=True)]
     else:
         factors = [float(n) for n in scales.data.ravel()] if isinstance(scales, Constant) else []
+    if options.get("mode", b"nearest") == b"linear":
+        return _linear(importer, source, factors, options)
     whole = len(factors) == 4 and all(factor == int(factor) >= 1 for factor in factors)
     if not importer.require(whole and factors[:2] == [1, 1]
                             and options.get("mode", b"nearest") == b"nearest",
@@ -539,6 +543,22 @@ def _resize(importer: "OnnxImporter", node: Any, given: Given, options: Options)
         OpKind.RESIZE_NEAREST_NEIGHBOR, source.tensor, (n, height * y, width * x, channels),
         MoveAttributes(axes), "resized")
     return Image(output, (n, channels, height * y, width * x), True)
+
+
+def _linear(importer: "OnnxImporter", source: Image, factors: list[float],
+            options: Options) -> Value | None:
+    mode = options.get("coordinate_transformation_mode", b"half_pixel")
+    if not importer.require(len(factors) == 4 and factors[:2] == [1, 1] and mode in (
+            b"half_pixel", b"pytorch_half_pixel", b"align_corners", b"asymmetric"),
+            "rows and columns, half_pixel, align_corners and asymmetric are supported"):
+        return None
+    n, height, width, channels = source.tensor.shape
+    size = int(height * factors[2]), int(width * factors[3])
+    output = importer.operation(OpKind.RESIZE_BILINEAR, source.tensor, (n, *size, channels), None,
+                                "resized")
+    importer.operations[-1].attributes = ResizeAttributes(mode == b"align_corners",
+                                                          mode.endswith(b"half_pixel"))
+    return Image(output, (n, channels, *size), True)
 
 
 def _slice(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
