@@ -29,6 +29,21 @@ WHOLE = "whole"
 PARTS = (WHOLE, *STAGE_COMPONENTS)
 """What can be measured."""
 
+_KEPT = (*STAGE_COMPONENTS, "registers")
+
+# Stages are mapped one by one, and joined afterwards: registers lie between them, and ABC does not
+# get through the whole at once.
+_SCRIPT = """\
+read_rtlil top.il
+hierarchy -top top
+setattr -mod -set keep_hierarchy 1{keep}
+synth_ecp5 -top top
+setattr -mod -unset keep_hierarchy *
+flatten
+clean
+write_json top.json
+"""
+
 DEVICE = "85k"
 PACKAGE = "CABGA381"
 SPEED = 6
@@ -45,8 +60,10 @@ def synthesize(part: str, config: IspConfig, folder: Path) -> int:
     harness = Harness(_component(part, config))
     text = rtlil.convert(harness, name="top", platform=Ecp5Export(), emit_src=False)
     (folder / "top.il").write_text(text, encoding="utf-8")
-    run_tool("yosys", ["-p", "read_rtlil top.il; synth_ecp5 -top top -json top.json"],
-             folder=folder, log="yosys.log")
+    script = _SCRIPT.format(keep="".join(f" top.component.{name}" for name in _KEPT)
+                            if part == WHOLE else " top.component")
+    (folder / "synthesis.ys").write_text(script, encoding="utf-8")
+    run_tool("yosys", ["-s", "synthesis.ys"], folder=folder, log="yosys.log")
     trim_carry_chains(folder / "top.json")
     return harness.sink_lut4
 
