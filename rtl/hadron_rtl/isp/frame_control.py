@@ -30,8 +30,9 @@ class FrameControl(wiring.Component):
         All of the frame has come in; it is no good.
     left : In(1)
         The last pixel and the last beat of the frame have left. Sampled while `complete`.
-    statistics_ready : In(1)
-        The statistics have taken `export` or `discard` in; low within two cycles after either.
+    stages_ready : In(1)
+        The stages have taken a commit, `export` or `discard` in; low within two cycles after each
+        where that takes long.
     export, discard : Out(1)
         For one cycle: the frame was good, was broken.
     busy : Out(1)
@@ -55,7 +56,7 @@ class FrameControl(wiring.Component):
     complete: In(1)
     broken: In(1)
     left: In(1)
-    statistics_ready: In(1)
+    stages_ready: In(1)
     export: Out(1)
     discard: Out(1)
     busy: Out(1)
@@ -76,17 +77,17 @@ class FrameControl(wiring.Component):
             self.commit.eq(0), self.committed.eq(0), self.export.eq(0), self.discard.eq(0)]
         with m.FSM(init="STORE"):
             with m.State("STORE"), m.If(~self.commit & ~self.store_busy):
-                m.d.sync += [
-                    settle.eq(self.SETTLE_CYCLES - 1),
-                    # Not for the defaults after reset.
-                    self.committed.eq(copying), copying.eq(0),
-                ]
+                m.d.sync += settle.eq(self.SETTLE_CYCLES - 1)
                 m.next = "SETTLE"
             with m.State("SETTLE"):
                 with m.If(settle != 0):
                     m.d.sync += settle.eq(settle - 1)
-                with m.Elif(self.statistics_ready):
+                with m.Elif(self.stages_ready):
                     m.next = "IDLE"
+                    # Not for the defaults after reset.
+                    with m.If(copying):
+                        m.d.sync += [
+                            copying.eq(0), self.committed.eq(1), self.commit_pending.eq(0)]
             with m.State("IDLE"):
                 m.d.comb += self.open.eq(~self.commit_pending)
                 m.d.sync += cycles.eq(0)
@@ -96,7 +97,6 @@ class FrameControl(wiring.Component):
                 with m.Elif(self.commit_pending):
                     m.d.sync += [
                         self.commit.eq(1), copying.eq(1),
-                        self.commit_pending.eq(self.commit_request),
                         self.commit_index.eq(number),
                     ]
                     m.next = "STORE"

@@ -115,6 +115,9 @@ class Isp(wiring.Component):
         m.d.comb += control.left.eq(left)
         defects = m.submodules.defect.count if config.has("defect") else Const(0, 24)
         self._statistics(m, registers, control, geometry, outputs, defects)
+        m.d.comb += control.stages_ready.eq(Cat(
+            getattr(m.submodules, name).ready for name in ("shading", "statistics")
+            if config.has(name)).all())
         self._status(m, registers, control, guard, defects)
         return m
 
@@ -167,7 +170,6 @@ class Isp(wiring.Component):
                     defects: Value) -> None:
         """Let the statistics watch three of the streams."""
         if not self.config.has("statistics"):
-            m.d.comb += control.statistics_ready.eq(1)
             return
         statistics = self._stage(m, "statistics", Statistics, registers, geometry)
         for tap, name in ((statistics.bayer, "shading"), (statistics.rgb, "demosaic"),
@@ -180,7 +182,6 @@ class Isp(wiring.Component):
             statistics.defects.eq(defects),
             statistics.export.eq(control.export),
             statistics.discard.eq(control.discard),
-            control.statistics_ready.eq(statistics.ready),
             statistics.read_address.eq(registers.statistics_address),
             registers.statistics_data.eq(statistics.read_data),
         ]

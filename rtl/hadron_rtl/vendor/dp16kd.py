@@ -47,7 +47,7 @@ def dp16kd(*, width, a_address, a_write, a_write_data, a_data,
     Parameters
     ----------
     width : int
-        Bits of a word: 1, 2, 4 or 9; the depth is 16384 // width (2048 for 9).
+        Bits of a word: 1, 2, 4, 9 or 18; the depth is 16384 // width (2048 for 9, 1024 for 18).
     a_address, b_address : Value
         Word addresses.
     a_write, b_write : Value
@@ -57,13 +57,14 @@ def dp16kd(*, width, a_address, a_write, a_write_data, a_data,
     a_data, b_data : Signal or slice
         Where the words read go, up to `width` bits.
     """
-    lsb = _ADDRESS_LSB[width]
+    # Words of 18 bits have byte enables on the lowest pins.
+    low = Const(0b11 if width == 18 else 0, _ADDRESS_LSB[width])
     return Instance(
         "DP16KD",
         **_common(width, width),
         i_WEA=a_write, i_WEB=b_write,
-        **_pins("ADA", Cat(Const(0, lsb), a_address), 14),
-        **_pins("ADB", Cat(Const(0, lsb), b_address), 14),
+        **_pins("ADA", Cat(low, a_address), 14),
+        **_pins("ADB", Cat(low, b_address), 14),
         **_pins("DIA", a_write_data, 18),
         **_pins("DIB", b_write_data, 18),
         **_outputs("DOA", a_data),

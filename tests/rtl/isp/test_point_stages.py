@@ -19,6 +19,7 @@ from hadron_rtl.isp.color_matrix import ColorMatrix
 from hadron_rtl.isp.color_space import ColorSpace
 from hadron_rtl.isp.gamma import Gamma
 from hadron_rtl.isp.linearize import Linearize
+from hadron_rtl.isp.mesh_gain import MeshGain
 from hadron_rtl.isp.shading import Shading
 from hadron_rtl.isp.white_balance import WhiteBalance
 from hadron_spec.isp.bayer import (
@@ -130,6 +131,8 @@ def _run(stage, images, settings, phase, rng, **options):
             if table.stage == stage.name:
                 whole = IspSettings(**{stage.name: settings})
                 await write_table(ctx, getattr(dut, table.known.name), table_words(table, whole))
+        if hasattr(dut, "ready"):
+            await ctx.tick().until(dut.ready)
 
     results = run_stage(dut, images, rng=rng, setup=setup, **options)
     for result, image in zip(results, images, strict=True):
@@ -166,6 +169,29 @@ def test_takes_and_gives_a_pixel_a_cycle(stage, rng):
 def test_survives_stalls(stage, rng):
     images = [stage.image(rng, (9, 16)) for _ in range(2)]
     _run(stage, images, stage.settings(rng, (9, 16)), Phase.BGGR, rng, push=0.9, pull=0.3)
+
+
+def test_a_mesh_is_taken_over_in_time_and_only_when_its_bank_swaps(rng):
+    dut = Shading(ISP_CONFIGS["isp64"])
+
+    async def setup(ctx):
+        port = dut.mesh
+        assert ctx.get(dut.ready)
+        for address in range(8):
+            ctx.set(port.address, address)
+            ctx.set(port.write, 1)
+            await ctx.tick()
+            assert ctx.get(dut.ready)
+        ctx.set(port.write, 0)
+        ctx.set(port.bank, 1)
+        await ctx.tick()
+        cycles = 1
+        while not ctx.get(dut.ready):
+            await ctx.tick()
+            cycles += 1
+        assert cycles == MeshGain.COPY_CYCLES
+
+    run_stage(dut, [], rng=rng, setup=setup)
 
 
 def test_latency_is_what_it_says(stage):

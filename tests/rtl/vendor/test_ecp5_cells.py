@@ -11,6 +11,7 @@ from hadron_rtl.vendor.byte_ram import ByteRam
 from hadron_rtl.vendor.masked_adder import MaskedAdder
 from hadron_rtl.vendor.multiplier import Multiplier18
 from hadron_rtl.vendor.target import Ecp5Export, targets_ecp5
+from hadron_rtl.vendor.two_port_ram import TwoPortRam
 from hadron_rtl.vendor.wide_ram import WideRam
 
 
@@ -79,6 +80,14 @@ def test_wide_ram_uses_every_bit_of_a_block(width, depth, blocks):
     lines = cells(ram)
     assert sum("cell \\DP16KD" in line for line in lines) == ram.blocks == blocks
     assert not any("$mux" in line for line in lines)
+
+
+def test_two_port_ram_is_one_block_that_writes_both_bytes():
+    lines = cells(TwoPortRam(width=14, depth=1024))
+    assert sum("cell \\DP16KD" in line for line in lines) == 1
+    assert "parameter \\DATA_WIDTH_B 18" in lines
+    for pin in ("ADB0", "ADB1"):
+        assert f"connect \\{pin} 1'1" in lines
 
 
 @pytest.mark.parametrize("ram", [

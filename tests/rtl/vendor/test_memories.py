@@ -5,6 +5,7 @@ from amaranth.sim import Simulator
 
 from hadron_rtl.vendor.block_ram import BlockRam
 from hadron_rtl.vendor.byte_ram import ByteRam
+from hadron_rtl.vendor.two_port_ram import TwoPortRam
 from hadron_rtl.vendor.wide_ram import WideRam
 
 
@@ -95,6 +96,40 @@ def test_wide_ram_reads_what_it_was_written(width, depth, rng):
                 assert expected[-dut.LATENCY] in (None, ctx.get(dut.read_data))
 
     simulate(dut, testbench)
+
+
+def test_two_port_ram_reads_what_it_was_written(rng):
+    dut = TwoPortRam(width=14, depth=700)
+    memory = [0] * dut.depth
+    addresses = [int(a) for a in rng.integers(0, dut.depth, 12)]
+
+    async def testbench(ctx):
+        expected_a, expected_b = [], []
+        for _ in range(300):
+            a, b = (int(v) for v in rng.choice(addresses, 2))
+            write, value = int(rng.integers(2)), int(rng.integers(1 << 14))
+            ctx.set(dut.a_address, a)
+            ctx.set(dut.b_address, b)
+            ctx.set(dut.b_write, write)
+            ctx.set(dut.b_write_data, value)
+            # Undefined where the other port writes this word, and on the port that writes.
+            expected_a.append(None if write and a == b else memory[a])
+            expected_b.append(None if write else memory[b])
+            if write:
+                memory[b] = value
+            await ctx.tick()
+            if len(expected_a) >= dut.LATENCY:
+                assert expected_a[-dut.LATENCY] in (None, ctx.get(dut.a_data))
+                assert expected_b[-dut.LATENCY] in (None, ctx.get(dut.b_data))
+
+    simulate(dut, testbench)
+
+
+def test_two_port_ram_refuses_other_sizes():
+    with pytest.raises(ValueError, match=r"^width=19, must be 1 to 18$"):
+        TwoPortRam(width=19, depth=512)
+    with pytest.raises(ValueError, match=r"^depth=1025, must be 2 to 1024$"):
+        TwoPortRam(width=8, depth=1025)
 
 
 def test_wide_ram_refuses_other_sizes():
