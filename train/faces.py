@@ -14,10 +14,12 @@ Run it from the project's root, in an environment of its own with the extra ``tr
     python train/faces.py
 
 It prints how many faces of scenes it finds, in float and in INT8, how often it sees one where there
-is none, and writes ``toolchain/hadron/data/faces.tflite``.
+is none, and writes ``toolchain/hadron/data/faces.tflite`` and, with these numbers,
+``docs/isp/faces.json``.
 """
 
 import argparse
+import json
 import os
 from pathlib import Path
 
@@ -35,7 +37,9 @@ from tensorflow import keras
 
 __all__ = ["build", "main", "make_scene", "quantize"]
 
-OUTPUT = Path(__file__).resolve().parents[1] / "toolchain" / "hadron" / "data" / "faces.tflite"
+PROJECT = Path(__file__).resolve().parents[1]
+OUTPUT = PROJECT / "toolchain" / "hadron" / "data" / "faces.tflite"
+REPORT = PROJECT / "docs" / "isp" / "faces.json"
 SEED = 8
 SIZE = 96
 CELL = 4
@@ -243,6 +247,7 @@ def main() -> None:
     """Train, quantize, report and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="FILE")
+    parser.add_argument("--report", type=Path, default=REPORT, metavar="FILE")
     parser.add_argument("--scenes", type=int, default=9000)
     parser.add_argument("--epochs", type=int, default=16)
     options = parser.parse_args()
@@ -265,9 +270,13 @@ def main() -> None:
     model.fit(x[..., None], y[..., None], batch_size=32, epochs=options.epochs, verbose=2)
     content = quantize(model, x[:200])
 
+    report: dict[str, object] = {
+        "parameters": model.count_params(), "scenes": len(test_x),
+        "faces_trained_on": FACES - HELD_OUT_FACES}
     for name, maps in (("float", model.predict(test_x[..., None], verbose=0)),
                        ("INT8", run_quantized(content, test_x))):
         found, count, false = score(maps, test_y, middles)
+        report[name] = {"faces": count, "found": found, "scenes_with_a_false_face": false}
         print(f"{name}: {found} of {count} held-out faces found; a face seen where there is none "
               f"in {false} of {len(maps)} scenes")
     for name in (*HELD_OUT, *TRAINED_ON, "camera", "astronaut"):
@@ -276,6 +285,7 @@ def main() -> None:
         square = resize(image[:side, :side], (SIZE, SIZE), anti_aliasing=True)
         print(f"{name}: at most {run_quantized(content, square[None]).max():.1f}")
     options.output.write_bytes(content)
+    options.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(f"{options.output.name}: {len(content)} bytes, {model.count_params()} parameters")
 
 

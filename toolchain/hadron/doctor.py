@@ -19,7 +19,8 @@ __all__ = ["Check", "examine"]
 
 _DISTRIBUTION = "hadron-npu"
 _REQUIREMENT = re.compile(r"""\s*([A-Za-z0-9._-]+)[^;]*(?:;.*extra\s*==\s*['"](\w+))?""")
-_EXTRAS = {"fpga": "bitstreams", "bench": "Vela's estimates",
+_EXTRAS = {"fpga": "bitstreams", "isp": "demo, calibration", "raw": "RAW files of cameras",
+           "bench": "Vela's estimates",
            "compare": "comparisons with TensorFlow Lite Micro",
            "dev": "tests and Verilator simulation"}
 _MIN_PYTHON = (3, 11)

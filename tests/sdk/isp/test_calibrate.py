@@ -1,5 +1,6 @@
 """Calibration finds what the synthetic sensor was given, and its colours come out right."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +158,10 @@ def test_a_chart_through_a_plain_sensor_is_its_responses() -> None:
     frame = to_image(Sensor(phase="RGGB").expose(render_chart(patches, 64, 96)))
     assert np.array_equal(frame.pixels, np.rint(mosaic(render_chart(patches, 64, 96), "RGGB")
                                                 * 4095))
+
+
+def test_without_colour_science_it_tells_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "colour", None)
+    with pytest.raises(UsageError, match=r"^colour charts need colour: pip install "
+                                         r"'hadron-npu\[isp\]'$"):
+        chart_responses("D65")

@@ -1,6 +1,7 @@
 """The demonstration finds the face that is there, and none where there is none."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,20 @@ def test_the_command_writes_a_picture_a_page_and_json(tmp_path: Path,
 def test_an_unknown_photograph_is_refused() -> None:
     with pytest.raises(UsageError, match=r"^photo 'moon', must be one of astronaut, "):
         run_demo("moon")
+
+
+def test_without_scikit_image_it_tells_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    with pytest.raises(UsageError, match=r"^photographs need scikit-image: pip install "
+                                         r"'hadron-npu\[isp\]'$"):
+        run_demo("coffee", on="golden")
+
+
+@pytest.mark.slow
+def test_on_rtl_everything_is_as_the_golden_models_say() -> None:
+    demo = run_demo("astronaut", on="rtl")
+    assert demo.matches_golden
+    assert len(demo.faces) == 1
+    assert demo.isp.cycles is not None
+    assert demo.isp.interval == 512 * 512
+    assert demo.npu.report.measured

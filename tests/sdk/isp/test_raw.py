@@ -1,6 +1,7 @@
 """RAW files: every packing and phase is read as it was written, and mistakes are one line."""
 
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -45,11 +46,11 @@ def test_raw_bytes_are_read_with_phase_and_size(tmp_path: Path, phase: Phase, bi
 @pytest.mark.parametrize("phase", Phase)
 def test_arrays_keep_phase_bits_and_black(tmp_path: Path, phase: Phase, rng) -> None:
     image = RawImage(pixels=rng.integers(0, 256, (7, 9)).astype(np.uint16), bits=10, phase=phase,
-                     black=(1, 2, 3, 4))
+                     black=(1, 2, 3, 4), white=1000)
     write_raw(tmp_path / "frame.npz", image)
     again = read_raw(tmp_path / "frame.npz")
     assert np.array_equal(again.pixels, image.pixels)
-    assert (again.bits, again.phase, again.black) == (10, phase, (1, 2, 3, 4))
+    assert (again.bits, again.phase, again.black, again.white) == (10, phase, (1, 2, 3, 4), 1000)
     assert read_raw(tmp_path / "frame.npz", phase="BGGR", bits=12).phase is Phase.BGGR
 
 
@@ -88,7 +89,7 @@ def _write_dng(path: Path, pixels: np.ndarray, phase: Phase, black: tuple[int, .
 
 @pytest.mark.parametrize("phase", Phase)
 @pytest.mark.parametrize(("white", "bits", "shift"), [(1023, 10, 0), (4095, 12, 0),
-                                                      (16383, 12, 2)])
+                                                      (16383, 12, 2), (15000, 12, 2)])
 def test_a_camera_file_tells_phase_black_and_gains(tmp_path: Path, phase: Phase, white: int,
                                                    bits: int, shift: int, rng) -> None:
     pytest.importorskip("rawpy")
@@ -98,6 +99,7 @@ def test_a_camera_file_tells_phase_black_and_gains(tmp_path: Path, phase: Phase,
     assert np.array_equal(image.pixels, pixels >> shift)
     assert (image.phase, image.bits) == (phase, bits)
     assert image.black == (64 >> shift,) * 4
+    assert image.white == white >> shift
     assert image.gains == pytest.approx((2, 1, 1.5), rel=1e-3)
 
 
@@ -156,3 +158,11 @@ def test_a_size_is_width_by_height() -> None:
     for text in ("1920", "x", "0x3", "3x-1", "3x4x5"):
         with pytest.raises(UsageError, match=f"^size '{text}', must be WIDTHxHEIGHT"):
             parse_size(text)
+
+
+def test_a_camera_file_without_rawpy_tells_what_to_install(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rawpy", None)
+    (tmp_path / "frame.dng").write_bytes(b"")
+    assert _problem(tmp_path / "frame.dng") == (
+        "reading it needs rawpy: pip install 'hadron-npu[raw]'")

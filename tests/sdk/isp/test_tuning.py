@@ -72,6 +72,14 @@ def test_black_is_taken_from_the_file_and_white_stays_white(bits: int, black: in
     assert given.black_level.scale == (1 << 14,) * 4
 
 
+def test_a_sensor_that_is_full_early_is_stretched_to_full_scale() -> None:
+    used = settings("black_level: {}", bits=12, black=(64,) * 4, white=3000).black_level
+    assert [(3000 - 64) * scale + (1 << 13) >> 14 for scale in used.scale] == [4095] * 4
+    with pytest.raises(UsageError, match=r"^t.yaml: black_level.offset=300, must be below the "
+                                         r"white level 200$"):
+        settings("black_level: {}", black=(300,) * 4, white=200)
+
+
 def test_the_mesh_covers_the_frame() -> None:
     mesh = "[" + ", ".join(["[" + ", ".join(["[1, 1.5, 1.5, 3]"] * 17) + "]"] * 13) + "]"
     shading = settings(f"shading: {{mesh: {mesh}}}").shading

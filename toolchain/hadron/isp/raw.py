@@ -19,7 +19,6 @@ CAMERA_SUFFIXES = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf
 """Read by LibRaw, through the extra ``raw``."""
 
 _BITS = (8, 10, 12)
-_KEYS = ("raw", "phase", "bits", "black")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +35,8 @@ class RawImage:
         Colours of the upper left two by two pixels.
     black : tuple of int or None
         Code of no light for R, Gr, Gb, B, where the file says.
+    white : int or None
+        Code from which on a pixel is full, where the file says; otherwise the largest.
     gains : tuple of float or None
         White balance of R, G, B, where the file says.
     source : str
@@ -46,6 +47,7 @@ class RawImage:
     bits: int
     phase: Phase
     black: tuple[int, ...] | None = None
+    white: int | None = None
     gains: tuple[float, ...] | None = None
     source: str = field(default="array", compare=False)
 
@@ -96,8 +98,8 @@ def read_raw(path: str | Path, *, phase: str | None = None, bits: int | None = N
     Parameters
     ----------
     path : str or Path
-        ``.npz`` with the arrays raw, phase, bits and optionally black; ``.npy``; ``.raw`` or
-        ``.bin``, the bytes of one frame; a camera's file, by LibRaw.
+        ``.npz`` with the arrays raw, phase, bits and optionally black and white; ``.npy``;
+        ``.raw`` or ``.bin``, the bytes of one frame; a camera's file, by LibRaw.
     phase : str, optional
         RGGB, GRBG, GBRG or BGGR. What the file says unless given, RGGB where it says nothing.
     bits : int, optional
@@ -144,6 +146,8 @@ def write_raw(path: str | Path, image: RawImage) -> None:
     arrays: dict[str, Any] = {"raw": image.pixels, "phase": image.phase.name, "bits": image.bits}
     if image.black is not None:
         arrays["black"] = np.array(image.black)
+    if image.white is not None:
+        arrays["white"] = image.white
     np.savez_compressed(path, **arrays)
 
 
@@ -176,8 +180,10 @@ def _read_array(path: Path, bits: int | None) -> RawImage:
     black = None
     if "black" in arrays:
         black = tuple(int(code) for code in np.broadcast_to(arrays["black"], 4))
+    white = int(arrays["white"]) if "white" in arrays else None
     phase = parse_phase(str(arrays["phase"])) if "phase" in arrays else Phase.RGGB
-    return RawImage(pixels=pixels.astype(np.uint16), bits=bits, phase=phase, black=black)
+    return RawImage(pixels=pixels.astype(np.uint16), bits=bits, phase=phase, black=black,
+                    white=white)
 
 
 def _read_bytes(path: Path, bits: int | None, size: tuple[int, int] | None,
@@ -226,4 +232,4 @@ def _read_camera(path: Path) -> RawImage:
     colours = [(p & 1 ^ phase & 1) + 2 * (p >> 1 ^ phase >> 1) for p in range(4)]
     black = tuple(levels[colours.index(colour)] >> extra for colour in range(4))
     return RawImage(pixels=pixels.astype(np.uint16), bits=bits, phase=phase, black=black,
-                    gains=gains)
+                    white=white >> extra, gains=gains)

@@ -24,6 +24,7 @@ __all__ = ["EXTRA_KEYS", "SECTIONS", "Frame", "take"]
 Section = dict[str, Any]
 
 _WHITE = (1 << PIXEL_BITS) - 1
+_MOST_SCALE = (1 << 16) - 1
 _CURVES = {"srgb": srgb_curve, "linear": lambda light: light}
 _RANGES = {"full": True, "limited": False}
 _SOURCES = {"rgb": ScalerSource.RGB, "yuv": ScalerSource.YUV}
@@ -32,12 +33,13 @@ _MODES = {"box": ScalerMode.BOX, "bilinear": ScalerMode.BILINEAR}
 
 @dataclass(frozen=True)
 class Frame:
-    """What is known of a frame: its size after the crop, its bits, black and camera gains."""
+    """What is known of a frame: size after the crop, bits, black, white, gains of the camera."""
 
     width: int
     height: int
     bits: int
     black: tuple[int, ...] | None
+    white: int | None
     gains: tuple[float, ...] | None
 
 
@@ -73,8 +75,13 @@ def _black_level(section: Section, frame: Frame) -> Section:
         codes = codes if isinstance(codes, list | tuple) else [codes] * 4
         if all(isinstance(code, int) and 0 <= code < _WHITE // 2 for code in codes):
             # The brightest sample that the sensor has, left-aligned.
-            white = ((1 << frame.bits) - 1) << PIXEL_BITS - frame.bits
-            settings["scale"] = tuple(round((_WHITE << 14) / (white - code)) for code in codes)
+            brightest = (1 << frame.bits) - 1 if frame.white is None else frame.white
+            white = brightest << PIXEL_BITS - frame.bits
+            if white <= max(codes):
+                raise SettingsError(f"black_level.offset={max(codes)}, must be below the white "
+                                    f"level {white}")
+            settings["scale"] = tuple(min(_MOST_SCALE, round((_WHITE << 14) / (white - code)))
+                                      for code in codes)
     return settings
 
 

@@ -78,7 +78,8 @@ class Tuning:
         if not all(MINIMUM_SIZE <= side <= _LARGEST for side in (image.width, image.height)):
             raise UsageError(f"{image.source}: {image.width}x{image.height} pixels, must be "
                              f"{MINIMUM_SIZE} to {_LARGEST} each way")
-        frame = Frame(image.width, image.height, image.bits, image.black, image.gains)
+        frame = Frame(image.width, image.height, image.bits, image.black, image.white,
+                      image.gains)
         fixed = {"input_width": image.width, "input_height": image.height,
                  "phase": int(image.phase)}
         try:
