@@ -11,6 +11,7 @@ from hadron_spec.tflite_quantization import (
     add_parameters,
     convolution_multiplier,
     fully_connected_multiplier,
+    mean_multiplier,
 )
 from hadron_testing import oracle
 from hadron_testing.random_elementwise import UNARY
@@ -45,6 +46,10 @@ def _table(case: Case) -> list[int]:
         case "QUANTIZE":
             return tflite_tables.requantize_table(x, y)
     return getattr(tflite_tables, f"{case.operator.lower()}_table")(x, y)
+
+
+def out_elements(case: Case) -> int:
+    return int(np.prod(case.output.shape))
 
 
 def evaluate(case: Case) -> np.ndarray | list[np.ndarray]:
@@ -97,6 +102,17 @@ def evaluate(case: Case) -> np.ndarray | list[np.ndarray]:
                                                       * case.operands[0].scale))
         case "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS":
             return operators.reshape(x, out.shape)
+        case "MEAN" | "SUM":
+            count = x.size // out_elements(case)
+            multiplier, shift = mean_multiplier(case.operands[0].scale, out.scale,
+                                                count if case.operator == "MEAN" else 1)
+            made = operators.mean_or_sum(
+                x, attributes["axes"], multiplier=multiplier, shift=shift,
+                input_zero_point=case.operands[0].zero_point, output_zero_point=out.zero_point)
+            return made.reshape(out.shape)
+        case "REDUCE_MAX" | "REDUCE_MIN":
+            made = getattr(operators, case.operator.lower())(x, attributes["axes"])
+            return made.reshape(out.shape)
         case "PRELU":
             slope = case.operands[1]
             return operators.prelu(

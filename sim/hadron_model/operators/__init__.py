@@ -24,6 +24,7 @@ from hadron_model.operators.movement import (
 from hadron_model.operators.mul import mul
 from hadron_model.operators.pooling import average_pool2d, max_pool2d
 from hadron_model.operators.prelu import prelu
+from hadron_model.operators.reduce import mean_or_sum, reduce_max, reduce_min
 from hadron_model.operators.requantize import AccumulatorOverflowError
 from hadron_model.operators.reshape import reshape
 from hadron_model.operators.softmax import softmax
@@ -53,12 +54,15 @@ __all__ = [
     "gather",
     "max_pool2d",
     "maximum",
+    "mean_or_sum",
     "minimum",
     "mirror_pad",
     "mul",
     "pack",
     "pad",
     "prelu",
+    "reduce_max",
+    "reduce_min",
     "reshape",
     "resize_bilinear",
     "resize_nearest_neighbor",

@@ -181,7 +181,7 @@ def _softmax_row(builder: ModelBuilder) -> Tensor:
 
 
 def _mean_axes(builder: ModelBuilder) -> Tensor:
-    return builder.mean(image(builder), (3,), 0.1, 0)
+    return builder.mean(image(builder), (1, 3), 0.1, 0)
 
 
 def _output_size(builder: ModelBuilder) -> Tensor:
@@ -309,7 +309,8 @@ def _join_activation(builder: ModelBuilder) -> Tensor:
     (_softmax_scale, "SOFTMAX #0: output y has scale 0.10000000149011612 and zero point 0, must be "
                      "1/256 and -128"),
     (_softmax_row, "SOFTMAX #0: a row has 5000 elements, at most 4095 are supported"),
-    (_mean_axes, "MEAN #0: axes [3] are not supported; rows and columns, [1, 2], are"),
+    (_mean_axes, "MEAN #0: axes [1, 3] of the shape [1, 8, 8, 2] are not supported; neighbours "
+                 "are"),
     (_output_size, "MAX_POOL_2D #0: output y has the shape [1, 9, 8, 2], the window makes "
                    "[1, 8, 8] of it"),
     (_unquantized, "MAX_POOL_2D #0: tensor x has no quantization: scale and zero point are "

@@ -107,12 +107,39 @@ def _prelu(rng: np.random.Generator) -> Made:
     return builder, [y], {}
 
 
+def _reduce(opcode: str) -> Callable[[np.random.Generator], Made]:
+    def make(rng: np.random.Generator) -> Made:
+        shape = draw_shape(rng, (2, 3, 4, 4), 7, 40)
+        first = int(rng.integers(len(shape)))
+        axes = list(range(first, int(rng.integers(first, len(shape))) + 1))
+        if rng.random() < 0.4 and len(shape) == 4:
+            axes = [1, 2]
+        count = int(np.prod([shape[axis] for axis in axes]))
+        builder = ModelBuilder()
+        if count > 250:
+            return make(rng)
+        x = builder.input(shape, *_quantized(rng))
+        scale, zero_point = x.scale, x.zero_point
+        if opcode in ("MEAN", "SUM"):
+            zero_point = draw_zero_point(rng)
+            scale *= float(rng.uniform(0.1, 2)) * (count if opcode == "SUM" else 1)
+        keep = bool(rng.integers(2))
+        y = builder.tensor([1 if i in axes else n for i, n in enumerate(shape)
+                            if keep or i not in axes], scale, zero_point)
+        given = [axis - len(shape) if rng.random() < 0.3 else axis for axis in axes]
+        builder.operator(opcode, [x, builder.constant(np.asarray(given, np.int32))], [y],
+                         "Reducer", keepDims=keep)
+        return builder, [y], {"axes": axes}
+    return make
+
+
 UNARY = ("RELU", "RELU6", "LEAKY_RELU", "ELU", "HARD_SWISH", "LOGISTIC", "TANH", "ABS", "QUANTIZE")
 """Those that TensorFlow Lite Micro has, too."""
 
 ELEMENTWISE: dict[str, Callable[[np.random.Generator], Made]] = {
     "MAXIMUM": _extremum("MAXIMUM"),
     "MINIMUM": _extremum("MINIMUM"),
+    **{opcode: _reduce(opcode) for opcode in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")},
     "MUL": _mul,
     "PRELU": _prelu,
     "SUB": _sum("SUB"),

@@ -55,6 +55,7 @@ from hadron_compiler.ir.graph import (
     PadAttributes,
     PoolAttributes,
     ProductAttributes,
+    ReduceAttributes,
     SoftmaxAttributes,
     TableAttributes,
     Tensor,
@@ -231,11 +232,22 @@ def _pad(operation: Operation, config: NpuConfig) -> Kernel:
                          operation.outputs[0].zero_point)
 
 
+def _reduced(operation: Operation) -> Geometry:
+    attributes = operation.attributes
+    assert isinstance(attributes, ReduceAttributes)
+    images, height, width, channels = attributes.image
+    rows, columns = attributes.window
+    return Geometry(images, (height, width, channels), (height // rows, width // columns, channels),
+                    Window(rows, columns, rows, columns))
+
+
 def _mean(operation: Operation, config: NpuConfig) -> Kernel:
+    """MEAN, and SUM, which is that of as many elements at a scale as many times smaller."""
     source, output = operation.required(0), operation.outputs[0]
-    images, height, width, channels = source.shape
-    count = height * width
-    multiplier, shift = mean_multiplier(source.scale, output.scale, count)
+    geometry = _reduced(operation)
+    count = geometry.window.kernel_y * geometry.window.kernel_x
+    multiplier, shift = mean_multiplier(source.scale, output.scale,
+                                        count if operation.kind is OpKind.MEAN else 1)
     zero = source.zero_point
     check_shift(np.array([shift]))
     largest = np.array([count * max(127 - zero, 128 + zero)])
@@ -243,8 +255,18 @@ def _mean(operation: Operation, config: NpuConfig) -> Kernel:
     multipliers, shifts = np.array([multiplier]), np.array([shift])
     stage = OutputStage(np.array([-zero * count]), multipliers, shifts,
                         scales_wide(largest, multipliers, shifts), output.zero_point, -128, 127)
-    geometry = Geometry(images, (height, width, channels), (1, 1, channels), Window(height, width))
+    if geometry.source[2] == 1 and geometry.window.kernel_y == 1:
+        # Elements side by side: as many as there are lanes at once.
+        rows = geometry.destination[0]
+        return ConvolutionKernel(config, operation.label,
+                                 Geometry(1, (rows, 1, count), (rows, 1, 1)), stage, zero,
+                                 np.ones((1, 1, 1, count), np.int8), 0)
     return MeanKernel(config, operation.label, geometry, stage)
+
+
+def _reduce_extremum(operation: Operation, config: NpuConfig) -> Kernel:
+    return MaxPoolKernel(config, operation.label, _reduced(operation), -128, 127,
+                         least=operation.kind is OpKind.REDUCE_MIN)
 
 
 def _add(operation: Operation, config: NpuConfig) -> Kernel:
@@ -376,6 +398,9 @@ _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
     OpKind.MUL: _mul,
     OpKind.CONCATENATION: _concatenation,
     OpKind.MEAN: _mean,
+    OpKind.SUM: _mean,
+    OpKind.REDUCE_MAX: _reduce_extremum,
+    OpKind.REDUCE_MIN: _reduce_extremum,
     OpKind.PAD: _pad,
     OpKind.SOFTMAX: _softmax,
 }

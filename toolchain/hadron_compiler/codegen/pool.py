@@ -96,8 +96,9 @@ class _PoolKernel(Kernel):
         self.geometry = geometry
         self.macs = 0
 
-    def _maximum(self, minimum: int, maximum: int, pad: int = MAXIMUM_PAD) -> WindowedCommand:
-        fields = {"minimum": minimum, "maximum": maximum, "pad": pad}
+    def _maximum(self, minimum: int, maximum: int, pad: int = MAXIMUM_PAD, *,
+                 least: bool = False) -> WindowedCommand:
+        fields = {"minimum": minimum, "maximum": maximum, "pad": pad, "least": int(least)}
         return WindowedCommand(
             Opcode.MAX, self.name, self.geometry, _single(0, 1), (0, 0), False, 1,
             self.config.lanes, 0, fields, 0)
@@ -135,11 +136,13 @@ class MaxPoolKernel(_PoolKernel):
     """MAX_POOL_2D: the maximum over the window, `columns` channels at once.
 
     With a window of one element it is a copy, and `pad` what the border is filled with: PAD.
+    With `least` it is the minimum, over windows inside the image.
     """
 
     def __init__(self, config: NpuConfig, name: str, geometry: Geometry, minimum: int,
-                 maximum: int, pad: int = MAXIMUM_PAD) -> None:
+                 maximum: int, pad: int = MAXIMUM_PAD, *, least: bool = False) -> None:
         super().__init__(config, name, geometry)
+        self.least = least
         self.minimum = minimum
         self.maximum = maximum
         self.pad = pad
@@ -147,7 +150,7 @@ class MaxPoolKernel(_PoolKernel):
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`."""
         channels = self.geometry.destination[2]
-        command = self._maximum(self.minimum, self.maximum, self.pad)
+        command = self._maximum(self.minimum, self.maximum, self.pad, least=self.least)
         return [_PoolPart(self.geometry.whole, some, None, command, self.config.columns)
                 for some in _ranges(channels, self.config.columns, max_channels, self.name)]
 

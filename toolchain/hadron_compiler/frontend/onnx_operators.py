@@ -22,12 +22,12 @@ from hadron_compiler.ir.graph import (
     DType,
     ExtremumAttributes,
     FullyConnectedAttributes,
-    MeanAttributes,
     MoveAttributes,
     MulAttributes,
     OpKind,
     PoolAttributes,
     ProductAttributes,
+    ReduceAttributes,
     ResizeAttributes,
     SoftmaxAttributes,
     TableAttributes,
@@ -386,8 +386,10 @@ def _average_pool(importer: "OnnxImporter", node: Any, given: Given,
 
 def _mean_of(importer: "OnnxImporter", source: Image, shape: tuple[int, ...],
              last: bool) -> Value:
+    n, height, width, channels = source.tensor.shape
+    attributes = ReduceAttributes((n, height, width, channels), (height, width))
     return Pending(importer.label, OpKind.MEAN, lambda output: [source.tensor],
-                   lambda activation, output: MeanAttributes(), shape, last, importer.index)
+                   lambda activation, output: attributes, shape, last, importer.index)
 
 
 def _global_average_pool(importer: "OnnxImporter", node: Any, given: Given,

@@ -5,10 +5,10 @@ Hadron does not support. Their docstrings are the list of supported operators.
 """
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from hadron_compiler.frontend import binary, movement, spatial
 from hadron_compiler.frontend.checker import Checker, Options
@@ -22,10 +22,10 @@ from hadron_compiler.ir.graph import (
     ConcatenationAttributes,
     ConvolutionAttributes,
     FullyConnectedAttributes,
-    MeanAttributes,
     Operation,
     OpKind,
     PoolAttributes,
+    ReduceAttributes,
     SoftmaxAttributes,
     TransposeConvolutionAttributes,
     Window,
@@ -53,6 +53,9 @@ CONSTANT_INPUTS: dict[OpKind, tuple[int, int, frozenset[int]]] = {
     OpKind.MINIMUM: (2, 2, frozenset()),
     OpKind.CONCATENATION: (1, MAX_CONCATENATED, frozenset()),
     OpKind.MEAN: (2, 2, frozenset({1})),
+    OpKind.SUM: (2, 2, frozenset({1})),
+    OpKind.REDUCE_MAX: (2, 2, frozenset({1})),
+    OpKind.REDUCE_MIN: (2, 2, frozenset({1})),
     OpKind.SOFTMAX: (1, 1, frozenset()),
     **dict.fromkeys(UNARY, (1, 1, frozenset())),
     OpKind.RESHAPE: (1, 2, frozenset({1})),
@@ -285,19 +288,50 @@ def _concatenation(check: Checker) -> Any:
 
 
 def _mean(check: Checker) -> Any:
-    """MEAN: over rows and columns (axes 1 and 2) of four dimensions."""
-    source, axes = check.operation.required(0), check.operation.required(1)
-    if not check.rank(source, 4) or axes.data is None:
-        return None
-    values: npt.NDArray[np.int64] = axes.data.astype(np.int64).ravel()
-    normalized = sorted({int(axis) % 4 for axis in values})
-    check.require(normalized == [1, 2] and all(-4 <= axis < 4 for axis in values),
-                  f"axes {values.tolist()} are not supported; rows and columns, [1, 2], are")
+    """MEAN: over neighbouring axes, up to as many elements as the weight memory holds steps; over
+    the last axis, 16 or 32 times as many."""
+    return _reduce(check)
+
+
+def _reduce_sum(check: Checker) -> Any:
+    """SUM: like MEAN."""
+    return _reduce(check)
+
+
+def _extremum_of(check: Checker) -> Any:
+    """REDUCE_MAX, REDUCE_MIN: over neighbouring axes."""
+    check.same_quantization()
+    return _reduce(check)
+
+
+def _reduce(check: Checker) -> ReduceAttributes | None:
+    source, given = check.operation.required(0), check.operation.required(1)
     output = check.operation.outputs[0]
-    check.require(output.elements == source.shape[0] * source.shape[3],
-                  f"output {output.name} has {output.elements} elements, must be "
-                  f"{source.shape[0] * source.shape[3]}")
-    return MeanAttributes()
+    rank = len(source.shape)
+    assert given.data is not None
+    values: list[int] = given.data.astype(np.int64).ravel().tolist()
+    if not check.require(all(-rank <= axis < rank for axis in values), f"axes {values} are not all "
+                         f"of the {rank} of input {source.name}"):
+        return None
+    axes = {axis % rank for axis in values}
+    # Axes of one element are neither here nor there.
+    long = [axis for axis, size in enumerate(source.shape) if size > 1]
+    chosen = [place for place, axis in enumerate(long) if axis in axes]
+    if not check.require(chosen == list(range(chosen[0], chosen[-1] + 1)) if chosen else True,
+                         f"axes {values} of the shape {list(source.shape)} are not supported; "
+                         "neighbours are"):
+        return None
+    kept = prod(size for axis, size in enumerate(source.shape) if axis not in axes)
+    check.require(output.elements == kept, f"output {output.name} has {output.elements} elements, "
+                                           f"must be {kept}")
+    if rank == 4 and axes == {1, 2}:
+        images, height, width, channels = source.shape
+        return ReduceAttributes((images, height, width, channels), (height, width))
+    first = long[chosen[0]] if chosen else rank
+    end = long[chosen[-1]] + 1 if chosen else rank
+    count = prod(source.shape[first:end])
+    return ReduceAttributes((1, prod(source.shape[:first]), count, prod(source.shape[end:])),
+                            (1, count))
 
 
 def _softmax(check: Checker) -> Any:
@@ -332,6 +366,9 @@ _IMPORTERS: dict[OpKind, Callable[[Checker], Any]] = {
     OpKind.MINIMUM: binary.minimum,
     OpKind.CONCATENATION: _concatenation,
     OpKind.MEAN: _mean,
+    OpKind.SUM: _reduce_sum,
+    OpKind.REDUCE_MAX: _extremum_of,
+    OpKind.REDUCE_MIN: _extremum_of,
     OpKind.SOFTMAX: _softmax,
     **UNARY,
     OpKind.RESHAPE: movement.reshape,

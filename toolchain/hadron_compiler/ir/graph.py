@@ -25,7 +25,6 @@ __all__ = [
     "ExtremumAttributes",
     "FullyConnectedAttributes",
     "Graph",
-    "MeanAttributes",
     "MoveAttributes",
     "MulAttributes",
     "OpKind",
@@ -34,6 +33,7 @@ __all__ = [
     "Padding",
     "PoolAttributes",
     "ProductAttributes",
+    "ReduceAttributes",
     "ResizeAttributes",
     "SoftmaxAttributes",
     "TableAttributes",
@@ -67,6 +67,9 @@ class OpKind(Enum):
     MINIMUM = "MINIMUM"
     CONCATENATION = "CONCATENATION"
     MEAN = "MEAN"
+    SUM = "SUM"
+    REDUCE_MAX = "REDUCE_MAX"
+    REDUCE_MIN = "REDUCE_MIN"
     PAD = "PAD"
     RESHAPE = "RESHAPE"
     SQUEEZE = "SQUEEZE"
@@ -238,8 +241,14 @@ class ConcatenationAttributes:
 
 
 @dataclass(frozen=True)
-class MeanAttributes:
-    """MEAN over rows and columns."""
+class ReduceAttributes:
+    """MEAN, SUM, REDUCE_MAX and REDUCE_MIN: over windows side by side that cover an image.
+
+    `image` is (images, rows, columns, channels), `window` (rows, columns).
+    """
+
+    image: tuple[int, int, int, int]
+    window: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -286,7 +295,7 @@ Attributes: TypeAlias = (
     | ProductAttributes
     | MulAttributes
     | ConcatenationAttributes
-    | MeanAttributes
+    | ReduceAttributes
     | PadAttributes
     | MoveAttributes
     | SoftmaxAttributes
