@@ -69,17 +69,18 @@ class ScalerWalk(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         # How far the end of the output (bilinear: its centre) lies ahead of the pixel's, and half
-        # a weight, so that dropping bits rounds.
+        # a weight, so that dropping bits rounds; but for one weight, so that the sign tells whether
+        # the pixel completes the output.
         ahead = Signal(signed(26), reset_less=True)
         following = Signal(signed(26))
         beyond = Signal(signed(26), reset_less=True)
         begin = Signal(signed(26), reset_less=True)
         m.d.sync += [
             beyond.eq(self.step - _ONE),
-            begin.eq(Mux(self.bilinear, beyond >> 1, beyond) + (1 << _DROPPED >> 1)),
+            begin.eq(Mux(self.bilinear, beyond >> 1, beyond) - (1 << _DROPPED >> 1)),
         ]
         m.d.comb += [
-            self.completes.eq(ahead[-1] | ~ahead[_DROPPED:-1].any()),
+            self.completes.eq(ahead[-1]),
             following.eq(ahead + Mux(self.completes, beyond, Const(-_ONE, signed(26)))),
         ]
 
@@ -109,32 +110,27 @@ class ScalerWalk(wiring.Component):
         return m
 
     def _weights(self, m: Module, ahead: Signal, following: Signal) -> None:
-        """Turn distances into weights, two cycles later."""
-        def part(value: Signal, name: str) -> Signal:
-            low = Signal(SCALER_FRACTION, name=name, reset_less=True)
-            m.d.sync += low.eq(value[_DROPPED:])
-            return low
-
-        distance = part(ahead, "distance")
-        after = part(following, "after")
+        """Turn distances, less one, into weights, two cycles later."""
+        distance = Signal(SCALER_FRACTION + 1, reset_less=True)
+        after = Signal(SCALER_FRACTION + 1, reset_less=True)
         completes = Signal(reset_less=True)
-        behind = Signal(reset_less=True)
         far = Signal(reset_less=True)
         after_behind = Signal(reset_less=True)
         m.d.sync += [
+            distance.eq(ahead[_DROPPED:]),
+            after.eq(following[_DROPPED:]),
             completes.eq(self.completes),
-            behind.eq(ahead[-1]),
-            far.eq(~ahead[-1] & ahead[_STEP_FRACTION:-1].any()),
+            far.eq(ahead[_STEP_FRACTION:-1].any()),
             after_behind.eq(following[-1]),
         ]
         # Distances are negative by one whole weight at most, so their low bits tell all.
         with m.If(completes):
-            m.d.sync += self.ending.eq(Mux(behind, distance, _WHOLE))
+            m.d.sync += self.ending.eq(distance + _WHOLE + 1)
         with m.Elif(self.bilinear):
-            m.d.sync += self.ending.eq(Mux(far, 0, _WHOLE - distance))
+            m.d.sync += self.ending.eq(Mux(far, 0, ~distance[:-1]))
         with m.Else():
             m.d.sync += self.ending.eq(_WHOLE)
         with m.If(self.bilinear):
-            m.d.sync += self.beginning.eq(Mux(after_behind, _WHOLE - after, 0))
+            m.d.sync += self.beginning.eq(Mux(after_behind, ~after, 0))
         with m.Else():
-            m.d.sync += self.beginning.eq(Mux(behind, _WHOLE - distance, 0))
+            m.d.sync += self.beginning.eq(~distance)
