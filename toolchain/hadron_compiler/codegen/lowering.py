@@ -257,7 +257,7 @@ def _mean(operation: Operation, config: NpuConfig) -> Kernel:
                         scales_wide(largest, multipliers, shifts), output.zero_point, -128, 127)
     if geometry.source[2] == 1 and geometry.window.kernel_y == 1:
         # Elements side by side: as many as there are lanes at once.
-        rows = geometry.destination[0]
+        rows = geometry.images * geometry.destination[0]
         return ConvolutionKernel(config, operation.label,
                                  Geometry(1, (rows, 1, count), (rows, 1, 1)), stage, zero,
                                  np.ones((1, 1, 1, count), np.int8), 0)
