@@ -113,6 +113,12 @@ def evaluate(case: Case) -> np.ndarray | list[np.ndarray]:
         case "REDUCE_MAX" | "REDUCE_MIN":
             made = getattr(operators, case.operator.lower())(x, attributes["axes"])
             return made.reshape(out.shape)
+        case "BATCH_MATMUL":
+            a, b = case.operands
+            multiplier, shift = fully_connected_multiplier(a.scale, b.scale, out.scale)
+            return operators.batch_matmul(
+                *_values(case), multiplier=multiplier, shift=shift, zero_point_a=a.zero_point,
+                zero_point_b=b.zero_point, output_zero_point=out.zero_point, **attributes)
         case "PRELU":
             slope = case.operands[1]
             return operators.prelu(

@@ -8,7 +8,11 @@ from hadron_model.operators.add import add
 from hadron_model.operators.concatenation import concatenation
 from hadron_model.operators.convolution import conv2d, depthwise_conv2d, transpose_conv
 from hadron_model.operators.extremum import maximum, minimum
-from hadron_model.operators.fully_connected import fully_connected, fully_connected_float64
+from hadron_model.operators.fully_connected import (
+    batch_matmul,
+    fully_connected,
+    fully_connected_float64,
+)
 from hadron_model.operators.movement import (
     broadcast_to,
     gather,
@@ -43,6 +47,7 @@ __all__ = [
     "AccumulatorOverflowError",
     "add",
     "average_pool2d",
+    "batch_matmul",
     "batch_to_space_nd",
     "broadcast_to",
     "concatenation",

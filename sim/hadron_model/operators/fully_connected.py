@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hadron_model.operators.requantize import check_accumulators, clamp, requantize
 
-__all__ = ["fully_connected", "fully_connected_float64"]
+__all__ = ["batch_matmul", "fully_connected", "fully_connected_float64"]
 
 
 def fully_connected(x: NDArray[np.int8], weights: NDArray[np.int8], bias: ArrayLike | None, *,
@@ -74,6 +74,28 @@ def fully_connected_float64(x: NDArray[np.int8], weights: NDArray[np.int8],
         for row in accumulators
     ], dtype=np.int64)
     return clamp(rounded + output_zero_point, minimum, maximum)
+
+
+def batch_matmul(a: NDArray[np.int8], b: NDArray[np.int8], *, multiplier: int, shift: int,
+                 zero_point_a: int, zero_point_b: int, output_zero_point: int,
+                 adj_x: bool = False, adj_y: bool = False) -> NDArray[np.int8]:
+    """Multiply matrices, the last two axes, broadcasting the others as NumPy does.
+
+    Parameters
+    ----------
+    a, b : ndarray
+        INT8.
+    multiplier, shift : int
+        `tflite_quantization.fully_connected_multiplier` of the three scales.
+    adj_x, adj_y : bool
+        Transpose the matrices of `a`, of `b` first.
+
+    Source: tensorflow/lite/kernels/internal/reference/batch_matmul.h, BatchMatMul.
+    """
+    left, right = a.astype(np.int64) - zero_point_a, b.astype(np.int64) - zero_point_b
+    left, right = (np.swapaxes(x, -1, -2) if turned else x
+                   for x, turned in ((left, adj_x), (right, adj_y)))
+    return requantize(left @ right, multiplier, shift, zero_point=output_zero_point)
 
 
 def _accumulate(x: NDArray[np.int8], weights: NDArray[np.int8], bias: ArrayLike | None,

@@ -133,6 +133,22 @@ def _reduce(opcode: str) -> Callable[[np.random.Generator], Made]:
     return make
 
 
+def _batch_matmul(rng: np.random.Generator) -> Made:
+    """By a constant: TensorFlow Lite Micro has it transposed where `adj_y` says so."""
+    builder = ModelBuilder()
+    taps, channels = int(rng.integers(1, 60)), int(rng.integers(1, 30))
+    adj_x, adj_y = (bool(rng.integers(2)) for _ in range(2))
+    outer = tuple(int(n) for n in rng.integers(1, 5, int(rng.integers(3))))
+    rows = int(rng.integers(1, 8))
+    x = builder.input((*outer, *((taps, rows) if adj_x else (rows, taps))), *_quantized(rng))
+    data = rng.integers(-128, 128, (channels, taps) if adj_y else (taps, channels))
+    matrix = builder.constant(data.astype(np.int8), draw_scale(rng, 1e-3, 0.02), 0)
+    scale = x.scale * matrix.scale * 60 * float(np.sqrt(taps) * rng.uniform(0.5, 2))
+    y = builder.tensor((*outer, rows, channels), scale, draw_zero_point(rng))
+    builder.operator("BATCH_MATMUL", [x, matrix], [y], "BatchMatMul", adjX=adj_x, adjY=adj_y)
+    return builder, [y], {"adj_x": adj_x, "adj_y": adj_y}
+
+
 UNARY = ("RELU", "RELU6", "LEAKY_RELU", "ELU", "HARD_SWISH", "LOGISTIC", "TANH", "ABS", "QUANTIZE")
 """Those that TensorFlow Lite Micro has, too."""
 
@@ -140,6 +156,7 @@ ELEMENTWISE: dict[str, Callable[[np.random.Generator], Made]] = {
     "MAXIMUM": _extremum("MAXIMUM"),
     "MINIMUM": _extremum("MINIMUM"),
     **{opcode: _reduce(opcode) for opcode in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")},
+    "BATCH_MATMUL": _batch_matmul,
     "MUL": _mul,
     "PRELU": _prelu,
     "SUB": _sum("SUB"),

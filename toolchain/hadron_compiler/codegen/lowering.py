@@ -391,6 +391,7 @@ _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
     OpKind.TRANSPOSE_CONV: transpose_conv,
     OpKind.RESIZE_BILINEAR: resize_bilinear,
     OpKind.FULLY_CONNECTED: _fully_connected,
+    OpKind.BATCH_MATMUL: _fully_connected,
     OpKind.AVERAGE_POOL_2D: _average_pool_2d,
     OpKind.MAX_POOL_2D: _max_pool_2d,
     OpKind.ADD: _add,

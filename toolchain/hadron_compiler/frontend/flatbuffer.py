@@ -50,6 +50,7 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Padding", "StrideH", "StrideW", "FusedActivationFunction")),
     "FULLY_CONNECTED": ("FullyConnectedOptions", (
         "FusedActivationFunction", "WeightsFormat")),
+    "BATCH_MATMUL": ("BatchMatMulOptions", ("AdjX", "AdjY")),
     "AVERAGE_POOL_2D": ("Pool2DOptions", (
         "Padding", "StrideH", "StrideW", "FilterHeight", "FilterWidth",
         "FusedActivationFunction")),

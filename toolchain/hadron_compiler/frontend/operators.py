@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hadron_compiler.frontend import binary, movement, spatial
+from hadron_compiler.frontend import binary, matmul, movement, spatial
 from hadron_compiler.frontend.checker import Checker, Options
 from hadron_compiler.frontend.edges import EDGE_OPERATORS
 from hadron_compiler.frontend.onnx_operators import OPERATORS as ONNX_OPERATORS
@@ -43,6 +43,7 @@ CONSTANT_INPUTS: dict[OpKind, tuple[int, int, frozenset[int]]] = {
     OpKind.DEPTHWISE_CONV_2D: (2, 3, frozenset({1, 2})),
     OpKind.TRANSPOSE_CONV: (3, 4, frozenset({0, 1, 3})),
     OpKind.FULLY_CONNECTED: (2, 3, frozenset({1, 2})),
+    OpKind.BATCH_MATMUL: (2, 2, frozenset()),
     OpKind.AVERAGE_POOL_2D: (1, 1, frozenset()),
     OpKind.MAX_POOL_2D: (1, 1, frozenset()),
     OpKind.ADD: (2, 2, frozenset()),
@@ -356,6 +357,7 @@ _IMPORTERS: dict[OpKind, Callable[[Checker], Any]] = {
     OpKind.DEPTHWISE_CONV_2D: _depthwise_conv_2d,
     OpKind.TRANSPOSE_CONV: _transpose_conv,
     OpKind.FULLY_CONNECTED: _fully_connected,
+    OpKind.BATCH_MATMUL: matmul.batch_matmul,
     OpKind.AVERAGE_POOL_2D: _average_pool_2d,
     OpKind.MAX_POOL_2D: _max_pool_2d,
     OpKind.ADD: _add,
