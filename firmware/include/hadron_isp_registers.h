@@ -26,6 +26,8 @@
 #define HADRON_ISP_CONFIG0_PICTURE_MASK                  0x10000000u /* There is a picture output. */
 #define HADRON_ISP_CONFIG0_TENSOR_SHIFT                  29
 #define HADRON_ISP_CONFIG0_TENSOR_MASK                   0x20000000u /* There is a tensor output. */
+#define HADRON_ISP_CONFIG0_TENSOR_MEMORY_SHIFT           30
+#define HADRON_ISP_CONFIG0_TENSOR_MEMORY_MASK            0x40000000u /* It writes to memory. */
 
 /* CONFIG1 (read-only): What is built in. */
 #define HADRON_ISP_REG_CONFIG1                           0x008u
@@ -124,6 +126,25 @@
 
 /* STATISTICS_DATA (read-only): A word of the statistics of frame STATISTICS_INDEX. */
 #define HADRON_ISP_REG_STATISTICS_DATA                   0x05cu
+
+/* TENSOR_BASE_0 (read-write): Byte address of a buffer for the tensor, with CONFIG0.TENSOR_MEMORY; as large as the tensor, rounded up to beats. */
+#define HADRON_ISP_REG_TENSOR_BASE_0                     0x060u
+#define HADRON_ISP_TENSOR_BASE_0_ADDRESS_SHIFT           8
+#define HADRON_ISP_TENSOR_BASE_0_ADDRESS_MASK            0xffffff00u /* Bits 31:8; the lower ones are zero. */
+
+/* TENSOR_BASE_1 (read-write): Byte address of a buffer for the tensor, with CONFIG0.TENSOR_MEMORY; as large as the tensor, rounded up to beats. */
+#define HADRON_ISP_REG_TENSOR_BASE_1                     0x064u
+#define HADRON_ISP_TENSOR_BASE_1_ADDRESS_SHIFT           8
+#define HADRON_ISP_TENSOR_BASE_1_ADDRESS_MASK            0xffffff00u /* Bits 31:8; the lower ones are zero. */
+
+/* TENSOR_STATUS (read-only): What is in the buffers; settled when IRQ_STATUS.FRAME comes. */
+#define HADRON_ISP_REG_TENSOR_STATUS                     0x068u
+#define HADRON_ISP_TENSOR_STATUS_BUFFER_SHIFT            0
+#define HADRON_ISP_TENSOR_STATUS_BUFFER_MASK             0x00000001u /* Buffer of the last good frame; the next one goes to the other. */
+#define HADRON_ISP_TENSOR_STATUS_VALID_SHIFT             1
+#define HADRON_ISP_TENSOR_STATUS_VALID_MASK              0x00000002u /* There has been one since the reset. */
+#define HADRON_ISP_TENSOR_STATUS_ERROR_SHIFT             2
+#define HADRON_ISP_TENSOR_STATUS_ERROR_MASK              0x00000004u /* Memory has refused a write since the reset; that frame is dropped. */
 
 /* CROP_ENABLE (read-write): Use the stage; otherwise pixels pass unchanged. */
 #define HADRON_ISP_REG_CROP_ENABLE                       0x100u

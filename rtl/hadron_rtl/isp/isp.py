@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hadron_spec.isp.picture import ScalerSource
 from hadron_spec.isp.registers import TABLES
 
-from ..stream.axi import Axi4LiteSignature
+from ..stream.axi import Axi4LiteSignature, Axi4Signature
 from ..stream.axi_stream import AxiStreamSignature
 from ..stream.skid import SkidBuffer
 from .bayer_denoise import BayerDenoise
@@ -29,6 +29,7 @@ from .registers import ADDRESS_WIDTH, IspRegisters
 from .scaler import Scaler
 from .shading import Shading
 from .statistics import Statistics
+from .tensor_writer import TensorWriter
 from .white_balance import WhiteBalance
 
 __all__ = ["STAGE_COMPONENTS", "Isp"]
@@ -77,8 +78,10 @@ class Isp(wiring.Component):
         Present if `config.picture`. Byte 0 R or Y; 1 G, U or chroma of 4:2:2; 2 B or V. TUSER[0]
         first of a frame, TLAST last of a line; TUSER[1] on the last pixel of a frame: it is broken.
     m_axis_tensor : Out(AxiStreamSignature)
-        Present if `config.tensor`. Dense NHWC bytes, lowest first; TLAST with the tensor's last
-        beat; TUSER[0] there: it is broken.
+        Present if `config.tensor` and not `config.tensor_memory`. Dense NHWC bytes, lowest first;
+        TLAST with the tensor's last beat; TUSER[0] there: it is broken.
+    m_axi_tensor : Out(Axi4Signature)
+        Present if `config.tensor_memory`: writes the tensor to one of two buffers instead.
     irq : Out(1)
         Interrupt, level: some enabled bit of IRQ_STATUS is set.
     """
@@ -92,7 +95,9 @@ class Isp(wiring.Component):
         }
         if config.picture:
             ports["m_axis_picture"] = Out(AxiStreamSignature(data_width=24, user_width=2))
-        if config.tensor:
+        if config.tensor_memory:
+            ports["m_axi_tensor"] = Out(Axi4Signature(data_width=config.axi_data_width))
+        elif config.tensor:
             ports["m_axis_tensor"] = Out(AxiStreamSignature(data_width=config.axi_data_width))
         super().__init__(ports)
 
@@ -224,7 +229,17 @@ class Isp(wiring.Component):
                     scaler.i.valid.eq(tap.valid),
                     tap.ready.eq(scaler.i.ready),
                 ]
-        port = self.m_axis_tensor
+        if self.config.tensor_memory:
+            m.submodules.writer = writer = TensorWriter(data_width=self.config.axi_data_width)
+            wiring.connect(m, writer.m_axi, wiring.flipped(self.m_axi_tensor))
+            m.d.comb += [
+                writer.base.eq(registers.tensor_base),
+                registers.status.tensor_status.eq(
+                    Cat(writer.buffer, writer.valid, writer.error)),
+            ]
+            port = writer.i
+        else:
+            port = self.m_axis_tensor
         # The last beat tells whether the frame was good, so it waits for the frame's end.
         held = Signal()
         m.d.comb += [

@@ -40,7 +40,7 @@ def _constants(config) -> dict[str, int]:
     values = {
         "CONFIG0": {"MAX_WIDTH": config.max_width, "MAX_HEIGHT": config.max_height,
                     "INPUT_BITS": config.input_bits, "PICTURE": config.picture,
-                    "TENSOR": config.tensor},
+                    "TENSOR": config.tensor, "TENSOR_MEMORY": config.tensor_memory},
         "CONFIG1": {"STAGES": sum(config.has(stage) << i for i, stage in enumerate(STAGES)),
                     "AXI_BYTES": config.axi_data_width // 8},
     }
@@ -86,6 +86,8 @@ class IspRegisters(wiring.Component):
         By stage and name: `linearize_nodes`, for one.
     statistics_address, statistics_data : Out(16), In(32)
         Window on the statistics.
+    tensor_base : Out(ArrayLayout(32, 2))
+        Addresses of the tensor's buffers.
     events : In(4)
         Bit i sets bit i of IRQ_STATUS.
     irq : Out(1)
@@ -108,6 +110,7 @@ class IspRegisters(wiring.Component):
                 table.name.replace(".", "_"): Out(TablePort()) for table in TABLES})),
             "statistics_address": Out(16),
             "statistics_data": In(32),
+            "tensor_base": Out(data.ArrayLayout(32, 2)),
             "events": In(_EVENTS),
             "irq": Out(1),
         })
@@ -128,6 +131,7 @@ class IspRegisters(wiring.Component):
             self.run.eq(stored["CONTROL"][0]),
             self.live.eq(stored["CONTROL"][1]),
             self.statistics_address.eq(stored["STATISTICS_ADDRESS"][:16]),
+            *(self.tensor_base[i].eq(stored[f"TENSOR_BASE_{i}"]) for i in range(2)),
         ]
         inside = Signal()
         waits = Signal(range(self._wait + 1))

@@ -30,6 +30,8 @@ class IspConfig:
         Whether there is a picture output, a tensor output; at least one.
     axi_data_width : int
         Bits of a beat of the tensor output: 32, 64 or 128.
+    tensor_memory : bool
+        The tensor is written to memory (AXI4), not streamed out (AXI4-Stream).
 
     Raises
     ------
@@ -45,6 +47,7 @@ class IspConfig:
     picture: bool = True
     tensor: bool = True
     axi_data_width: int = 128
+    tensor_memory: bool = False
 
     def __post_init__(self) -> None:
         def check(field: str, ok: bool, limit: str) -> None:
@@ -59,6 +62,8 @@ class IspConfig:
         check("omit", set(self.omit) <= set(OPTIONAL_STAGES),
               f"some of {', '.join(OPTIONAL_STAGES)}")
         check("tensor", self.picture or self.tensor, "True when there is no picture output")
+        check("tensor_memory", self.tensor or not self.tensor_memory,
+              "False when there is no tensor output")
         check("axi_data_width", self.axi_data_width in (32, 64, 128), "32, 64 or 128")
 
     def has(self, stage: str) -> bool:

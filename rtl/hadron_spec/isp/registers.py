@@ -190,7 +190,8 @@ ISP_REGISTERS: tuple[Register, ...] = (
         _f("MAX_HEIGHT", 12, 12, "Most lines of a frame."),
         _f("INPUT_BITS", 24, 4, "Bits of a RAW sample."),
         _f("PICTURE", 28, 1, "There is a picture output."),
-        _f("TENSOR", 29, 1, "There is a tensor output."))),
+        _f("TENSOR", 29, 1, "There is a tensor output."),
+        _f("TENSOR_MEMORY", 30, 1, "It writes to memory."))),
     Register("CONFIG1", 0x008, Access.RO, "What is built in.", (
         _f("STAGES", 0, 16, "Bit k: stage number k is there."),
         _f("AXI_BYTES", 16, 8, "Bytes of a beat of the tensor output."))),
@@ -221,6 +222,15 @@ ISP_REGISTERS: tuple[Register, ...] = (
         _f("INDEX", 0, 16, "Counts up with each read of STATISTICS_DATA."),)),
     Register("STATISTICS_DATA", 0x05C, Access.RO, "A word of the statistics of frame "
                                                   "STATISTICS_INDEX."),
+    *(Register(f"TENSOR_BASE_{i}", 0x060 + 4 * i, Access.RW,
+               "Byte address of a buffer for the tensor, with CONFIG0.TENSOR_MEMORY; as large as "
+               "the tensor, rounded up to beats.",
+               (_f("ADDRESS", 8, 24, "Bits 31:8; the lower ones are zero."),)) for i in range(2)),
+    Register("TENSOR_STATUS", 0x068, Access.RO,
+             "What is in the buffers; settled when IRQ_STATUS.FRAME comes.", (
+        _f("BUFFER", 0, 1, "Buffer of the last good frame; the next one goes to the other."),
+        _f("VALID", 1, 1, "There has been one since the reset."),
+        _f("ERROR", 2, 1, "Memory has refused a write since the reset; that frame is dropped."))),
     *_setting_registers(),
 )
 

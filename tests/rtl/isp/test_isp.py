@@ -12,12 +12,14 @@ from hadron_spec.isp.config import OPTIONAL_STAGES, IspConfig
 from hadron_spec.isp.presets import gamma_settings, scaler_settings, srgb_curve
 from hadron_spec.isp.registers import ISP_BASE, TABLES, isp_register, settings_image, table_words
 from hadron_spec.isp.settings import default_settings
+from hadron_testing.axi_memory import AxiMemory
 from hadron_testing.isp import AxiLite
 
 
-def _run(config, settings, raw, *, port, beats):
-    """Process one frame; return the data of the beats of a port."""
+def _run(config, settings, raw, *, port, beats, latency=9):
+    """Process one frame; return the data of the beats of a port, or what is in memory."""
     dut = Isp(config)
+    memory = AxiMemory(dut.m_axi_tensor, size=4096, latency=latency) if port is None else None
     bus = AxiLite(dut.s_axil, base=ISP_BASE)
     got = []
     width = raw.shape[1]
@@ -35,6 +37,8 @@ def _run(config, settings, raw, *, port, beats):
                                 gamma.number << 16 | address)
             await bus.write(ctx, isp_register("TABLE_DATA").offset, value)
             expected = address + 1
+        for i, base in enumerate(BASES):
+            await bus.write(ctx, isp_register(f"TENSOR_BASE_{i}").offset, base)
         await bus.write(ctx, isp_register("COMMIT").offset, 1)
         await bus.write(ctx, isp_register("CONTROL").offset, 1)
         stream = dut.s_axis_raw
@@ -45,8 +49,13 @@ def _run(config, settings, raw, *, port, beats):
             ctx.set(stream.tvalid, 1)
             await ctx.tick().until(stream.tready)
         ctx.set(stream.tvalid, 0)
-        while len(got) < beats:
+        while (await bus.read(ctx, isp_register("IRQ_STATUS").offset))[0] & 1 == 0:
             await ctx.tick()
+        if memory is not None:
+            # By the time of the interrupt all of it is there.
+            got.append(bytes(memory.data))
+            status = await bus.read(ctx, isp_register("TENSOR_STATUS").offset)
+            assert status == (0b010, 0)
         await ctx.tick().repeat(40)
         assert await bus.read(ctx, isp_register("FRAME_INDEX").offset) == (1, 0)
         assert len(got) == beats
@@ -62,9 +71,12 @@ def _run(config, settings, raw, *, port, beats):
     simulator = Simulator(dut)
     simulator.add_clock(1e-8)
     simulator.add_testbench(run)
-    simulator.add_testbench(drain, background=True)
+    simulator.add_testbench(drain if memory is None else memory.write, background=True)
     simulator.run()
     return got
+
+
+BASES = (0x300, 0x800)
 
 
 def test_a_picture_without_any_optional_stage(rng):
@@ -94,3 +106,15 @@ def test_a_tensor_without_a_picture(rng):
     got = _run(config, settings, raw, port="m_axis_tensor", beats=beats)
     data = b"".join(value.to_bytes(4, "little") for value in got)
     assert data[:len(expected)] == expected
+
+
+def test_a_tensor_in_memory_by_the_time_of_the_interrupt(rng):
+    config = IspConfig(name="memory", max_width=16, max_height=16, picture=False,
+                       axi_data_width=64, omit=OPTIONAL_STAGES, tensor_memory=True)
+    settings = replace(
+        default_settings(config),
+        scaler=scaler_settings(crop=(0, 0, 16, 16), output=(9, 8)))
+    raw = rng.integers(4096, size=(16, 16))
+    expected = pipeline.run(raw, settings, config)["scaler"].astype(np.int8).tobytes()
+    memory, = _run(config, settings, raw, port=None, beats=1, latency=200)
+    assert memory[BASES[0]:BASES[0] + len(expected)] == expected

@@ -197,7 +197,7 @@ def test_config_registers_tell_the_instance():
         values = {f.name: data >> f.lsb & (1 << f.width) - 1
                   for f in isp_register("CONFIG0").fields}
         assert values == {"MAX_WIDTH": 64, "MAX_HEIGHT": 64, "INPUT_BITS": 12, "PICTURE": 1,
-                          "TENSOR": 1}
+                          "TENSOR": 1, "TENSOR_MEMORY": 0}
 
     _run(run)
 
