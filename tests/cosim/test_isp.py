@@ -18,7 +18,7 @@ from hadron_testing.isp_settings import random_settings
 pytestmark = pytest.mark.slow  # the simulation is built, once
 
 CONFIG = ISP_CONFIGS["isp64"]
-FRAME_OVERHEAD = 178
+FRAME_OVERHEAD = 176
 """Cycles of a frame besides its pixels and the lines of the windows: all stages' latencies."""
 
 FRAME_GAP = 517

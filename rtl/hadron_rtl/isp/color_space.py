@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .arithmetic import saturate
-from .matrix import MATRIX_LATENCY, matrix_product
+from .matrix import matrix_latency, matrix_product
 from .pixel_stream import RGB8, pixel_stream, settings_layout
 from .result_buffer import ResultBuffer
 
@@ -31,10 +31,11 @@ class ColorSpace(wiring.Component):
     settings : In(settings_layout("color_space"))
         Matrix and offsets.
 
-    Latency: ``LATENCY`` cycles. Throughput: one pixel a cycle.
+    Latency: ``LATENCY`` cycles. Throughput: one pixel a cycle. Cost (LFE5U): no multipliers; those
+    of the device are dear, and eight bits cheap.
     """
 
-    _PIPELINE = MATRIX_LATENCY + 3
+    _PIPELINE = matrix_latency(8, soft=True) + 3
     LATENCY = _PIPELINE + ResultBuffer.LATENCY
 
     def __init__(self, config):
@@ -52,7 +53,8 @@ class ColorSpace(wiring.Component):
         wiring.connect(m, buffer.o, wiring.flipped(self.o))
 
         half = 1 << (_FRACTION - 1)
-        totals = matrix_product(m, self.i.payload.data, self.settings, one=1 << _FRACTION)
+        totals = matrix_product(
+            m, self.i.payload.data, self.settings, one=1 << _FRACTION, soft=True)
         for channel, total in enumerate(totals):
             known = self.settings.offset[channel]
             offset = Signal(known.shape(), name=f"offset_{channel}", reset_less=True)

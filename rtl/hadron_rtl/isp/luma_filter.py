@@ -7,7 +7,6 @@ from amaranth.lib.wiring import In, Out
 from hadron_spec.isp.picture import LUMA_RINGS
 
 from ..postproc.delay import delayed
-from .arithmetic import PRODUCT_LATENCY, product
 from .pixel_stream import settings_layout
 from .soft_product import soft_product, soft_product_latency
 
@@ -47,7 +46,7 @@ class LumaFilter(wiring.Component):
     _WEIGHTED = _RING_LEVELS + soft_product_latency(_WEIGHT_BITS) + 3 + 1
     # Before the weights: pulling differences; after them: coring detail.
     _NONLINEAR = 3
-    LATENCY = 1 + _NONLINEAR + _WEIGHTED + PRODUCT_LATENCY + 1 + 4
+    LATENCY = 1 + _NONLINEAR + _WEIGHTED + soft_product_latency(8) + 1 + 4
 
     def __init__(self):
         super().__init__({
@@ -129,10 +128,8 @@ class LumaFilter(wiring.Component):
         return result
 
     def _scale(self, m: Module, value: Signal, factor: Value, shift: int, name: str) -> Signal:
-        """Return the product, rounded half up, ``PRODUCT_LATENCY + 1`` cycles later."""
-        held = Signal(len(factor), name=f"{name}_factor", reset_less=True)
-        m.d.sync += held.eq(factor)
-        scaled = product(m, value, held, name=name)
+        """Return the product, rounded half up, a cycle after that of `soft_product`."""
+        scaled = soft_product(m, value, factor, name=name)
         rounded = Signal(signed(len(scaled) + 1 - shift), name=f"{name}_rounded", reset_less=True)
         m.d.sync += rounded.eq((scaled + (1 << (shift - 1))) >> shift)
         return rounded

@@ -4,20 +4,32 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed
 
 from ..postproc.delay import delayed
 from .arithmetic import PRODUCT_LATENCY, product
+from .soft_product import soft_product, soft_product_latency
 
-__all__ = ["MATRIX_LATENCY", "matrix_product"]
-
-MATRIX_LATENCY = 1 + PRODUCT_LATENCY + 2
-"""Cycles from the pixel to its registered sums: factors, products, two additions."""
+__all__ = ["matrix_latency", "matrix_product"]
 
 
-def matrix_product(m: Module, pixel: Value, settings: Value, *, one: int) -> list[Signal]:
+def matrix_latency(bits: int, *, soft: bool) -> int:
+    """Return the cycles from the pixel to its registered sums: factors, products, two additions.
+
+    Parameters
+    ----------
+    bits : int
+        Bits of a channel.
+    soft : bool
+        As in :func:`matrix_product`.
+    """
+    return 1 + (soft_product_latency(bits) if soft else PRODUCT_LATENCY) + 2
+
+
+def matrix_product(m: Module, pixel: Value, settings: Value, *, one: int,
+                   soft: bool) -> list[Signal]:
     """Return ``sum(matrix[3 * row + column] * pixel[column])`` of each row.
 
     Parameters
     ----------
     m : Module
-        Where the registers and nine multipliers go.
+        Where registers and multipliers go.
     pixel : ArrayLayout(unsigned, 3)
         Three channels.
     settings : view
@@ -25,6 +37,8 @@ def matrix_product(m: Module, pixel: Value, settings: Value, *, one: int) -> lis
         identity. Stable while pixels pass.
     one : int
         What stands for 1 in the matrix.
+    soft : bool
+        Multiply in carry chains instead of nine hardware multipliers.
     """
     factors = [Signal(pixel[c].shape(), name=f"factor_{c}", reset_less=True) for c in range(3)]
     m.d.sync += [factor.eq(pixel[c]) for c, factor in enumerate(factors)]
@@ -35,7 +49,8 @@ def matrix_product(m: Module, pixel: Value, settings: Value, *, one: int) -> lis
             known = settings.matrix[3 * row + column]
             element = Signal(known.shape(), name=f"element_{row}_{column}", reset_less=True)
             m.d.sync += element.eq(Mux(settings.enable, known, one if row == column else 0))
-            products.append(product(m, element, factor, name=f"multiply_{row}_{column}"))
+            multiply = soft_product if soft else product
+            products.append(multiply(m, element, factor, name=f"multiply_{row}_{column}"))
         width = len(products[0])
         first = Signal(signed(width + 1), name=f"first_{row}", reset_less=True)
         total = Signal(signed(width + 2), name=f"total_{row}", reset_less=True)
