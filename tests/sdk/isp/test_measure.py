@@ -77,8 +77,11 @@ def test_what_is_documented_is_what_was_promised(documented: dict) -> None:
         assert row["calibrated"]["mean"] <= 3.0
     for row in documented["cleaning"]["cases"]:
         assert row["after"] > row["before"] + 1
-    assert documented["rtl"]["matches_golden"] is documented["demo"]["matches_golden"] is True
-    assert documented["rtl"]["picture_cycles_a_pixel"] == 1
+    assert documented["demo"]["matches_golden"] is True
+    assert {row["width"] for row in documented["rtl"]["frames"]} == {640, 1920}
+    for row in documented["rtl"]["frames"]:
+        assert row["matches_golden"] is True
+        assert row["picture_cycles_a_pixel"] == 1
     assert all(row["turns"] == 0 for row in documented["3a"]["rows"])
 
 

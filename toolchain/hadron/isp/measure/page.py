@@ -56,19 +56,19 @@ def measured_page(results: Mapping[str, Any]) -> str:
                                                                   "bilinear")))]),
     ]
     if "rtl" in results:
-        rtl = results["rtl"]
         lines += [
             "## RTL",
             "",
-            f"One frame of {rtl['width']} x {rtl['height']} pixels on {rtl['config']}, every "
-            f"stage in use, in RTL simulation:",
+            "Frames with every stage in use, in RTL simulation (`--rtl`); picture, tensor and "
+            "statistics equal to the golden model:",
             "",
-            *_table(("", ""), (
-                ("equal to the golden model", "yes" if rtl["matches_golden"] else "no"),
-                ("cycles a pixel of the picture", f"{rtl['picture_cycles_a_pixel']:g}"),
-                ("first pixel in to first pixel out",
-                 f"{rtl['latency_cycles']:,} cycles, {rtl['latency_lines']} lines"),
-                ("first pixel in to last pixel out", f"{rtl['cycles']:,} cycles"))),
+            *_table(("frame", "instance", "equal", "cycles a pixel", "first pixel out after",
+                     "last pixel out after"),
+                    ((f"{row['width']} x {row['height']}", row["config"],
+                      "yes" if row["matches_golden"] else "no",
+                      f"{row['picture_cycles_a_pixel']:g}",
+                      f"{row['latency_cycles']:,} cycles, {row['latency_lines']} lines",
+                      f"{row['cycles']:,} cycles") for row in results["rtl"]["frames"])),
         ]
     if "demo" in results:
         demo = results["demo"]
