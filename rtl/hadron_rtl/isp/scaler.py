@@ -1,15 +1,16 @@
 """Picture to the network's input: crop, downscale, quantize, pack."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hadron_spec.isp.picture import SCALER_FRACTION, TENSOR_WIDTH
 
 from ..postproc.delay import delayed
+from ..stream.skid import SkidBuffer
 from ..vendor.wide_ram import WideRam
 from .arithmetic import PRODUCT_LATENCY, product, saturate
-from .pixel_stream import RGB8, Geometry, pixel_stream, settings_layout
+from .pixel_stream import RGB8, Geometry, Pixel, pixel_stream, settings_layout
 from .result_buffer import ResultBuffer
 from .scaler_walk import ScalerWalk
 from .soft_product import soft_product, soft_product_latency
@@ -59,7 +60,7 @@ class Scaler(wiring.Component):
     Cost (LFE5U): one line of sums in block RAM, three multipliers.
     """
 
-    LATENCY = _QUANTIZED + ResultBuffer.LATENCY + TensorPacker.LATENCY
+    LATENCY = SkidBuffer.LATENCY + _QUANTIZED + ResultBuffer.LATENCY + TensorPacker.LATENCY
 
     def __init__(self, config):
         self.config = config
@@ -80,13 +81,17 @@ class Scaler(wiring.Component):
         wiring.connect(m, packer.o, wiring.flipped(self.o))
         m.d.comb += packer.single.eq(self.settings.channels == 1)
 
+        # From here on all waits for the pixel's marks and for room: both come from registers.
+        m.submodules.entry = entry = SkidBuffer(Pixel(RGB8))
+        wiring.connect(m, wiring.flipped(self.i), entry.i)
+        pixel = entry.o.payload
         taken = Signal()
         counts = Signal()
         completes = Signal()
-        line_begins = self._walk(m, across, down, taken)
+        line_begins = self._walk(m, across, down, taken, pixel.last)
         m.d.comb += [
-            self.i.ready.eq(buffer.room),
-            taken.eq(self.i.valid & buffer.room),
+            entry.o.ready.eq(buffer.room),
+            taken.eq(entry.o.valid & buffer.room),
             counts.eq(taken & self.settings.enable & across.inside & down.inside),
             completes.eq(counts & across.completes),
             buffer.take.eq(completes & down.completes),
@@ -94,7 +99,7 @@ class Scaler(wiring.Component):
             buffer.i_first.eq(0),
             buffer.i_last.eq(across.final & down.final),
         ]
-        lines = self._columns(m, across, counts)
+        lines = self._columns(m, across, counts, pixel.data)
         valid = completes
         for cycle in range(_LINE):
             register = Signal(name=f"completes_{cycle + 1}")
@@ -109,14 +114,15 @@ class Scaler(wiring.Component):
         self._quantize(m, areas, buffer)
         return m
 
-    def _walk(self, m: Module, across: ScalerWalk, down: ScalerWalk, taken: Signal) -> Value:
+    def _walk(self, m: Module, across: ScalerWalk, down: ScalerWalk, taken: Signal,
+              last: Value) -> Value:
         """Lead both walks through the frame; tell which pixel is the first of its line."""
         begun = Signal()
         line_begun = Signal()
         lines_left = Signal(len(self.geometry.height), reset_less=True)
         line_ends = Signal()
         m.d.comb += [
-            line_ends.eq(taken & self.i.payload.last),
+            line_ends.eq(taken & last),
             across.go.eq(taken),
             across.load.eq(line_ends | ~begun & ~taken),
             down.go.eq(line_ends),
@@ -140,7 +146,8 @@ class Scaler(wiring.Component):
                 m.d.sync += begun.eq(0)
         return taken & ~line_begun
 
-    def _columns(self, m: Module, across: ScalerWalk, counts: Signal) -> list[Signal]:
+    def _columns(self, m: Module, across: ScalerWalk, counts: Signal,
+                 pixels: data.View) -> list[Signal]:
         """Return the shifted sums of pixels of a line, ``_LINE`` cycles after the last of them."""
         at_product = _COLUMN_SUM - 1
         first = delayed(m, across.first, at_product, name="column_first")
@@ -148,7 +155,7 @@ class Scaler(wiring.Component):
         counts = delayed(m, counts, at_product, name="column_counts")
         lines = []
         for channel in range(3):
-            pixel = delayed(m, self.i.payload.data[channel], _WEIGHTS, name=f"pixel_{channel}")
+            pixel = delayed(m, pixels[channel], _WEIGHTS, name=f"pixel_{channel}")
             ending = soft_product(m, across.ending, pixel, name=f"ending_{channel}")
             beginning = soft_product(m, across.beginning, pixel, name=f"beginning_{channel}")
             held = Signal(24, name=f"column_held_{channel}", reset_less=True)
