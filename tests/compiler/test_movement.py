@@ -121,3 +121,45 @@ def test_refuses_to_transpose_what_does_not_fit() -> None:
     assert str(caught.value) == (
         "net.tflite: TRANSPOSE #0: one output needs 200032 bytes of scratchpad, 32768 are free "
         "(configuration 'h64' has act_bytes=32768)")
+
+
+@pytest.mark.parametrize("config", [CONFIGS["h64"], CONFIGS["h256"]], ids=lambda c: c.name)
+def test_attention(config, rng: np.random.Generator) -> None:
+    """Scores of queries and keys, softmax, and their product with the values."""
+    layers = Layers(rng, (1, 1, 12, 20))
+    builder, x = layers.builder, layers.inputs[0]
+    query, key, value = (layers.conv(x, 24, (1, 1)) for _ in range(3))
+
+    def heads(tensor: Tensor) -> Tensor:
+        split = builder.reshape(tensor, (12, 3, 8))
+        turned = like(builder, tensor, 3, 12, 8)
+        builder.operator("TRANSPOSE", [split, integers(builder, 1, 0, 2)], [turned])
+        return turned
+
+    scores = builder.tensor((3, 12, 12), query.scale * key.scale * 150, 3)
+    builder.operator("BATCH_MATMUL", [heads(query), heads(key)], [scores], "BatchMatMul",
+                     adjX=False, adjY=True)
+    weights = builder.softmax(scores, beta=min(1.0, 3 / (60 * scores.scale)))
+    mixed = builder.tensor((3, 12, 8), value.scale * 0.7, -2)
+    builder.operator("BATCH_MATMUL", [weights, heads(value)], [mixed], "BatchMatMul",
+                     adjX=False, adjY=False)
+    model = builder.finish([scores, mixed])
+    data = rng.integers(-128, 128, x.shape).astype(np.int8)
+    expected = oracle.run(model, [data], outputs=2)
+    got, result = run_program(compile_model(model, config), [data])
+    assert result.ok, (result.error, result.detail)
+    assert not result.hazards
+    for array, wanted in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(array, wanted)
+
+
+def test_refuses_a_matrix_that_the_weight_memory_does_not_hold() -> None:
+    builder = ModelBuilder()
+    a, b = (builder.input(shape, 0.1, 5) for shape in ((2, 4000), (4000, 3)))
+    y = builder.tensor((2, 3), 10.0, 0)
+    builder.operator("BATCH_MATMUL", [a, b], [y], "BatchMatMul")
+    with pytest.raises(CapacityError) as caught:
+        compile_model(builder.finish([y]), CONFIGS["h256"], name="net.tflite")
+    assert str(caught.value) == (
+        "net.tflite: BATCH_MATMUL #0: 16 columns need 1001 steps of weight memory, configuration "
+        "'h256' has weight_steps=512")

@@ -13,7 +13,7 @@ from hadron_testing.random_models import GENERATORS, random_network
 from hadron_testing.random_movement import MOVEMENT
 from hadron_testing.tflite_builder import ModelBuilder
 
-FEW = {*MOVEMENT, *UNARY}
+FEW = {*MOVEMENT, *UNARY, "BATCH_MATMUL"}
 """Operators of which a few cases tell enough."""
 
 ALL_CONFIGS = CONFIGS | SMALL_CONFIGS

@@ -23,7 +23,7 @@ OPERATORS = sorted(GENERATORS)
 CASES_OF_AN_OPERATOR = 16
 RANDOM_GRAPHS = 70
 """A configuration: 210 in all."""
-FEW = {*MOVEMENT, *UNARY}
+FEW = {*MOVEMENT, *UNARY, "BATCH_MATMUL"}
 """Operators of which a few cases tell enough."""
 
 pytestmark = pytest.mark.slow

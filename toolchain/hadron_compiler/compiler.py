@@ -13,7 +13,7 @@ from hadron_compiler.errors import CapacityError, CompileError, ModelFormatError
 from hadron_compiler.frontend.onnx import import_onnx
 from hadron_compiler.frontend.tflite import import_tflite
 from hadron_compiler.ir.graph import Graph, Tensor
-from hadron_compiler.passes import run_passes
+from hadron_compiler.passes import expand_matmuls, run_passes
 from hadron_compiler.program import LayerReport, Program, TensorBinding
 from hadron_compiler.schedule.build import MemoryOffsets, build_commands
 from hadron_compiler.schedule.dependencies import derive_dependencies
@@ -65,6 +65,7 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
     imported = (import_onnx(source, data) if onnx
                 else import_tflite(source, data, keep_tensors=keep_tensors))
     graph = run_passes(imported)
+    graph = expand_matmuls.run(graph, config)
     kernels = lower(graph, config)
     try:
         return _generate(graph, kernels, config)

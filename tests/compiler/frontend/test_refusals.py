@@ -244,7 +244,7 @@ def _sub_shape(builder: ModelBuilder) -> Tensor:
 
 
 def _matrices(builder: ModelBuilder) -> Tensor:
-    a, b = (builder.input((4, 4), 0.1, 0, name=name) for name in "ab")
+    a, b = (builder.input((4, 5), 0.1, 0, name=name) for name in "ab")
     y = builder.tensor((4, 4), 0.1, 0)
     builder.operator("BATCH_MATMUL", [a, b], [y], "BatchMatMul")
     return y
@@ -304,8 +304,7 @@ def _join_activation(builder: ModelBuilder) -> Tensor:
     (_weights_not_constant, "CONV_2D #0: tensor w is not a constant"),
     (_broadcast, "ADD #0: x of the shape [1, 8, 8, 2] and z of the shape [1, 3, 1, 2] do not "
                  "broadcast"),
-    (_matrices, "BATCH_MATMUL #0: operand b is not a constant; Hadron multiplies matrices by "
-                "constants only"),
+    (_matrices, "BATCH_MATMUL #0: a of the shape [4, 5] and b of the shape [4, 5] do not multiply"),
     (_logistic_scale, "LOGISTIC #0: output scale 0.0078125 and zero point 0, must be "
                       "1/256 and -128"),
     (_unary_shape, "RELU #0: output y has the shape [1, 8, 8, 1], must be [1, 8, 8, 2]"),

@@ -134,15 +134,20 @@ def _reduce(opcode: str) -> Callable[[np.random.Generator], Made]:
 
 
 def _batch_matmul(rng: np.random.Generator) -> Made:
-    """By a constant: TensorFlow Lite Micro has it transposed where `adj_y` says so."""
+    """Of two tensors, or by a constant."""
     builder = ModelBuilder()
     taps, channels = int(rng.integers(1, 60)), int(rng.integers(1, 30))
     adj_x, adj_y = (bool(rng.integers(2)) for _ in range(2))
-    outer = tuple(int(n) for n in rng.integers(1, 5, int(rng.integers(3))))
+    outer = tuple(int(n) for n in rng.integers(1, 3, int(rng.integers(3))))
     rows = int(rng.integers(1, 8))
     x = builder.input((*outer, *((taps, rows) if adj_x else (rows, taps))), *_quantized(rng))
-    data = rng.integers(-128, 128, (channels, taps) if adj_y else (taps, channels))
-    matrix = builder.constant(data.astype(np.int8), draw_scale(rng, 1e-3, 0.02), 0)
+    size = (channels, taps) if adj_y else (taps, channels)
+    if rng.random() < 0.4:
+        data = rng.integers(-128, 128, size).astype(np.int8)
+        matrix = builder.constant(data, draw_scale(rng, 1e-3, 0.02), 0)
+    else:
+        batch = outer if rng.random() < 0.6 else ()
+        matrix = builder.input((*batch, *size), draw_scale(rng, 1e-3, 0.02), draw_zero_point(rng))
     scale = x.scale * matrix.scale * 60 * float(np.sqrt(taps) * rng.uniform(0.5, 2))
     y = builder.tensor((*outer, rows, channels), scale, draw_zero_point(rng))
     builder.operator("BATCH_MATMUL", [x, matrix], [y], "BatchMatMul", adjX=adj_x, adjY=adj_y)

@@ -46,7 +46,7 @@ def place_activations(graph: Graph, kernels: list[Kernel], config: NpuConfig) ->
         When the smallest tile of a layer does not fit the scratchpad.
     """
     layout = Layout(lifetimes=_lifetimes(graph))
-    streamed: set[Tensor] = set()
+    streamed = {tensor for tensor in layout.lifetimes if tensor.in_memory}
     whole = [Tiler(config, kernel, operation.label)
              for kernel, operation in zip(kernels, graph.operations, strict=True)]
     while True:
@@ -79,7 +79,8 @@ def place_activations(graph: Graph, kernels: list[Kernel], config: NpuConfig) ->
 
 
 def _streaming(tiler: Tiler, operation: Operation, streamed: set[Tensor]) -> Tiler:
-    sources = sum(tensor.storage in streamed for tensor in operation.activations)
+    sources = sum(tensor.storage in streamed for tensor in operation.activations
+                  if not tensor.in_memory)
     return tiler.streaming(sources, operation.outputs[0] in streamed)
 
 

@@ -11,17 +11,23 @@ from dataclasses import dataclass
 
 from hadron_compiler.codegen.command import Command, Space
 from hadron_compiler.codegen.geometry import Geometry, Region, View
+from hadron_compiler.ir.graph import Tensor
 
 __all__ = ["Constants", "Kernel", "Part", "Piece"]
 
 
 @dataclass(eq=False, frozen=True)
 class Constants:
-    """Bytes that a LOAD brings on chip before a part runs: weight steps, or tables."""
+    """Bytes that a LOAD brings on chip before a part runs: weight steps, or tables.
+
+    `tail` are weight steps behind the image that tensors in memory hold: of each, from which byte
+    on how many.
+    """
 
     space: Space
     image: bytes
     steps: int
+    tail: tuple[tuple[Tensor, int, int], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from hadron_compiler.codegen.integers import (
     scales_wide,
 )
 from hadron_compiler.codegen.kernel import Kernel
+from hadron_compiler.codegen.matmul import DynamicWeightsKernel
 from hadron_compiler.codegen.matrix import (
     WEIGHT_MAX,
     ConvolutionKernel,
@@ -45,9 +46,11 @@ from hadron_compiler.ir.graph import (
     ChannelTablesAttributes,
     ConcatenationAttributes,
     ConvolutionAttributes,
+    DynamicWeightsAttributes,
     ExtremumAttributes,
     FullyConnectedAttributes,
     Graph,
+    LookupAttributes,
     MoveAttributes,
     MulAttributes,
     Operation,
@@ -307,6 +310,31 @@ def _product(operation: Operation, config: NpuConfig) -> Kernel:
                          stage)
 
 
+def _lookup(operation: Operation, config: NpuConfig) -> Kernel:
+    attributes = operation.attributes
+    assert isinstance(attributes, LookupAttributes)
+    return LookupKernel(config, operation.label, operation.outputs[0].elements, attributes.tables,
+                        LookupStage())
+
+
+def _dynamic_weights(operation: Operation, config: NpuConfig) -> Kernel:
+    attributes = operation.attributes
+    assert isinstance(attributes, DynamicWeightsAttributes)
+    rows, *weights = operation.activations
+    output = operation.outputs[0]
+    multiplier, shift = fully_connected_multiplier(*attributes.scales, output.scale)
+    largest = np.array([attributes.taps * attributes.largest])
+    check_shift(np.array([shift]))
+    check_bound(largest, "the accumulator of channel")
+    stage = LookupStage(multiplier, shift,
+                        scales_wide(largest, np.array([multiplier]), np.array([shift])),
+                        output.zero_point)
+    return DynamicWeightsKernel(
+        config, operation.label, attributes.rows, rows.elements // attributes.rows,
+        attributes.channels, weights, stage,
+        attributes.rows * attributes.taps * attributes.channels)
+
+
 def _prelu(operation: Operation, config: NpuConfig) -> Kernel:
     attributes = operation.attributes
     assert isinstance(attributes, ChannelTablesAttributes)
@@ -345,13 +373,14 @@ def _concatenation(operation: Operation, config: NpuConfig) -> Kernel:
     """Copy one input; what lies inside of the axis is a pixel of as many channels."""
     attributes = operation.attributes
     assert isinstance(attributes, ConcatenationAttributes)
-    source, output = operation.required(0), operation.outputs[0]
+    source = operation.required(0)
+    shape = attributes.shape or operation.outputs[0].shape
     axis = attributes.axis
-    outer = (1, 1, *output.shape[:axis])
+    outer = (1, 1, *shape[:axis])
     rows, columns = prod(outer[:-1]), outer[-1]
-    inner = prod(output.shape[axis + 1:])
+    inner = prod(shape[axis + 1:])
     first, size = attributes.first * inner, source.shape[axis] * inner
-    geometry = Geometry(1, (rows, columns, size), (rows, columns, output.shape[axis] * inner),
+    geometry = Geometry(1, (rows, columns, size), (rows, columns, shape[axis] * inner),
                         channels=(first, first + size))
     return CopyKernel(config, operation.label, geometry)
 
@@ -409,6 +438,8 @@ _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
 _BY_ATTRIBUTES: dict[type, Callable[[Operation, NpuConfig], Kernel]] = {
     ExtremumAttributes: _extremum,
     ChannelTablesAttributes: _prelu,
+    DynamicWeightsAttributes: _dynamic_weights,
+    LookupAttributes: _lookup,
     MoveAttributes: _move,
     ProductAttributes: _product,
     TableAttributes: _table,

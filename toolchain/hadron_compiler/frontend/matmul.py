@@ -10,26 +10,26 @@ from hadron_compiler.frontend.offsets import spans
 from hadron_compiler.ir.graph import (
     Activation,
     FullyConnectedAttributes,
+    MatmulAttributes,
     MoveAttributes,
     OpKind,
+    Tensor,
 )
 
 __all__ = ["batch_matmul"]
 
 
 def batch_matmul(check: Checker) -> Any:
-    """BATCH_MATMUL: of a tensor by a constant matrix of zero point 0, either one transposed."""
+    """BATCH_MATMUL: any two tensors, with broadcasting, either one transposed; by one constant
+    matrix of zero point 0 it costs as much as FULLY_CONNECTED."""
     x, matrix = check.operation.required(0), check.operation.required(1)
-    if not check.require(matrix.data is not None and x.data is None, f"operand {matrix.name} is "
-                         "not a constant; Hadron multiplies matrices by constants only"):
-        return None
-    assert matrix.data is not None
     rank = len(x.shape)
-    if not check.require(rank >= 2 and len(matrix.shape) >= 2
-                         and all(size == 1 for size in matrix.shape[:-2]),
-                         f"constant {matrix.name} has the shape {list(matrix.shape)}; one matrix "
-                         "is supported"):
+    if not check.require(min(rank, len(matrix.shape)) >= 2, "two dimensions or more are "
+                                                            "supported"):
         return None
+    one = matrix.data is not None and all(size == 1 for size in matrix.shape[:-2])
+    if not one or matrix.zero_point or matrix.data is None:
+        return _of_tensors(check, x, matrix)
     operations = []
     if check.option("AdjX"):
         order = (*range(rank - 2), rank - 1, rank - 2)
@@ -51,3 +51,19 @@ def batch_matmul(check: Checker) -> Any:
     check.weights(0)
     check.operation.attributes = FullyConnectedAttributes(Activation.NONE)
     return [*operations, check.operation]
+
+
+def _of_tensors(check: Checker, x: Tensor, y: Tensor) -> MatmulAttributes | None:
+    adj_x, adj_y = bool(check.option("AdjX")), bool(check.option("AdjY"))
+    rows, taps = x.shape[-2:][::-1] if adj_x else x.shape[-2:]
+    others, columns = y.shape[-2:][::-1] if adj_y else y.shape[-2:]
+    try:
+        batch: tuple[int, ...] | None = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    except ValueError:
+        batch = None
+    if not check.require(taps == others and batch is not None, f"{x.name} of the shape "
+                         f"{list(x.shape)} and {y.name} of the shape {list(y.shape)} do not "
+                         "multiply"):
+        return None
+    check.output_shape((*(batch or ()), rows, columns))
+    return MatmulAttributes(adj_x, adj_y)

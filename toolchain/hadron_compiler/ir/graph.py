@@ -22,9 +22,12 @@ __all__ = [
     "ConcatenationAttributes",
     "ConvolutionAttributes",
     "DType",
+    "DynamicWeightsAttributes",
     "ExtremumAttributes",
     "FullyConnectedAttributes",
     "Graph",
+    "LookupAttributes",
+    "MatmulAttributes",
     "MoveAttributes",
     "MulAttributes",
     "OpKind",
@@ -213,6 +216,35 @@ class ChannelTablesAttributes:
 
 
 @dataclass(frozen=True)
+class MatmulAttributes:
+    """BATCH_MATMUL of two tensors, their matrices transposed or not."""
+
+    adj_x: bool
+    adj_y: bool
+
+
+@dataclass(frozen=True)
+class DynamicWeightsAttributes:
+    """Rows (the first input) times weights in memory (the others), which a pass has laid out.
+
+    `largest` is the largest magnitude of a product, `scales` those of its factors.
+    """
+
+    rows: int
+    taps: int
+    channels: int
+    scales: tuple[float, float]
+    largest: int
+
+
+@dataclass(frozen=True, eq=False)
+class LookupAttributes:
+    """The sum of a table entry of each input, as it is."""
+
+    tables: tuple[npt.NDArray[np.int64], ...]
+
+
+@dataclass(frozen=True)
 class ProductAttributes:
     """MUL of two tensors of one shape."""
 
@@ -239,6 +271,8 @@ class ConcatenationAttributes:
 
     axis: int
     first: int = 0
+    shape: tuple[int, ...] = ()
+    """The output's, where its tensor has another one."""
 
 
 @dataclass(frozen=True)
@@ -293,6 +327,9 @@ Attributes: TypeAlias = (
     | TableAttributes
     | ChannelTablesAttributes
     | ExtremumAttributes
+    | MatmulAttributes
+    | DynamicWeightsAttributes
+    | LookupAttributes
     | ProductAttributes
     | MulAttributes
     | ConcatenationAttributes
@@ -320,6 +357,8 @@ class Tensor:
     quantized_dimension: int = 0
     data: npt.NDArray[np.generic] | None = None
     root: "Tensor | None" = None
+    in_memory: bool = False
+    """Whether it must be stored to memory: weights are loaded from there."""
 
     @property
     def elements(self) -> int:
@@ -370,8 +409,11 @@ class Operation:
     def activations(self) -> list[Tensor]:
         """The inputs that are read as activations: both of sums, products and extrema, all of
         CONCATENATION's, the first of the others."""
-        both = isinstance(self.attributes, ProductAttributes)
-        count = 2 if both else _ACTIVATION_INPUTS.get(self.kind, 1)
+        count = _ACTIVATION_INPUTS.get(self.kind, 1)
+        if isinstance(self.attributes, ProductAttributes | MatmulAttributes):
+            count = 2
+        elif isinstance(self.attributes, DynamicWeightsAttributes | LookupAttributes):
+            count = None
         return [tensor for tensor in self.inputs[:count] if tensor is not None]
 
     def required(self, position: int) -> Tensor:

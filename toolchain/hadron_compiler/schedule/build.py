@@ -67,7 +67,7 @@ class _Builder:
     def layer(self, index: int, operation: Operation, kernel: Kernel) -> None:
         """Append the commands of one layer."""
         plan = self.layout.plans[index]
-        sources = [tensor.storage for tensor in operation.activations]
+        sources = [tensor.storage for tensor in operation.activations if not tensor.in_memory]
         destination = operation.outputs[0]
         self.ring.begin_layer(plan.parts)
         whole = kernel.geometry.whole
@@ -185,9 +185,16 @@ class _Builder:
             return 0
         step, present = self.ring.find(constants)
         if not present:
-            step_bytes = len(constants.image) // constants.steps
-            self.commands.append(load_bytes(layer, constants.space, offset, step,
-                                            len(constants.image), step_bytes))
+            size = len(constants.image)
+            step_bytes = self.config.step_bytes if constants.tail else size // constants.steps
+            self.commands.append(load_bytes(layer, constants.space, offset, step, size,
+                                            step_bytes))
+            after = step + size // step_bytes
+            for tensor, start, size in constants.tail:
+                self.commands.append(load_bytes(
+                    layer, constants.space, self.offsets.tensors[tensor] + start, after, size,
+                    step_bytes))
+                after += size // step_bytes
         return step
 
 
