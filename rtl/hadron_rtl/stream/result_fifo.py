@@ -41,9 +41,9 @@ class ResultFifo(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # A combinational read port, so that the tools choose LUT RAM.
+        # LUT RAM at any depth: a block RAM would merge with the output register, and be slow.
         m.submodules.storage = storage = memory.Memory(
-            shape=self.shape, depth=self.depth, init=[])
+            shape=self.shape, depth=self.depth, init=[], attrs={"ram_style": "distributed"})
         write = storage.write_port()
         read = storage.read_port(domain="comb")
         waiting = Signal(range(self.depth + 1))
