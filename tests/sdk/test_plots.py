@@ -11,7 +11,7 @@ import pytest
 from hadron.chrome_trace import chrome_trace
 from hadron.layers import layer_timings
 from hadron.plots import roofline, timeline
-from hadron.report import NOMINAL_MHZ, LayerResult, RunReport, predicted_report
+from hadron.report import NOMINAL_MHZ, SHARES, LayerResult, RunReport, predicted_report
 from hadron_compiler import compile_model
 from hadron_cosim.simulator import TraceEvent
 from hadron_spec.commands import Unit
@@ -33,6 +33,24 @@ def report(project: Path) -> RunReport:
 
 def elements(svg: str, tag: str) -> list[ElementTree.Element]:
     return list(ElementTree.fromstring(svg).iter(tag))
+
+
+def test_cycles_go_where_they_were_measured_to_go(report: RunReport) -> None:
+    config = report.program.config
+    first, second, *_ = report.layers
+    assert first.predicted.macs == 9216
+    assert first.breakdown(config) == {"macs": 144, "lanes": 156, "other": 80, "load": 100,
+                                       "store": 0, "command": 0, "requantizer": 20}
+    assert sum(first.breakdown(config).values()) == first.cycles
+    assert first.bound(config) == "lanes"
+    assert second.bound(config) == "other"
+    assert list(first.breakdown(config)) == list(SHARES)
+
+
+def test_a_prediction_says_nothing_of_where_cycles_go(report: RunReport) -> None:
+    layer = predicted_report(report.program).layers[0]
+    assert layer.breakdown(report.program.config) == {}
+    assert layer.bound(report.program.config) is None
 
 
 def test_timeline_has_a_bar_for_each_event(report: RunReport) -> None:

@@ -4,14 +4,18 @@ from html import escape
 
 from hadron.layers import STALLS
 from hadron.plots import roofline, timeline
-from hadron.report import NOMINAL_MHZ, LayerResult, RunReport
+from hadron.report import NOMINAL_MHZ, SHARES, LayerResult, RunReport
 from hadron.text_report import LANE_NAMES, short_name
+from hadron_spec.config import NpuConfig
 
 __all__ = ["html_report"]
 
 _BAR_WIDTH = 420
 _BAR_HEIGHT = 18
-_WORK, _WAIT, _PREDICTED = "#2a6fb0", "#e0a030", "#444"
+_PREDICTED = "#444"
+_COLORS = {"macs": "#2a6fb0", "lanes": "#9dbfe0", "other": "#58a066", "load": "#e0a030",
+           "store": "#b0652a", "command": "#a83f4e", "requantizer": "#8a5aa8"}
+"""Of `hadron.report.SHARES`."""
 
 _STYLE = """\
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 76em; padding: 0 1em;
@@ -101,9 +105,9 @@ def _facts(report: RunReport) -> list[tuple[str, str]]:
 def _legend(report: RunReport) -> str:
     if not report.measured:
         return "Predicted cycles of each layer."
-    return (f'{_key(_WORK)}EXECUTE runs{_key(_WAIT)}EXECUTE waits for data, room or commands'
-            f'{_key(_PREDICTED)}predicted. Array: cycles in which it multiplied; then those waited '
-            f'for LOAD, for STORE, for commands, for the requantizer.')
+    keys = "<br>".join(f"{_key(_COLORS[share])}{text}" for share, text in SHARES.items())
+    return (f"{keys}<br>{_key(_PREDICTED)}cycles predicted. Array: part of the cycles in which it "
+            "was busy; after it the cycles waited for LOAD, STORE, commands, the requantizer.")
 
 
 def _key(color: str) -> str:
@@ -120,7 +124,7 @@ def _row(layer: LayerResult, report: RunReport, longest: int) -> str:
             f"{known.macs:,}", f"{layer.cycles:,}", f"{known.cycles:,}",
             f"{layer.utilization(report.program.config):.1%}", *_measured(layer),
             f"{known.bytes_loaded:,}", f"{known.bytes_stored:,}")),
-        f'<td class="text">{_bar(layer, longest)}</td>',
+        f'<td class="text">{_bar(layer, report.program.config, longest)}</td>',
     ]
     return f"<tr>{''.join(cells)}</tr>\n"
 
@@ -132,17 +136,20 @@ def _measured(layer: LayerResult) -> list[str]:
     return [f"{share:.1%}", *(f"{layer.measured.stalls[cause]:,}" for cause in STALLS)]
 
 
-def _bar(layer: LayerResult, longest: int) -> str:
+def _bar(layer: LayerResult, config: NpuConfig, longest: int) -> str:
     def x(cycles: int) -> str:
         return f"{cycles / longest * _BAR_WIDTH:.1f}"
 
-    waits = 0 if layer.measured is None else sum(layer.measured.stalls.values())
-    mark = "" if layer.measured is None else (
-        f'<rect x="{x(layer.predicted.cycles)}" y="0" width="2" height="{_BAR_HEIGHT}" '
-        f'fill="{_PREDICTED}"/>')
+    shares = layer.breakdown(config) or {"macs": layer.cycles}
+    parts, start = [], 0
+    for share, cycles in shares.items():
+        if cycles:
+            parts.append(f'<rect x="{x(start)}" y="3" width="{x(cycles)}" '
+                         f'height="{_BAR_HEIGHT - 6}" fill="{_COLORS[share]}"><title>'
+                         f'{escape(SHARES[share])}: {cycles:,}</title></rect>')
+        start += cycles
+    if layer.measured is not None:
+        parts.append(f'<rect x="{x(layer.predicted.cycles)}" y="0" width="2" '
+                     f'height="{_BAR_HEIGHT}" fill="{_PREDICTED}"/>')
     return (f'<svg width="{_BAR_WIDTH + 2}" height="{_BAR_HEIGHT}" role="img" '
-            f'aria-label="{layer.cycles} cycles">'
-            f'<rect x="0" y="3" width="{x(layer.cycles - waits)}" height="{_BAR_HEIGHT - 6}" '
-            f'fill="{_WORK}"/>'
-            f'<rect x="{x(layer.cycles - waits)}" y="3" width="{x(waits)}" '
-            f'height="{_BAR_HEIGHT - 6}" fill="{_WAIT}"/>{mark}</svg>')
+            f'aria-label="{layer.cycles} cycles">{"".join(parts)}</svg>')

@@ -4,15 +4,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hadron.layers import LayerTiming
+from hadron.layers import STALLS, LayerTiming
 from hadron_compiler import LayerReport, Program, TensorBinding
 from hadron_cosim.simulator import TraceEvent
 from hadron_spec.config import NpuConfig
 
-__all__ = ["NOMINAL_MHZ", "LayerResult", "OutputSummary", "RunReport", "predicted_report"]
+__all__ = ["NOMINAL_MHZ", "SHARES", "LayerResult", "OutputSummary", "RunReport",
+           "predicted_report"]
 
 NOMINAL_MHZ = 100.0
 """Clock for which reports give times; what a board reaches is in its build report."""
+
+SHARES = {
+    "macs": "multiplications of the network",
+    "lanes": "array busy, lanes or columns without work",
+    "other": "EXECUTE without the array: pooling, tables, softmax, parameters, filling, draining",
+    "load": "waited for LOAD",
+    "store": "waited for STORE",
+    "command": "waited for commands",
+    "requantizer": "waited for the requantizer",
+}
+"""Where the cycles of a layer go."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,29 @@ class LayerResult:
         """Part of the multiply-accumulates that the array could have done in these cycles."""
         return _ratio(self.predicted.macs, self.cycles * config.macs_per_cycle)
 
+    def breakdown(self, config: NpuConfig) -> dict[str, int]:
+        """Return where the cycles of a measured layer went, by `SHARES`; nothing of others.
+
+        They add up to its cycles, but for those in which one layer computed while the one before
+        still stored, which count for both.
+        """
+        timing = self.measured
+        if timing is None:
+            return {}
+        used = min(timing.mac_active, round(self.predicted.macs / config.macs_per_cycle))
+        waited = timing.stalls["requantizer"]
+        return {
+            "macs": used,
+            "lanes": timing.mac_active - used,
+            "other": max(0, timing.execute_busy - timing.mac_active - waited),
+            **{cause: timing.stalls[cause] for cause in STALLS},
+        }
+
+    def bound(self, config: NpuConfig) -> str | None:
+        """Return the share that most of a measured layer's cycles went to; None of others."""
+        shares = self.breakdown(config)
+        return max(shares, key=lambda share: shares[share]) if shares else None
+
     def to_json(self, config: NpuConfig) -> dict[str, Any]:
         """Return the layer as `--json` writes it."""
         layer = self.predicted
@@ -47,6 +82,8 @@ class LayerResult:
             "stalls": {} if self.measured is None else dict(self.measured.stalls),
             "mac_active_cycles": None if self.measured is None else self.measured.mac_active,
             "execute_busy_cycles": None if self.measured is None else self.measured.execute_busy,
+            "breakdown": self.breakdown(config),
+            "bound": self.bound(config),
         }
 
 

@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hadron.report import NOMINAL_MHZ, OutputSummary, RunReport
+from hadron_cosim.memory_model import FAST
 
 __all__ = ["LANE_NAMES", "layer_table", "short_name", "summary"]
 
@@ -36,7 +37,8 @@ def summary(report: RunReport) -> str:
     lines += [f"host    {edge}" for edge in program.host]
     cycles = f"{report.cycles:,}"
     if report.measured:
-        cycles += f" (predicted {program.cycles:,})"
+        with_memory = "" if report.memory in (None, FAST.name) else f" with memory {FAST.name}"
+        cycles += f" (predicted {program.cycles:,}{with_memory})"
     else:
         cycles += " (predicted)"
     lines.append(f"cycles  {cycles}; {program.macs:,} MACs; "
@@ -59,8 +61,8 @@ def _output_lines(output: OutputSummary) -> list[str]:
 
 
 def layer_table(report: RunReport, *, traffic: bool = False) -> Table:
-    """Return a table with a row a layer; with `traffic`, also the part of each
-    layer's cycles in which the array multiplied, and the bytes it moved."""
+    """Return a table with a row a layer; with `traffic`, also the bytes it moved, the part of its
+    cycles in which the array was busy, and what most of its cycles went to."""
     config = report.program.config
     table = Table(box=None, pad_edge=False, header_style="bold")
     headers = ["", "layer", "operator", "MACs", "cycles"]
@@ -68,8 +70,8 @@ def layer_table(report: RunReport, *, traffic: bool = False) -> Table:
         headers += ["predicted", "waits"]
     headers.append("used")
     if traffic:
-        headers += ["array"] if report.measured else []
         headers += ["loaded", "stored"]
+        headers += ["array", "mostly"] if report.measured else []
     for number, header in enumerate(headers):
         table.add_column(header, justify="left" if number in (1, 2) else "right", no_wrap=True)
     for layer in report.layers:
@@ -80,9 +82,10 @@ def layer_table(report: RunReport, *, traffic: bool = False) -> Table:
             row += [f"{known.cycles:,}", f"{sum(layer.measured.stalls.values()):,}"]
         row.append(f"{layer.utilization(config):.1%}")
         if traffic:
-            if layer.measured is not None:
-                row.append(f"{layer.measured.mac_active / max(1, layer.cycles):.1%}")
             row += [f"{known.bytes_loaded:,}", f"{known.bytes_stored:,}"]
+            if layer.measured is not None:
+                row += [f"{layer.measured.mac_active / max(1, layer.cycles):.1%}",
+                        f"{layer.bound(config)}"]
         _add(table, row)
     return table
 

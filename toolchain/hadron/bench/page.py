@@ -16,6 +16,9 @@ assumes; `sdram` is a 16-bit SDR SDRAM at the NPU's clock: 2 bytes a cycle at be
 In brackets: multiply-accumulates of the network over those that the array could have done.
 """
 
+_PAIRS = (("h64", "ethos-u55-64"), ("h128", "ethos-u55-128"), ("h256", "ethos-u55-256"))
+"""What has as many multipliers as what."""
+
 
 def benchmark_page(results: Mapping[str, Any], targets: Mapping[str, Mapping[str, int]]) -> str:
     """Return the page.
@@ -41,12 +44,13 @@ def benchmark_page(results: Mapping[str, Any], targets: Mapping[str, Mapping[str
     if versions:
         names = [name for name in order if "vela" in results[name]]
         rows = [[name, *(_vela(results[name]["vela"].get(accelerator))
-                         for accelerator in ACCELERATORS), _against(results[name])]
-                for name in names]
+                         for accelerator in ACCELERATORS),
+                 *(_against(results[name], *pair) for pair in _PAIRS)] for name in names]
         parts += ["## Beside Ethos-U55", (
             f"Estimates of `ethos-u-vela` {', '.join(versions)} with `--memory-mode Sram_Only`.\n"
-            "The last column: cycles of h256 with memory `fast` over those of the U55-256."),
-            _table(["network", *ACCELERATORS, "h256 / U55-256"], rows)]
+            "The last columns: our cycles with memory `fast` over theirs, multipliers alike."),
+            _table(["network", *ACCELERATORS, *(f"{ours} / {theirs[len('ethos-'):]}"
+                                                for ours, theirs in _PAIRS)], rows)]
     rows = [[name, config, f"{target:,}", _cell(_fast(results[name], config)),
              _reached(_fast(results[name], config), target)]
             for name in order for config, target in targets.get(name, {}).items()]
@@ -71,8 +75,8 @@ def _vela(result: Mapping[str, Any] | None) -> str:
     return _cell(result) + left
 
 
-def _against(entry: Mapping[str, Any]) -> str:
-    ours, theirs = _fast(entry, "h256"), entry["vela"].get("ethos-u55-256")
+def _against(entry: Mapping[str, Any], config: str, accelerator: str) -> str:
+    ours, theirs = _fast(entry, config), entry["vela"].get(accelerator)
     return "" if ours is None or theirs is None else f"{ours['cycles'] / theirs['cycles']:.2f}"
 
 

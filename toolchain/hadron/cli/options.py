@@ -13,7 +13,7 @@ __all__ = ["Config", "Html", "Index", "Input", "JsonFile", "Lane", "Memory",
            "MemoryModel", "Model", "On",
            "Pixels", "Scale", "check_files", "console"]
 
-_TABLE_COLUMNS = 120
+_TABLE_COLUMNS = 128
 
 
 class Lane(StrEnum):
