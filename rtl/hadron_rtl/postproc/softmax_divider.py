@@ -67,8 +67,8 @@ class SoftmaxDivider(wiring.Component):
     shift : Out(range(36))
         Right shift that makes a quotient in Q8 of `product`.
 
-    Latency: ``latency`` cycles from `take`; ``reciprocal_latency`` or up to a ``PERIOD`` more from
-    `load` to `finished`. Throughput: one product in ``interval`` cycles; a reciprocal is seven.
+    Latency: ``latency`` cycles from `take`; ``reciprocal_latency`` or, while others are inside, up
+    to a ``PERIOD`` more from `load` to `finished`. Throughput: one product in ``interval`` cycles; a reciprocal is seven.
     """
 
     PERIOD = 16
@@ -106,7 +106,7 @@ class SoftmaxDivider(wiring.Component):
         """Most cycles from `load` of 1.0 or more to `finished`, without waiting for a slot."""
         normalize = max(SoftmaxNormalizer.latency(leading_zeros=zeros)
                         for zeros in range(SOFTMAX_ACCUMULATION_INTEGER_BITS + 1))
-        return (normalize + 1 + (_STEPS - 1) * self.PERIOD
+        return (normalize + 2 + (_STEPS - 1) * self.PERIOD
                 + self._finished_at)
 
     @property
@@ -122,6 +122,7 @@ class SoftmaxDivider(wiring.Component):
         m.d.comb += [normalizer.load.eq(self.load), normalizer.total.eq(self.total)]
 
         cycle = Signal(exact_log2(self.PERIOD))
+        restarts = Signal()
         phases = exact_log2(self.interval)
         m.d.sync += cycle.eq(cycle + 1)
 
@@ -154,6 +155,13 @@ class SoftmaxDivider(wiring.Component):
             then = Signal(work, name=f"work_{cycles}")
             m.d.sync += then.eq(ago[-1])
             ago.append(then)
+        # A row that comes when nothing is inside need not wait for its slot; what it takes does not
+        # depend on when it comes.
+        m.d.comb += restarts.eq(
+            normalizer.valid & (loaded == dividing)
+            & ~Cat(work.takes for work in ago[:lead + self.interval + 1]).any())
+        with m.If(restarts):
+            m.d.sync += cycle.eq((loaded << phases) - 1)
         context = delayed(m, Mux(iterates, slot_of(0), dividing), lead, name="context")
 
         # Operands.

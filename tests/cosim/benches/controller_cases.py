@@ -229,7 +229,6 @@ async def errors_name_code_and_command(dut):
         (with_checksum(words), ErrorCode.OPCODE),
         (transfer(LOAD, rows=0), field),
         (transfer(STORE, row_bytes=0), field),
-        (transfer(LOAD, space=3), field),
         *((execute(**{f"count_{level}": 0}), field)
           for level in ("kg", "oy", "ox", "ky", "kx", "seg")),
         (execute(outputs=0), field),
