@@ -68,7 +68,8 @@ class SoftmaxDivider(wiring.Component):
         Right shift that makes a quotient in Q8 of `product`.
 
     Latency: ``latency`` cycles from `take`; ``reciprocal_latency`` or, while others are inside, up
-    to a ``PERIOD`` more from `load` to `finished`. Throughput: one product in ``interval`` cycles; a reciprocal is seven.
+    to a ``PERIOD`` more from `load` to `finished`. Throughput: one product in ``interval`` cycles;
+    a reciprocal is seven.
     """
 
     PERIOD = 16
