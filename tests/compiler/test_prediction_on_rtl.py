@@ -11,6 +11,7 @@ from hadron_spec.config import CONFIGS
 from hadron_testing.large_models import LARGE
 
 CONFIG = CONFIGS["h64"]
+LARGE_CONFIG = CONFIGS["h256"]
 TOLERANCE = 0.05
 SHORT = 400
 """Cycles below which a layer is not compared on its own: fetches and loads at the start decide."""
@@ -18,9 +19,19 @@ SHORT = 400
 pytestmark = pytest.mark.slow
 
 
+NETWORKS = ["cfu_mbv2_035_160", "emza_ssd_slim_120x160", "mlperf_ic_resnet8",
+            "mlperf_vww_mbv1_025_96", "tinymaix_mnist_dw", "tinymaix_mnist_resnet",
+            "tinymaix_mnist_valid"]
+
+
 @pytest.fixture(scope="module")
 def simulator() -> NpuSimulator:
     return NpuSimulator(CONFIG)
+
+
+@pytest.fixture(scope="module")
+def large_simulator() -> NpuSimulator:
+    return NpuSimulator(LARGE_CONFIG)
 
 
 def compare(simulator: NpuSimulator, program: Program) -> None:
@@ -43,9 +54,14 @@ def test_shipped_network(simulator: NpuSimulator, project: Path) -> None:
     compare(simulator, compile_model(project / "toolchain/hadron/data/digits.tflite", CONFIG))
 
 
-@pytest.mark.parametrize("name", ["mlperf_ic_resnet8", "mlperf_vww_mbv1_025_96",
-                                  "tinymaix_mnist_resnet"])
-def test_third_party_network(simulator: NpuSimulator, shared: Path, name: str) -> None:
+@pytest.mark.parametrize("name", NETWORKS)
+def test_third_party_network(large_simulator: NpuSimulator, shared: Path, name: str) -> None:
+    compare(large_simulator, compile_model(shared / "models" / f"{name}_int8.tflite",
+                                           LARGE_CONFIG))
+
+
+@pytest.mark.parametrize("name", ["mlperf_vww_mbv1_025_96", "emza_ssd_slim_120x160"])
+def test_third_party_network_in_tiles(simulator: NpuSimulator, shared: Path, name: str) -> None:
     compare(simulator, compile_model(shared / "models" / f"{name}_int8.tflite", CONFIG))
 
 

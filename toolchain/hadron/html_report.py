@@ -75,9 +75,9 @@ def _plots(report: RunReport) -> str:
     if report.trace:
         parts += f"<h2>Timeline</h2>\n<p>Cycles after START.</p>\n{timeline(report)}\n"
     if report.measured and any(layer.predicted.macs and layer.cycles for layer in report.layers):
-        parts += ("<h2>Roofline</h2>\n<p>Layers by number. What keeps a layer below the line is neither "
-                  "the array nor the memory port; one above the slope had bytes loaded while the "
-                  f"layers before it ran.</p>\n{roofline(report)}\n")
+        parts += ("<h2>Roofline</h2>\n<p>Layers by number. What keeps a layer below the line is "
+                  "neither the array nor the memory port; one above the slope had bytes loaded "
+                  f"while the layers before it ran.</p>\n{roofline(report)}\n")
     return parts
 
 
