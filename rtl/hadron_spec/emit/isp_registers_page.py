@@ -1,5 +1,10 @@
 """The reference of the ISP's registers and tables."""
 
+import inspect
+import re
+import textwrap
+
+from ..isp.fields import StageSettings
 from ..isp.registers import ISP_BASE, ISP_ID, ISP_REGISTERS, ISP_SPACE_BYTES, TABLES
 from ..isp.settings import STAGES
 from ..isp.statistics import WORDS
@@ -42,8 +47,9 @@ def isp_registers_page() -> str:
         "## Stages",
         "",
         *table(("stage", "number", "what it does"), (
-            (f"`{name}`", str(i), _first(group.__doc__))
+            (f"`{name}`", str(i), _paragraphs(group)[0])
             for i, (name, group) in enumerate(STAGES.items()))),
+        *(line for name, group in STAGES.items() for line in _details(name, group)),
         "",
         "## Tables",
         "",
@@ -68,5 +74,16 @@ def isp_registers_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _first(docstring: str | None) -> str:
-    return (docstring or "").strip().split("\n\n")[0].replace("\n", " ").replace("    ", "")
+def _paragraphs(group: type[StageSettings]) -> list[str]:
+    """Return the paragraphs of a stage's docstring, in Markdown."""
+    text = re.sub(r":[a-z]+:(?=`)", "", inspect.cleandoc(group.__doc__ or ""))
+    return [" ".join(paragraph.split()) for paragraph in text.replace("``", "`").split("\n\n")]
+
+
+def _details(name: str, group: type[StageSettings]) -> list[str]:
+    """Return a section with all but the first paragraph; none when there is only one."""
+    _, *more = _paragraphs(group)
+    lines = ["", f"### {name}"] if more else []
+    for paragraph in more:
+        lines += ["", *textwrap.wrap(paragraph, 100, break_on_hyphens=False)]
+    return lines

@@ -58,7 +58,7 @@ class StatisticsSettings(StageSettings):
 
     Zones are counted in the mosaic after shading correction, near-grey pixels in linear RGB after
     demosaic and white balance, sharpness in the luma ``(R + 2 G + B + 2) >> 2`` after gamma.
-    :mod:`hadron_spec.isp.statistics` lists the words.
+    Disabled, nothing is counted. :mod:`hadron_spec.isp.statistics` lists the words.
     """
 
     zone_origin: tuple[int, ...] = setting(
@@ -146,7 +146,7 @@ class LumaSettings(StageSettings):
 
     ``o = clamp(c + (denoise * smooth) + saturate(sharpen * core(detail), limit))``
 
-    where core(x) takes the coring off |x|, down to zero.
+    where core(x) takes the coring off abs(x), down to zero, and both products are rounded half up.
     """
 
     weights: tuple[int, ...] = setting(
