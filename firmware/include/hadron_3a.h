@@ -99,6 +99,7 @@ struct hadron_light {
     uint32_t kelvin;
     uint32_t red;  /* R / G, 4096 is 1 */
     uint32_t blue; /* B / G */
+    int32_t matrix[9]; /* colour correction, row by row, 1024 is 1; all 0 for none */
 };
 
 struct hadron_awb_settings {
@@ -113,7 +114,8 @@ struct hadron_awb_settings {
 /* What to give the ISP. */
 struct hadron_balance {
     uint32_t red, green, blue; /* gains, 4096 is 1 */
-    uint32_t kelvin;           /* temperature of the light, to choose a colour matrix by */
+    uint32_t kelvin;           /* temperature of the light */
+    int32_t matrix[9];         /* colour correction for it, between those of the lights */
 };
 
 struct hadron_awb {

@@ -71,7 +71,8 @@ uint32_t hadron_isp_interrupt(const struct hadron_isp *isp);
 enum hadron_status hadron_isp_statistics(const struct hadron_isp *isp,
                                          struct hadron_statistics *statistics);
 
-/* Write the gains of white balance; used after the next commit. */
+/* Write the gains of white balance and, unless it is all 0, the colour matrix; used after the next
+ * commit. */
 void hadron_isp_set_balance(const struct hadron_isp *isp, const struct hadron_balance *balance);
 
 /* Write the digital gain of an exposure; used after the next commit. */

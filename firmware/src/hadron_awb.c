@@ -29,11 +29,16 @@ static int zone_ratios(const struct hadron_zone *zone, int32_t *red, int32_t *bl
     return 1;
 }
 
+#define MATRIX 9u
+#define PARTS 256
+
 /* A point of the line through the lights. */
 struct place {
     int32_t red, blue;
     uint32_t kelvin;
-    uint32_t distance; /* squared, coarse */
+    uint32_t distance;              /* squared, coarse */
+    const struct hadron_light *from; /* the light before it; the next one comes after it */
+    int32_t part;                   /* of the way between them, in 1/256 */
 };
 
 static uint32_t square(int32_t value)
@@ -45,22 +50,24 @@ static uint32_t square(int32_t value)
 
 static int32_t interpolate(uint32_t from, uint32_t to, int32_t part)
 {
-    return (int32_t)from + ((int32_t)to - (int32_t)from) * part / 256;
+    return (int32_t)from + ((int32_t)to - (int32_t)from) * part / PARTS;
 }
 
-/* The nearest point of one section; `part` of it in 1/256. */
-static struct place on_section(const struct hadron_light *from, const struct hadron_light *to,
-                               int32_t red, int32_t blue)
+/* The nearest point between a light and the next. */
+static struct place on_section(const struct hadron_light *from, int32_t red, int32_t blue)
 {
+    const struct hadron_light *to = from + 1;
     int32_t along_red = ((int32_t)to->red - (int32_t)from->red) / (1 << COARSE);
     int32_t along_blue = ((int32_t)to->blue - (int32_t)from->blue) / (1 << COARSE);
     int32_t away_red = (red - (int32_t)from->red) / (1 << COARSE);
     int32_t away_blue = (blue - (int32_t)from->blue) / (1 << COARSE);
     int32_t length = along_red * along_red + along_blue * along_blue;
-    int32_t part = (away_red * along_red + away_blue * along_blue) / (length / 256 + 1);
+    int32_t part = (away_red * along_red + away_blue * along_blue) / (length / PARTS + 1);
     struct place place;
 
-    part = part < 0 ? 0 : part > 256 ? 256 : part;
+    part = part < 0 ? 0 : part > PARTS ? PARTS : part;
+    place.from = from;
+    place.part = part;
     place.red = interpolate(from->red, to->red, part);
     place.blue = interpolate(from->blue, to->blue, part);
     place.kelvin = (uint32_t)interpolate(from->kelvin, to->kelvin, part);
@@ -70,12 +77,11 @@ static struct place on_section(const struct hadron_light *from, const struct had
 
 static struct place on_line(const struct hadron_awb_settings *settings, int32_t red, int32_t blue)
 {
-    struct place nearest = on_section(&settings->light[0], &settings->light[1], red, blue);
+    struct place nearest = on_section(&settings->light[0], red, blue);
     uint32_t section;
 
     for (section = 1; section + 1 < settings->lights; ++section) {
-        struct place place = on_section(&settings->light[section], &settings->light[section + 1],
-                                        red, blue);
+        struct place place = on_section(&settings->light[section], red, blue);
 
         if (place.distance < nearest.distance)
             nearest = place;
@@ -109,7 +115,7 @@ int hadron_awb_init(struct hadron_awb *awb, const struct hadron_awb_settings *se
         const struct hadron_light *from = &settings->light[i], *to = &settings->light[i + 1];
         uint32_t clamped = kelvin < from->kelvin ? from->kelvin :
                            kelvin > to->kelvin ? to->kelvin : kelvin;
-        int32_t part = (int32_t)((clamped - from->kelvin) * 256u / (to->kelvin - from->kelvin));
+        int32_t part = (int32_t)((clamped - from->kelvin) * PARTS / (to->kelvin - from->kelvin));
 
         awb->red = (uint32_t)interpolate(from->red, to->red, part);
         awb->blue = (uint32_t)interpolate(from->blue, to->blue, part);
@@ -142,6 +148,8 @@ struct hadron_balance hadron_awb_step(struct hadron_awb *awb,
     int32_t red_sum = 0, blue_sum = 0, weights = 0, tolerance = (int32_t)settings->tolerance;
     uint32_t zone, band = square((int32_t)settings->band);
     struct hadron_balance balance;
+    struct place now;
+    uint32_t i;
 
     awb->grey_zones = 0;
     for (zone = 0; zone < HADRON_ZONES; ++zone) {
@@ -174,6 +182,12 @@ struct hadron_balance hadron_awb_step(struct hadron_awb *awb,
     balance.red = ONE * ONE / awb->red;
     balance.green = ONE;
     balance.blue = ONE * ONE / awb->blue;
-    balance.kelvin = on_line(settings, (int32_t)awb->red, (int32_t)awb->blue).kelvin;
+    now = on_line(settings, (int32_t)awb->red, (int32_t)awb->blue);
+    balance.kelvin = now.kelvin;
+    for (i = 0; i < MATRIX; ++i) {
+        int32_t first = now.from[0].matrix[i], second = now.from[1].matrix[i];
+
+        balance.matrix[i] = first + (second - first) * now.part / PARTS;
+    }
     return balance;
 }

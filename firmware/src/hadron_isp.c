@@ -2,6 +2,7 @@
 #include "hadron_isp.h"
 
 #define COLOURS 4u
+#define MATRIX 9u
 #define FIELD(value, name) \
     (((value) & HADRON_ISP_##name##_MASK) >> HADRON_ISP_##name##_SHIFT)
 
@@ -120,6 +121,25 @@ enum hadron_status hadron_isp_statistics(const struct hadron_isp *isp,
                HADRON_OK : HADRON_BUSY;
 }
 
+/* Two elements share a register. */
+static void write_matrix(const struct hadron_isp *isp, const int32_t matrix[MATRIX])
+{
+    const uint32_t mask = HADRON_ISP_COLOR_MATRIX_MATRIX_0_V0_MASK;
+    uint32_t i, used = 0;
+
+    for (i = 0; i < MATRIX; ++i)
+        used |= (uint32_t)matrix[i];
+    if (used == 0)
+        return;
+    for (i = 0; i < MATRIX; i += 2) {
+        uint32_t low = (uint32_t)matrix[i] & mask;
+        uint32_t high = i + 1 < MATRIX ? (uint32_t)matrix[i + 1] & mask : 0;
+
+        hadron_isp_write(isp, HADRON_ISP_REG_COLOR_MATRIX_MATRIX_0 + 2 * i,
+                         low | high << HADRON_ISP_COLOR_MATRIX_MATRIX_0_V1_SHIFT);
+    }
+}
+
 void hadron_isp_set_balance(const struct hadron_isp *isp, const struct hadron_balance *balance)
 {
     const uint32_t most = HADRON_ISP_WHITE_BALANCE_GAIN_0_R_MASK;
@@ -132,6 +152,7 @@ void hadron_isp_set_balance(const struct hadron_isp *isp, const struct hadron_ba
     hadron_isp_write(isp, HADRON_ISP_REG_WHITE_BALANCE_GAIN_1,
                      balance->green << HADRON_ISP_WHITE_BALANCE_GAIN_1_GB_SHIFT |
                          blue << HADRON_ISP_WHITE_BALANCE_GAIN_1_B_SHIFT);
+    write_matrix(isp, balance->matrix);
 }
 
 void hadron_isp_set_digital_gain(const struct hadron_isp *isp,

@@ -130,6 +130,21 @@ def test_it_begins_in_the_light_it_is_told(algorithms: ctypes.CDLL, kelvin: int)
     assert balance.red / 4096 == pytest.approx(1 / grey(clamped)[0], rel=0.03)
 
 
+def test_the_colour_matrix_lies_between_those_of_the_lights(algorithms: ctypes.CDLL) -> None:
+    settings = AwbSettings.of([(3000, *grey(3000)), (5000, *grey(5000)), (7000, *grey(7000))],
+                              **SETTINGS)
+    for light, scale in zip(settings.light, (1000, 2000, -1000), strict=False):
+        light.matrix[:] = [scale + i for i in range(9)]
+    nothing = np.zeros((16, 16, 4), np.int64)
+    statistics = zone_statistics(nothing, nothing, np.zeros((16, 16), np.int64))
+    for kelvin, wanted in ((3000, 1000), (4000, 1500), (5000, 2000), (6000, 500), (7000, -1000)):
+        awb = Awb()
+        assert algorithms.hadron_awb_init(ctypes.byref(awb), ctypes.byref(settings), kelvin) == 0
+        balance = algorithms.hadron_awb_step(ctypes.byref(awb), ctypes.byref(statistics))
+        assert balance.matrix[0] == pytest.approx(wanted, abs=60)
+        assert [value - balance.matrix[0] for value in balance.matrix] == list(range(9))
+
+
 @pytest.mark.parametrize("changes", [
     {"lights": 1}, {"lights": 9}, {"speed": 0}, {"speed": 17}, {"zones": 0}, {"zones": 257},
     {"band": 4097}, {"tolerance": 4097},

@@ -12,7 +12,9 @@ from hadron.isp.tuning import Tuning, load_tuning, parse_tuning
 from hadron_model.isp.statistics import Statistics as GoldenStatistics
 from hadron_sensor import Sensor
 from hadron_spec.isp.config import ISP_CONFIGS
-from hadron_spec.isp.registers import ISP_BASE, ISP_ID, isp_register
+from hadron_spec.isp.picture import ColorMatrixSettings
+from hadron_spec.isp.registers import ISP_BASE, ISP_ID, isp_register, settings_image
+from hadron_spec.isp.settings import IspSettings
 from hadron_spec.isp.statistics import STATISTICS_WORDS
 from hadron_testing.c_3a import (
     Ae,
@@ -46,7 +48,8 @@ class FakeIsp:
             isp_register, ("ID", "CONFIG0", "CONFIG1", "CONTROL", "COMMIT", "STATUS", "IRQ_ENABLE",
                            "IRQ_STATUS", "STATISTICS_INDEX", "TABLE_ADDRESS", "TABLE_DATA",
                            "STATISTICS_ADDRESS", "STATISTICS_DATA", "SHADING_GAIN",
-                           "WHITE_BALANCE_GAIN_0", "WHITE_BALANCE_GAIN_1"))}
+                           "WHITE_BALANCE_GAIN_0", "WHITE_BALANCE_GAIN_1",
+                           *(f"COLOR_MATRIX_MATRIX_{i}" for i in range(5))))}
 
     def read(self, offset: int) -> int:
         name = self._names[offset]
@@ -135,10 +138,24 @@ def test_gains_reach_their_fields_and_saturate(driver: IspDriver, fake: FakeIsp)
     driver.set_balance(ctypes.byref(Balance(7000, 4096, 99999, 5000)))
     assert fake.values["WHITE_BALANCE_GAIN_0"] == 7000 | 4096 << 16
     assert fake.values["WHITE_BALANCE_GAIN_1"] == 4096 | 65535 << 16
+    assert not any(name.startswith("COLOR") for name, _ in fake.writes), "it has no matrix"
     driver.set_digital_gain(ctypes.byref(Exposure(10, 256, 300)))
     assert fake.values["SHADING_GAIN"] == 300
     driver.set_digital_gain(ctypes.byref(Exposure(10, 256, 99999)))
     assert fake.values["SHADING_GAIN"] == 65535
+
+
+def test_a_colour_matrix_is_laid_out_as_the_specification_says(driver: IspDriver,
+                                                               fake: FakeIsp) -> None:
+    matrix = (1536, -400, -112, -250, 1500, -226, 20, -500, 1504)
+    balance = Balance(4096, 4096, 4096, 5000)
+    balance.matrix[:] = matrix
+    driver.set_balance(ctypes.byref(balance))
+    image = settings_image(IspSettings(color_matrix=ColorMatrixSettings(matrix=matrix)))
+    for name, value in fake.writes:
+        if name.startswith("COLOR_MATRIX"):
+            assert value == image[isp_register(name).offset]
+    assert sum(name.startswith("COLOR_MATRIX") for name, _ in fake.writes) == 5
 
 
 def golden(sensor: Sensor, scene: np.ndarray, tuning: Tuning, **options) -> GoldenStatistics:

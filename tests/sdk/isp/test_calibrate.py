@@ -64,6 +64,18 @@ def test_white_balance_makes_white_of_what_the_light_is(calibration: Calibration
     assert (lights[0].red, lights[0].blue) == pytest.approx((lamp[0], lamp[2]), rel=0.015)
 
 
+def test_a_light_has_its_own_colour_matrix(calibration: Calibration) -> None:
+    lamp, day = calibration.tuning.lights
+    assert np.allclose(day.matrix, calibration.matrix.ravel(), atol=1e-4)
+    assert not np.allclose(lamp.matrix, day.matrix, atol=0.02)
+    # Under the lamp, the tuning for it is right and that for daylight is not.
+    image = chart_frame(SENSOR, *SIZE, light="A", exposure=1.0)
+    right = process_golden(image, calibration.tuning.for_light(2856))
+    wrong = process_golden(image, calibration.tuning)
+    assert evaluate(right.rgb, WHOLE).mean() <= 3.0
+    assert evaluate(wrong.rgb, WHOLE).mean() > 10
+
+
 def test_noise_is_that_of_the_electrons(calibration: Calibration) -> None:
     codes = 4095 - 64
     read, slope = calibration.noise

@@ -64,6 +64,17 @@ def test_a_tensor_is_what_a_network_takes(frame: str) -> None:
     assert (tensor.shape, tensor.dtype) == ((1, 20, 24, 3), np.int8)
 
 
+def test_a_temperature_changes_the_white_balance(frame: str) -> None:
+    means = []
+    for kelvin in (2856, 6504):
+        result = run(frame, "--kelvin", kelvin, "-o", "out.png")
+        assert result.exit_code == 0, result.output
+        means.append(np.asarray(Image.open("out.png")).mean(axis=(0, 1)))
+    lamp, day = means
+    assert lamp[0] < day[0]
+    assert lamp[2] > day[2]
+
+
 def test_the_crop_of_a_tuning_is_what_the_picture_shows(frame: str) -> None:
     Path("t.yaml").write_text("crop: {x: 11, y: 11, width: 17, height: 15}\n"
                               "white_balance: {gain: [1.9, 1, 1.5]}\ngamma: {curve: srgb}\n",

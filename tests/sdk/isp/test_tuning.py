@@ -121,6 +121,25 @@ def test_lights_are_read() -> None:
     assert tuning.lights == (Light(2856, 0.9, 0.3),)
 
 
+def test_a_temperature_chooses_gains_and_matrix_between_the_lights() -> None:
+    tuning = parse_tuning(
+        "lights:\n"
+        "  - {kelvin: 3000, red: 1.0, blue: 0.5, matrix: [[2, -1, 0], [0, 1, 0], [0, 0, 1]]}\n"
+        "  - {kelvin: 5000, red: 0.5, blue: 1.0, matrix: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]}\n"
+        "color_matrix: {offset: [1, 2, 3]}\n", "t.yaml")
+    used = tuning.for_light(4000).settings(image())
+    assert used.white_balance.gain == (5461, 4096, 4096, 5461)
+    assert used.color_matrix.matrix == (1536, -512, 0, 0, 1024, 0, 0, 0, 1024)
+    assert used.color_matrix.offset == (1, 2, 3)
+    for kelvin, gains in ((1000, (4096, 4096, 4096, 8192)), (3000, (4096, 4096, 4096, 8192)),
+                          (5000, (8192, 4096, 4096, 4096)), (20000, (8192, 4096, 4096, 4096))):
+        assert tuning.for_light(kelvin).settings(image()).white_balance.gain == gains
+    plain = parse_tuning("lights: [{kelvin: 3000, red: 1, blue: 1}]", "t.yaml").for_light(3000)
+    assert "color_matrix" not in plain.sections
+    with pytest.raises(UsageError, match=r"^t.yaml: no lights, so nothing to choose by temp"):
+        parse_tuning("name: x", "t.yaml").for_light(3000)
+
+
 @pytest.mark.parametrize("phase", Phase)
 def test_the_tuning_that_ships_suits_every_frame(phase: Phase) -> None:
     tuning = load_tuning("default")
@@ -159,7 +178,10 @@ def test_the_tuning_that_ships_suits_every_frame(phase: Phase) -> None:
     ("crop: {x: 99999}", "crop.x=99999, must be from 0 to 4095"),
     ("lights: 5", "lights is 5, must be a list"),
     ("lights: [{kelvin: 3}]",
-     "lights[0] is {'kelvin': 3}, must have kelvin, red, blue, all above 0"),
+     "lights[0] is {'kelvin': 3}, must have kelvin, red, blue, all above 0, and may have a "
+     "matrix"),
+    ("lights: [{kelvin: 3, red: 1, blue: 1, matrix: [1, 2]}]",
+     "lights[0].matrix must have 3 x 3 numbers"),
 ])
 def test_a_mistake_is_one_line_with_place_value_and_limit(text: str, message: str) -> None:
     with pytest.raises(UsageError) as error:

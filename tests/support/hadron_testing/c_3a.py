@@ -70,7 +70,7 @@ class Ae(ctypes.Structure):
 class Light(ctypes.Structure):
     """``struct hadron_light``."""
 
-    _fields_ = _words("kelvin", "red", "blue")
+    _fields_ = (*_words("kelvin", "red", "blue"), ("matrix", _I32 * 9))
 
 
 class AwbSettings(ctypes.Structure):
@@ -91,7 +91,7 @@ class AwbSettings(ctypes.Structure):
 class Balance(ctypes.Structure):
     """``struct hadron_balance``."""
 
-    _fields_ = _words("red", "green", "blue", "kelvin")
+    _fields_ = (*_words("red", "green", "blue", "kelvin"), ("matrix", _I32 * 9))
 
 
 class Awb(ctypes.Structure):

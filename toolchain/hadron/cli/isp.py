@@ -47,6 +47,10 @@ def isp(raw: Annotated[Path, typer.Argument(metavar="RAW", show_default=False, h
         config: Annotated[str | None, typer.Option(
             "--config", metavar="NAME", show_default=False,
             help="isp640, isp1280 or isp1920. Default: the smallest that fits.")] = None,
+        kelvin: Annotated[float | None, typer.Option(
+            "--kelvin", metavar="K", show_default=False, min=1000, max=25000,
+            help="White balance and colours for a light of this temperature, from the tuning's "
+                 "lights.")] = None,
         on: On = Lane.GOLDEN, phase: Phase = None, bits: Bits = None, size: Size = None,
         packing: Packing = "mipi", json_file: JsonFile = None) -> None:
     """Turn a RAW frame into a picture, and into a network's input.
@@ -58,6 +62,8 @@ def isp(raw: Annotated[Path, typer.Argument(metavar="RAW", show_default=False, h
     image = read_raw(raw, phase=phase, bits=bits, packing=packing,
                      size=None if size is None else parse_size(size))
     chosen = load_tuning(tuning)
+    if kelvin is not None:
+        chosen = chosen.for_light(kelvin)
     with ProgressBar() as progress:
         process = process_golden if on is Lane.GOLDEN else process_rtl
         result = process(image, chosen, config=config, on_progress=progress)

@@ -26,7 +26,7 @@ from hadron.isp.chart import (
 )
 from hadron.isp.raw import RawImage
 from hadron.isp.session import process_golden
-from hadron.isp.tuning import Tuning, parse_tuning
+from hadron.isp.tuning import Light, Tuning, parse_tuning
 from hadron_model.isp.image import colours
 from hadron_spec.isp.bayer import DENOISE_LEVELS, MESH_COLUMNS, MESH_ROWS, PIXEL_BITS
 
@@ -249,7 +249,7 @@ def calibrate(charts: Sequence[ChartFrame], *, dark: RawImage | None = None,
     ----------
     charts : sequence of ChartFrame
         One or more frames of a ColorChecker in different lights. White balance and matrix are
-        those of the first; all become lights for auto white balance.
+        those of the first; all become lights, to choose or go between.
     dark : RawImage, optional
         A frame without light; otherwise the black level is what the chart's file says, or 0.
     flat : RawImage, optional
@@ -276,11 +276,15 @@ def calibrate(charts: Sequence[ChartFrame], *, dark: RawImage | None = None,
     patches = [patch_values(_stage(frame.image, "demosaic", **sections), frame.corners)
                for frame in charts]
     greys = [_grey(frame, values) for frame, values in zip(charts, patches, strict=True)]
+    fits = [_fit_matrix(values / (_WHITE * np.array([red, 1.0, blue])))
+            for values, (red, blue) in zip(patches, greys, strict=True)]
     red, blue = greys[0]
     gains = (1 / red, 1.0, 1 / blue)
-    matrix, before, after = _fit_matrix(patches[0] * np.array(gains) / _WHITE)
+    matrix, before, after = fits[0]
     noise = _fit_noise(first, sections, dark)
-    lights = sorted((frame.kelvin, *grey) for frame, grey in zip(charts, greys, strict=True))
+    lights = sorted((Light(frame.kelvin, *grey, tuple(fit[0].ravel().tolist()))
+                     for frame, grey, fit in zip(charts, greys, fits, strict=True)),
+                    key=lambda light: light.kelvin)
     text = _yaml(name, black, mesh if flat is not None else None, gains, matrix, noise, lights)
     return Calibration(text, black, mesh, gains, matrix, noise, before, after)
 
@@ -298,7 +302,7 @@ def _row(values: Sequence[float], digits: int) -> str:
 
 def _yaml(name: str, black: tuple[int, ...], mesh: Floats | None,
           gains: tuple[float, float, float], matrix: Floats, noise: tuple[float, float],
-          lights: Sequence[tuple[int, float, float]]) -> str:
+          lights: Sequence[Light]) -> str:
     middle = float(np.sqrt(noise[0] + noise[1] * _WHITE / 2))
     defect = min(_WHITE, max(64, round(_DEFECT_SIGMAS * middle)))
     lines = [
@@ -324,7 +328,7 @@ def _yaml(name: str, black: tuple[int, ...], mesh: Floats | None,
         "color_space: {standard: bt601, range: full}",
         "luma: {threshold: 8, denoise: 1.0, sharpen: 0.5, coring: 3, limit: 24}",
         "lights:",
-        *(f"  - {{kelvin: {kelvin}, red: {red:.4f}, blue: {blue:.4f}}}"
-          for kelvin, red, blue in lights),
+        *(f"  - {{kelvin: {light.kelvin}, red: {light.red:.4f}, blue: {light.blue:.4f},\n"
+          f"     matrix: {_row(light.matrix, 4)}}}" for light in lights),
     ]
     return "\n".join(lines) + "\n"

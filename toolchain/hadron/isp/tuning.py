@@ -34,16 +34,18 @@ _LARGEST = 4095
 _FROM_RAW = ("input_width", "input_height", "phase")
 _OTHER_SECTIONS = ("name", "lights")
 _LIGHT = ("kelvin", "red", "blue")
+_MATRIX = "matrix"
 _PATTERNS = {pattern.name.lower(): int(pattern) for pattern in Pattern}
 
 
 @dataclass(frozen=True)
 class Light:
-    """What grey looks like in one light: red and blue over green."""
+    """What grey looks like in one light, red and blue over green; its colour matrix, if known."""
 
     kelvin: int
     red: float
     blue: float
+    matrix: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,38 @@ class Tuning:
         except SettingsError as error:
             raise UsageError(f"{self.source}: {error}") from None
         return IspSettings(crop=crop, **rest)
+
+    def for_light(self, kelvin: float) -> "Tuning":
+        """Return this tuning with white balance and colour matrix for a light.
+
+        Both lie between those of the nearest lights of the file; beyond its ends they are those of
+        the last one.
+
+        Raises
+        ------
+        UsageError
+            When the file has no lights.
+        """
+        if not self.lights:
+            raise UsageError(f"{self.source}: no lights, so nothing to choose by temperature")
+        lights = sorted(self.lights, key=lambda light: light.kelvin)
+        after = next((i for i, light in enumerate(lights) if light.kelvin >= kelvin), -1)
+        second = lights[after]
+        first = lights[after - 1] if after > 0 else second
+        span = second.kelvin - first.kelvin
+        part = (kelvin - first.kelvin) / span if span else 0.0
+
+        def between(one: float, other: float) -> float:
+            return one + part * (other - one)
+
+        sections: dict[str, Mapping[str, Any]] = {"white_balance": {"gain": [
+            1 / between(first.red, second.red), 1.0, 1 / between(first.blue, second.blue)]}}
+        if first.matrix and second.matrix:
+            sections["color_matrix"] = {
+                **self.sections.get("color_matrix", {}),
+                "matrix": [between(one, other) for one, other in zip(first.matrix, second.matrix,
+                                                                     strict=True)]}
+        return self.with_sections(**sections)
 
     def with_sections(self, **sections: Mapping[str, Any]) -> "Tuning":
         """Return this tuning with other or more sections."""
@@ -153,11 +187,21 @@ def _lights(source: str, content: Any) -> Iterator[Light]:
     if not isinstance(content, list):
         raise UsageError(f"{source}: lights is {content!r}, must be a list")
     for number, entry in enumerate(content):
-        if (not isinstance(entry, dict) or set(entry) != set(_LIGHT)
-                or not all(isinstance(v, int | float) and v > 0 for v in entry.values())):
-            raise UsageError(f"{source}: lights[{number}] is {entry!r}, must have "
-                             f"{', '.join(_LIGHT)}, all above 0")
-        yield Light(round(entry["kelvin"]), float(entry["red"]), float(entry["blue"]))
+        where = f"{source}: lights[{number}]"
+        numbers = dict(entry) if isinstance(entry, dict) else {}
+        matrix = list(_flatten(numbers.pop(_MATRIX, [])))
+        if set(numbers) != set(_LIGHT) or not all(_is_number(v) and v > 0
+                                                  for v in numbers.values()):
+            raise UsageError(f"{where} is {entry!r}, must have {', '.join(_LIGHT)}, all above 0, "
+                             f"and may have a {_MATRIX}")
+        if len(matrix) not in (0, 9) or not all(map(_is_number, matrix)):
+            raise UsageError(f"{where}.{_MATRIX} must have 3 x 3 numbers")
+        yield Light(round(numbers["kelvin"]), float(numbers["red"]), float(numbers["blue"]),
+                    tuple(map(float, matrix)))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _stage(stage: str, values: Mapping[str, Any] | None, frame: Frame,
