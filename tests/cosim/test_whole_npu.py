@@ -12,7 +12,7 @@ from hadron_testing import oracle
 from hadron_testing.programs import memory_image, outputs_of
 from hadron_testing.random_elementwise import UNARY
 from hadron_testing.random_graphs import random_graph
-from hadron_testing.random_models import GENERATORS, random_network
+from hadron_testing.random_models import GENERATORS, SIMPLE, random_network
 from hadron_testing.random_movement import MOVEMENT
 
 SMALL = NpuConfig(name="small", lanes=16, columns=2, dsp_columns=2, act_bytes=32 << 10,
@@ -23,8 +23,8 @@ OPERATORS = sorted(GENERATORS)
 CASES_OF_AN_OPERATOR = 16
 RANDOM_GRAPHS = 70
 """A configuration: 210 in all."""
-FEW = {*MOVEMENT, *UNARY, "BATCH_MATMUL"}
-"""Operators of which a few cases tell enough."""
+CASES = {**dict.fromkeys(SIMPLE, 5), **dict.fromkeys((*MOVEMENT, *UNARY, "BATCH_MATMUL"), 3)}
+"""Operators of which fewer tell enough."""
 
 pytestmark = pytest.mark.slow
 
@@ -56,7 +56,7 @@ def _check(simulator: NpuSimulator, case, rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_one_operator(simulator, operator, rng):
-    for _ in range(3 if operator in FEW else CASES_OF_AN_OPERATOR):
+    for _ in range(CASES.get(operator, CASES_OF_AN_OPERATOR)):
         _check(simulator, GENERATORS[operator](rng), rng)
 
 

@@ -25,7 +25,7 @@ from hadron_testing.random_images import IMAGES
 from hadron_testing.random_movement import MOVEMENT
 from hadron_testing.tflite_builder import ModelBuilder, Tensor
 
-__all__ = ["GENERATORS", "Case", "random_average_pool",
+__all__ = ["GENERATORS", "SIMPLE", "Case", "random_average_pool",
            "random_concatenation", "random_conv", "random_depthwise", "random_fully_connected",
            "random_max_pool", "random_mul", "random_network", "random_reshape", "random_softmax"]
 

@@ -7,10 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hadron_compiler.codegen.bilinear import resize_bilinear
-from hadron_compiler.codegen.channel_tables import ChannelTablesKernel
 from hadron_compiler.codegen.copy import CopyKernel
-from hadron_compiler.codegen.elementwise import LookupKernel, LookupStage
-from hadron_compiler.codegen.extremum import ExtremumKernel
+from hadron_compiler.codegen.elementwise import LookupStage
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.integers import (
     RefusedError,
@@ -21,6 +19,14 @@ from hadron_compiler.codegen.integers import (
     scales_wide,
 )
 from hadron_compiler.codegen.kernel import Kernel
+from hadron_compiler.codegen.lowering_elementwise import (
+    lower_extremum,
+    lower_lookup,
+    lower_prelu,
+    lower_product,
+    lower_sum,
+    lower_table,
+)
 from hadron_compiler.codegen.matmul import DynamicWeightsKernel
 from hadron_compiler.codegen.matrix import (
     WEIGHT_MAX,
@@ -37,12 +43,10 @@ from hadron_compiler.codegen.pixel_packing import (
     pack_weights,
 )
 from hadron_compiler.codegen.pool import AveragePoolKernel, MaxPoolKernel, MeanKernel
-from hadron_compiler.codegen.product import ProductKernel
 from hadron_compiler.codegen.softmax import SoftmaxKernel
 from hadron_compiler.codegen.transposed import transpose_conv
 from hadron_compiler.errors import CompileError, UnsupportedError
 from hadron_compiler.ir.graph import (
-    AddAttributes,
     ChannelTablesAttributes,
     ConcatenationAttributes,
     ConvolutionAttributes,
@@ -65,10 +69,9 @@ from hadron_compiler.ir.graph import (
     Window,
 )
 from hadron_spec.config import NpuConfig
-from hadron_spec.numerics import rescale_addend, softmax_table
+from hadron_spec.numerics import softmax_table
 from hadron_spec.tflite_quantization import (
     QuantizationError,
-    add_parameters,
     convolution_multiplier,
     float32,
     fully_connected_multiplier,
@@ -273,48 +276,11 @@ def _reduce_extremum(operation: Operation, config: NpuConfig) -> Kernel:
 
 
 def _add(operation: Operation, config: NpuConfig) -> Kernel:
-    return _sum(operation, config, 1)
+    return lower_sum(operation, config, 1)
 
 
 def _sub(operation: Operation, config: NpuConfig) -> Kernel:
-    return _sum(operation, config, -1)
-
-
-def _sum(operation: Operation, config: NpuConfig, sign: int) -> Kernel:
-    """Return the kernel of a sum or difference: its operands rescaled by tables."""
-    attributes = operation.attributes
-    assert isinstance(attributes, AddAttributes)
-    a, b, output = operation.required(0), operation.required(1), operation.outputs[0]
-    parameters = add_parameters(a.scale, b.scale, output.scale)
-    x = np.arange(-128, 128)
-    tables = [
-        rescale_addend(x - a.zero_point, parameters.multiplier_a, parameters.shift_a),
-        sign * rescale_addend(x - b.zero_point, parameters.multiplier_b, parameters.shift_b)]
-    stage = LookupStage(parameters.multiplier, parameters.shift, True, output.zero_point,
-                        *bounds(attributes.activation, output))
-    return LookupKernel(config, operation.label, output.elements, tables, stage)
-
-
-def _product(operation: Operation, config: NpuConfig) -> Kernel:
-    """The product of two tensors of one shape."""
-    attributes = operation.attributes
-    assert isinstance(attributes, ProductAttributes)
-    a, b, output = operation.required(0), operation.required(1), operation.outputs[0]
-    multiplier, shift = convolution_multiplier(a.scale, b.scale, output.scale)
-    largest = np.array([np.prod([max(127 - x.zero_point, 128 + x.zero_point) for x in (a, b)])])
-    check_shift(np.array([shift]))
-    wide = scales_wide(largest, np.array([multiplier]), np.array([shift]))
-    stage = LookupStage(multiplier, shift, wide, output.zero_point,
-                        *bounds(attributes.activation, output))
-    return ProductKernel(config, operation.label, output.elements, (a.zero_point, b.zero_point),
-                         stage)
-
-
-def _lookup(operation: Operation, config: NpuConfig) -> Kernel:
-    attributes = operation.attributes
-    assert isinstance(attributes, LookupAttributes)
-    return LookupKernel(config, operation.label, operation.outputs[0].elements, attributes.tables,
-                        LookupStage())
+    return lower_sum(operation, config, -1)
 
 
 def _dynamic_weights(operation: Operation, config: NpuConfig) -> Kernel:
@@ -333,15 +299,6 @@ def _dynamic_weights(operation: Operation, config: NpuConfig) -> Kernel:
         config, operation.label, attributes.rows, rows.elements // attributes.rows,
         attributes.channels, weights, stage,
         attributes.rows * attributes.taps * attributes.channels)
-
-
-def _prelu(operation: Operation, config: NpuConfig) -> Kernel:
-    attributes = operation.attributes
-    assert isinstance(attributes, ChannelTablesAttributes)
-    *outer, width, channels = (1, 1, *operation.outputs[0].shape)
-    image = (prod(outer), width, channels)
-    return ChannelTablesKernel(config, operation.label, Geometry(1, image, image),
-                               attributes.tables)
 
 
 def _mul(operation: Operation, config: NpuConfig) -> Kernel:
@@ -385,19 +342,6 @@ def _concatenation(operation: Operation, config: NpuConfig) -> Kernel:
     return CopyKernel(config, operation.label, geometry)
 
 
-def _extremum(operation: Operation, config: NpuConfig) -> Kernel:
-    attributes = operation.attributes
-    assert isinstance(attributes, ExtremumAttributes)
-    return ExtremumKernel(config, operation.outputs[0].elements, attributes.least)
-
-
-def _table(operation: Operation, config: NpuConfig) -> Kernel:
-    attributes = operation.attributes
-    assert isinstance(attributes, TableAttributes)
-    return LookupKernel(config, operation.label, operation.outputs[0].elements,
-                        [np.array(attributes.table)], LookupStage())
-
-
 def _move(operation: Operation, config: NpuConfig) -> Kernel:
     attributes = operation.attributes
     assert isinstance(attributes, MoveAttributes)
@@ -436,12 +380,12 @@ _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
 }
 
 _BY_ATTRIBUTES: dict[type, Callable[[Operation, NpuConfig], Kernel]] = {
-    ExtremumAttributes: _extremum,
-    ChannelTablesAttributes: _prelu,
+    ExtremumAttributes: lower_extremum,
+    ChannelTablesAttributes: lower_prelu,
     DynamicWeightsAttributes: _dynamic_weights,
-    LookupAttributes: _lookup,
+    LookupAttributes: lower_lookup,
     MoveAttributes: _move,
-    ProductAttributes: _product,
-    TableAttributes: _table,
+    ProductAttributes: lower_product,
+    TableAttributes: lower_table,
 }
 """What many operators become looks alike."""

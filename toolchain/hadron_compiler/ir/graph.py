@@ -6,11 +6,36 @@ Identity matters, not value: two tensors with equal fields are two tensors.
 from dataclasses import dataclass, field
 from enum import Enum
 from math import prod
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from hadron_compiler.ir.attributes import (
+    FILL,
+    Activation,
+    AddAttributes,
+    Attributes,
+    ChannelTablesAttributes,
+    ConcatenationAttributes,
+    ConvolutionAttributes,
+    DynamicWeightsAttributes,
+    ExtremumAttributes,
+    FullyConnectedAttributes,
+    LookupAttributes,
+    MatmulAttributes,
+    MoveAttributes,
+    MulAttributes,
+    PadAttributes,
+    Padding,
+    PoolAttributes,
+    ProductAttributes,
+    ReduceAttributes,
+    ResizeAttributes,
+    SoftmaxAttributes,
+    TableAttributes,
+    TransposeConvolutionAttributes,
+    Window,
+)
 from hadron_compiler.program import HostEdge
 
 __all__ = [
@@ -107,238 +132,6 @@ class OpKind(Enum):
     MIRROR_PAD = "MIRROR_PAD"
     GATHER = "GATHER"
     BROADCAST_TO = "BROADCAST_TO"
-
-
-class Activation(Enum):
-    """Activation fused into the operator before it."""
-
-    NONE = "NONE"
-    RELU = "RELU"
-    RELU_N1_TO_1 = "RELU_N1_TO_1"
-    RELU6 = "RELU6"
-
-
-class Padding(Enum):
-    """How a window treats the border."""
-
-    SAME = "SAME"
-    VALID = "VALID"
-
-
-@dataclass(frozen=True)
-class Window:
-    """A sliding window: sizes, steps and the padding before the first row and column."""
-
-    kernel_y: int = 1
-    kernel_x: int = 1
-    stride_y: int = 1
-    stride_x: int = 1
-    dilation_y: int = 1
-    dilation_x: int = 1
-    pad_top: int = 0
-    pad_left: int = 0
-
-    @property
-    def span_y(self) -> int:
-        """Rows from the first to the last tap."""
-        return (self.kernel_y - 1) * self.dilation_y + 1
-
-    @property
-    def span_x(self) -> int:
-        """Columns from the first to the last tap."""
-        return (self.kernel_x - 1) * self.dilation_x + 1
-
-
-@dataclass(frozen=True)
-class ConvolutionAttributes:
-    """CONV_2D and DEPTHWISE_CONV_2D."""
-
-    window: Window
-    activation: Activation
-
-
-@dataclass(frozen=True)
-class TransposeConvolutionAttributes:
-    """TRANSPOSE_CONV: output row o takes input row i times kernel row o + pad_top - i * stride_y.
-
-    The inputs are data, weights and bias: the shape of the output is known.
-    """
-
-    stride_y: int
-    stride_x: int
-    pad_top: int
-    pad_left: int
-    activation: Activation
-
-
-@dataclass(frozen=True)
-class ResizeAttributes:
-    """RESIZE_BILINEAR."""
-
-    align_corners: bool
-    half_pixel: bool
-
-
-@dataclass(frozen=True)
-class FullyConnectedAttributes:
-    """FULLY_CONNECTED."""
-
-    activation: Activation
-
-
-@dataclass(frozen=True)
-class PoolAttributes:
-    """AVERAGE_POOL_2D and MAX_POOL_2D."""
-
-    window: Window
-    activation: Activation
-
-
-@dataclass(frozen=True)
-class AddAttributes:
-    """ADD and SUB."""
-
-    activation: Activation
-
-
-@dataclass(frozen=True)
-class TableAttributes:
-    """Operators of one operand: the outputs of the inputs -128 to 127."""
-
-    table: tuple[int, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class ChannelTablesAttributes:
-    """PRELU: the outputs of the inputs -128 to 127, a row a channel."""
-
-    tables: npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class MatmulAttributes:
-    """BATCH_MATMUL of two tensors, their matrices transposed or not."""
-
-    adj_x: bool
-    adj_y: bool
-
-
-@dataclass(frozen=True)
-class DynamicWeightsAttributes:
-    """Rows (the first input) times weights in memory (the others), which a pass has laid out.
-
-    `largest` is the largest magnitude of a product, `scales` those of its factors.
-    """
-
-    rows: int
-    taps: int
-    channels: int
-    scales: tuple[float, float]
-    largest: int
-
-
-@dataclass(frozen=True, eq=False)
-class LookupAttributes:
-    """The sum of a table entry of each input, as it is."""
-
-    tables: tuple[npt.NDArray[np.int64], ...]
-
-
-@dataclass(frozen=True)
-class ProductAttributes:
-    """MUL of two tensors of one shape."""
-
-    activation: Activation
-
-
-@dataclass(frozen=True)
-class ExtremumAttributes:
-    """MAXIMUM or MINIMUM (`least`) of two tensors of one shape and quantization."""
-
-    least: bool
-
-
-@dataclass(frozen=True)
-class MulAttributes:
-    """MUL of the first input by a constant, the second."""
-
-    activation: Activation
-
-
-@dataclass(frozen=True)
-class ConcatenationAttributes:
-    """CONCATENATION: the inputs fill the output along `axis`, from element `first` on."""
-
-    axis: int
-    first: int = 0
-    shape: tuple[int, ...] = ()
-    """The output's, where its tensor has another one."""
-
-
-@dataclass(frozen=True)
-class ReduceAttributes:
-    """MEAN, SUM, REDUCE_MAX and REDUCE_MIN: over windows side by side that cover an image.
-
-    `image` is (images, rows, columns, channels), `window` (rows, columns).
-    """
-
-    image: tuple[int, int, int, int]
-    window: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class PadAttributes:
-    """PAD of rows and columns: how many come before the first."""
-
-    top: int
-    left: int
-
-
-FILL = -(1 << 40)
-"""Offset that stands for no input byte: the output is filled there."""
-
-
-@dataclass(frozen=True, eq=False)
-class MoveAttributes:
-    """Operators that move bytes.
-
-    The output, in order, has an axis for each of `axes`; element (i, j, ...) is the input's byte
-    axes[0][i] + axes[1][j] + ..., or `fill` where one of them is `FILL`.
-    """
-
-    axes: tuple[npt.NDArray[np.int64], ...]
-    fill: int = 0
-
-
-@dataclass(frozen=True)
-class SoftmaxAttributes:
-    """SOFTMAX over the last axis."""
-
-    beta: float
-
-
-Attributes: TypeAlias = (
-    ConvolutionAttributes
-    | TransposeConvolutionAttributes
-    | ResizeAttributes
-    | FullyConnectedAttributes
-    | PoolAttributes
-    | AddAttributes
-    | TableAttributes
-    | ChannelTablesAttributes
-    | ExtremumAttributes
-    | MatmulAttributes
-    | DynamicWeightsAttributes
-    | LookupAttributes
-    | ProductAttributes
-    | MulAttributes
-    | ConcatenationAttributes
-    | ReduceAttributes
-    | PadAttributes
-    | MoveAttributes
-    | SoftmaxAttributes
-    | None
-)
 
 
 @dataclass(eq=False)

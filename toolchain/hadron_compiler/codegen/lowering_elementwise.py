@@ -1,0 +1,91 @@
+"""From an operation on single elements to its kernel: sums, products, functions, extrema."""
+
+from math import prod
+
+import numpy as np
+
+from hadron_compiler.codegen.channel_tables import ChannelTablesKernel
+from hadron_compiler.codegen.elementwise import LookupKernel, LookupStage
+from hadron_compiler.codegen.extremum import ExtremumKernel
+from hadron_compiler.codegen.geometry import Geometry
+from hadron_compiler.codegen.integers import bounds, check_shift, scales_wide
+from hadron_compiler.codegen.kernel import Kernel
+from hadron_compiler.codegen.product import ProductKernel
+from hadron_compiler.ir.graph import (
+    AddAttributes,
+    ChannelTablesAttributes,
+    ExtremumAttributes,
+    LookupAttributes,
+    Operation,
+    ProductAttributes,
+    TableAttributes,
+)
+from hadron_spec.config import NpuConfig
+from hadron_spec.numerics import rescale_addend
+from hadron_spec.tflite_quantization import add_parameters, convolution_multiplier
+
+__all__ = ["lower_extremum", "lower_lookup", "lower_prelu", "lower_product", "lower_sum",
+           "lower_table"]
+
+
+def lower_sum(operation: Operation, config: NpuConfig, sign: int) -> Kernel:
+    """Return the kernel of a sum or difference: its operands rescaled by tables."""
+    attributes = operation.attributes
+    assert isinstance(attributes, AddAttributes)
+    a, b, output = operation.required(0), operation.required(1), operation.outputs[0]
+    parameters = add_parameters(a.scale, b.scale, output.scale)
+    x = np.arange(-128, 128)
+    tables = [
+        rescale_addend(x - a.zero_point, parameters.multiplier_a, parameters.shift_a),
+        sign * rescale_addend(x - b.zero_point, parameters.multiplier_b, parameters.shift_b)]
+    stage = LookupStage(parameters.multiplier, parameters.shift, True, output.zero_point,
+                        *bounds(attributes.activation, output))
+    return LookupKernel(config, operation.label, output.elements, tables, stage)
+
+
+def lower_product(operation: Operation, config: NpuConfig) -> Kernel:
+    """The product of two tensors of one shape."""
+    attributes = operation.attributes
+    assert isinstance(attributes, ProductAttributes)
+    a, b, output = operation.required(0), operation.required(1), operation.outputs[0]
+    multiplier, shift = convolution_multiplier(a.scale, b.scale, output.scale)
+    largest = np.array([np.prod([max(127 - x.zero_point, 128 + x.zero_point) for x in (a, b)])])
+    check_shift(np.array([shift]))
+    wide = scales_wide(largest, np.array([multiplier]), np.array([shift]))
+    stage = LookupStage(multiplier, shift, wide, output.zero_point,
+                        *bounds(attributes.activation, output))
+    return ProductKernel(config, operation.label, output.elements, (a.zero_point, b.zero_point),
+                         stage)
+
+
+def lower_table(operation: Operation, config: NpuConfig) -> Kernel:
+    """Return the kernel of an operator of one operand."""
+    attributes = operation.attributes
+    assert isinstance(attributes, TableAttributes)
+    return LookupKernel(config, operation.label, operation.outputs[0].elements,
+                        [np.array(attributes.table)], LookupStage())
+
+
+def lower_extremum(operation: Operation, config: NpuConfig) -> Kernel:
+    """Return the kernel of MAXIMUM or MINIMUM."""
+    attributes = operation.attributes
+    assert isinstance(attributes, ExtremumAttributes)
+    return ExtremumKernel(config, operation.outputs[0].elements, attributes.least)
+
+
+def lower_lookup(operation: Operation, config: NpuConfig) -> Kernel:
+    """Return the kernel of a sum of table entries."""
+    attributes = operation.attributes
+    assert isinstance(attributes, LookupAttributes)
+    return LookupKernel(config, operation.label, operation.outputs[0].elements, attributes.tables,
+                        LookupStage())
+
+
+def lower_prelu(operation: Operation, config: NpuConfig) -> Kernel:
+    """Return the kernel of PRELU."""
+    attributes = operation.attributes
+    assert isinstance(attributes, ChannelTablesAttributes)
+    *outer, width, channels = (1, 1, *operation.outputs[0].shape)
+    image = (prod(outer), width, channels)
+    return ChannelTablesKernel(config, operation.label, Geometry(1, image, image),
+                               attributes.tables)
