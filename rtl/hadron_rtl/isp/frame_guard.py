@@ -93,22 +93,29 @@ class FrameGuard(wiring.Component):
         at_first = Signal(init=1)
         columns_left = Signal(SIZE_BITS, reset_less=True)
         lines_left = Signal(SIZE_BITS, reset_less=True)
+        # Flags that say where the counters are, from registers: 8 pixels and lines or more.
         line_ends = Signal()
+        last_line = Signal()
         frame_ends = Signal()
         passes = Signal()
         # Lines that follow a frame count once.
         followed = Signal(init=1)
         m.d.comb += [
-            line_ends.eq(columns_left == 0),
-            frame_ends.eq(line_ends & (lines_left == 0)),
+            frame_ends.eq(line_ends & last_line),
             passes.eq(self.o.valid & self.o.ready),
             self.o.payload.first.eq(at_first),
             self.o.payload.last.eq(line_ends),
         ]
         with m.If(passes):
-            m.d.sync += [at_first.eq(0), columns_left.eq(columns_left - 1)]
+            m.d.sync += [
+                at_first.eq(0), columns_left.eq(columns_left - 1),
+                line_ends.eq(columns_left == 1),
+            ]
             with m.If(line_ends):
-                m.d.sync += [columns_left.eq(self.width - 1), lines_left.eq(lines_left - 1)]
+                m.d.sync += [
+                    columns_left.eq(self.width - 1), lines_left.eq(lines_left - 1),
+                    last_line.eq(lines_left == 1),
+                ]
             with m.If(frame_ends):
                 m.d.sync += self.complete.eq(1)
 
@@ -145,6 +152,8 @@ class FrameGuard(wiring.Component):
                     at_first.eq(1),
                     columns_left.eq(self.width - 1),
                     lines_left.eq(self.height - 1),
+                    line_ends.eq(0),
+                    last_line.eq(0),
                 ]
                 with m.If(begins & self.open):
                     m.d.comb += passing.eq(1)

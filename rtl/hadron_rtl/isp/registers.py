@@ -156,40 +156,43 @@ class IspRegisters(wiring.Component):
 
     @property
     def _wait(self) -> int:
-        return max(self.statistics_latency, SettingsStore.READ_LATENCY) + 2
+        return max(self.statistics_latency, SettingsStore.READ_LATENCY) + 3
 
     def _read(self, m: Module, bus: RegisterBus, store: SettingsStore, stored: dict[str, Signal],
               pending: Signal, inside: Signal) -> None:
         """Answer reads, and say which addresses exist."""
         answer = Signal(32, reset_less=True)
         error = Signal(reset_less=True)
+        fixed = Signal(32, reset_less=True)
+        refused = Signal(reset_less=True)
         constants = _constants(self.config)
         m.d.comb += [bus.answer.eq(answer), bus.error.eq(error)]
-        # A cycle before `done`.
-        m.d.sync += [answer.eq(0), error.eq(1)]
-        with m.If(inside):
-            with m.If(store.exists):
-                m.d.sync += [answer.eq(store.read_data), error.eq(0)]
-            with m.Switch(bus.address[:_WORD_BITS]):
-                for r in _FIXED:
-                    name = r.name.lower()
-                    if r.name in constants:
-                        value = Const(constants[r.name], 32)
-                    elif r.access is Access.RW:
-                        value = stored[r.name]
-                    elif r.access is Access.W1C:
-                        value = pending
-                    elif r.name == "STATISTICS_DATA":
-                        value = self.statistics_data
-                    elif r.access is Access.RO:
-                        value = self.status[name]
-                    else:
-                        value = Const(0, 32)
-                    with m.Case(r.offset // 4):
-                        m.d.sync += [
-                            answer.eq(value),
-                            error.eq(bus.writes if r.access is Access.RO else 0),
-                        ]
+        # The address is steady for longer than these two cycles.
+        m.d.sync += [
+            fixed.eq(0), refused.eq(1),
+            answer.eq(Mux(store.exists & inside, store.read_data, fixed)),
+            error.eq(refused & ~(store.exists & inside)),
+        ]
+        with m.If(inside), m.Switch(bus.address[:_WORD_BITS]):
+            for r in _FIXED:
+                name = r.name.lower()
+                if r.name in constants:
+                    value = Const(constants[r.name], 32)
+                elif r.access is Access.RW:
+                    value = stored[r.name]
+                elif r.access is Access.W1C:
+                    value = pending
+                elif r.name == "STATISTICS_DATA":
+                    value = self.statistics_data
+                elif r.access is Access.RO:
+                    value = self.status[name]
+                else:
+                    value = Const(0, 32)
+                with m.Case(r.offset // 4):
+                    m.d.sync += [
+                        fixed.eq(value),
+                        refused.eq(bus.writes if r.access is Access.RO else 0),
+                    ]
         index = stored["STATISTICS_ADDRESS"]
         with m.If(bus.done & inside & ~bus.writes
                   & (bus.address[:_WORD_BITS] == isp_register("STATISTICS_DATA").offset // 4)):

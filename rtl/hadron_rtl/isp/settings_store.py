@@ -47,7 +47,7 @@ class SettingsStore(wiring.Component):
     read_data : Out(32)
         Word at the `address` of ``READ_LATENCY`` cycles ago.
     exists : Out(1)
-        There are settings in the word at `address`; combinational.
+        There are settings in the word at the `address` of a cycle ago.
     commit : In(1)
         Copy all; not while `busy`.
     busy : Out(1)
@@ -97,10 +97,15 @@ class SettingsStore(wiring.Component):
             shadow.read_address.eq(Mux(walking, index, self.address)),
             self.read_data.eq(shadow.read_data),
         ]
-        with m.If(init):
+        fills = Signal()
+        place = Signal(range(_WORDS), reset_less=True)
+        default = Signal(32, reset_less=True)
+        m.d.sync += [
+            fills.eq(walking & init), place.eq(index), default.eq(self._defaults(m, index))]
+        with m.If(fills):
             m.d.comb += [
-                shadow.write_address.eq(index),
-                shadow.write_data.eq(self._defaults(m, index)),
+                shadow.write_address.eq(place),
+                shadow.write_data.eq(default),
                 shadow.write_strobe.eq(0b1111),
             ]
         with m.Else():
