@@ -21,7 +21,7 @@ from hadron.isp.tuning import load_tuning
 pytest.importorskip("colour_demosaicing")
 pytest.importorskip("skimage")
 
-NAMES = ("colour", "cleaning", "demosaic", "rtl", "demo", "3a")
+NAMES = ("colour", "cleaning", "demosaic", "rtl", "demo", "faces", "3a")
 
 
 @pytest.fixture(scope="module")

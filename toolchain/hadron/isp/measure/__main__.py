@@ -34,7 +34,7 @@ __all__ = ["main"]
 _FACE = np.s_[20:212, 130:370]
 _WHOLE = np.s_[:410, :]
 _SHOWN = ("crop", "shading", "demosaic", "luma")
-_RESULTS = ("colour", "cleaning", "demosaic", "rtl", "demo", "3a")
+_RESULTS = ("colour", "cleaning", "demosaic", "rtl", "demo", "faces", "3a")
 
 
 def _cleaning_figure(pictures: dict[str, CleaningPictures]) -> bytes:

@@ -87,6 +87,19 @@ def measured_page(results: Mapping[str, Any]) -> str:
             "![RAW, picture with the face, the network's input and its output](demo.jpg)",
             "",
         ]
+    if "faces" in results:
+        faces = results["faces"]
+        lines += [
+            f"The network has {faces['parameters']:,} parameters and was trained on "
+            f"{faces['faces_trained_on']} faces of 25 x 25 pixels, pasted into photographs. On "
+            f"{faces['scenes']} scenes made of faces and photographs it was not trained on "
+            f"(`python train/faces.py`):",
+            "",
+            *_table(("", "faces found", "scenes with a face seen where there is none"),
+                    ((name, f"{faces[name]['found']} of {faces[name]['faces']}",
+                      f"{faces[name]['scenes_with_a_false_face']} of {faces['scenes']}")
+                     for name in ("float", "INT8"))),
+        ]
     if "3a" in results:
         lines += [
             "## Exposure, white balance, focus",
