@@ -24,7 +24,7 @@ from .frame_guard import FrameErrors, FrameGuard
 from .gamma import Gamma
 from .linearize import Linearize
 from .luma import Luma
-from .pixel_stream import RGB8, Geometry, Pixel
+from .pixel_stream import RGB8, Geometry
 from .registers import ADDRESS_WIDTH, IspRegisters
 from .scaler import Scaler
 from .shading import Shading
@@ -219,18 +219,15 @@ class Isp(wiring.Component):
         """Feed the scaler, let the tensor out; return whether its last beat has left."""
         settings = registers.settings.scaler
         scaler = self._stage(m, "scaler", Scaler, registers, geometry)
-        # It decides much from a pixel's marks at once: they come from a register nearby.
-        m.submodules.source = source = SkidBuffer(Pixel(RGB8))
-        wiring.connect(m, source.o, scaler.i)
         for name, value in _TENSOR_SOURCES.items():
             fork = getattr(m.submodules, f"{name}_fork")
             tap = fork.tap
             m.d.comb += fork.enable.eq(settings.enable & (settings.source == value))
             with m.If(settings.source == value):
                 m.d.comb += [
-                    source.i.payload.eq(tap.payload),
-                    source.i.valid.eq(tap.valid),
-                    tap.ready.eq(source.i.ready),
+                    scaler.i.payload.eq(tap.payload),
+                    scaler.i.valid.eq(tap.valid),
+                    tap.ready.eq(scaler.i.ready),
                 ]
         if self.config.tensor_memory:
             m.submodules.writer = writer = TensorWriter(data_width=self.config.axi_data_width)

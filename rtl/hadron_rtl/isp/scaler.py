@@ -81,7 +81,7 @@ class Scaler(wiring.Component):
         wiring.connect(m, packer.o, wiring.flipped(self.o))
         m.d.comb += packer.single.eq(self.settings.channels == 1)
 
-        # From here on all waits for the pixel's marks and for room: both come from registers.
+        # Much is decided from a pixel's marks at once: they come from a register nearby.
         m.submodules.entry = entry = SkidBuffer(Pixel(RGB8))
         wiring.connect(m, wiring.flipped(self.i), entry.i)
         pixel = entry.o.payload
