@@ -39,7 +39,7 @@ class Scale(StrEnum):
 
 
 Model = Annotated[str, typer.Argument(
-    metavar="MODEL", help="A .tflite file, the folder of a compiled program, or digits.",
+    metavar="MODEL", help="A .tflite or .onnx file, the folder of a compiled program, or digits.",
     show_default=False)]
 Config = Annotated[str | None, typer.Option(
     "--config", metavar="NAME|FILE", show_default=False,
