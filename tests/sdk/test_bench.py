@@ -77,6 +77,17 @@ def test_page_says_which_targets_are_reached() -> None:
     assert "Ethos" not in page
 
 
+def test_page_says_where_cycles_go_of_what_was_measured_so() -> None:
+    measured, older = entry(100), entry(200)
+    measured["rtl"]["h256"]["fast"]["shares"] = {
+        "macs": 50, "lanes": 25, "other": 10, "load": 15, "store": 0, "command": 0,
+        "requantizer": 0}
+    page = benchmark_page({"a": measured, "b": older}, {})
+    assert "| a | 50.0% | 25.0% | 10.0% | 15.0% | 0.0% | 0.0% | 0.0% |" in page
+    assert page.count("| b | ") == 2  # the tables of the two memories
+    assert "Where the cycles" not in benchmark_page({"b": older}, {})
+
+
 def test_measures_keeps_and_compares(fake: type[FakeSimulator], tmp_path: Path) -> None:
     kept, page = tmp_path / "cycles.json", tmp_path / "page.md"
     status, out, err = bench("digits", "--config", "h64", "--memory", "fast", "--no-vela",

@@ -14,6 +14,7 @@ from hadron.errors import CheckFailedError, UsageError
 from hadron.inputs import BoundInputs
 from hadron.models import BUILT_IN
 from hadron.progress import OnProgress, ignore_progress
+from hadron.report import SHARES
 from hadron.session import Session
 
 __all__ = ["measure", "model_file", "model_name", "stand_in"]
@@ -80,6 +81,8 @@ def measure(model: str, configs: Iterable[str], memories: Iterable[str], *, vela
                 "utilization": round(report.utilization, 4),
                 "read_bytes": report.counters["READ_BEATS"] * report.program.config.axi_bytes,
                 "write_bytes": report.counters["WRITE_BEATS"] * report.program.config.axi_bytes,
+                "shares": {share: sum(layer.breakdown(report.program.config).get(share, 0)
+                                      for layer in report.layers) for share in SHARES},
             }
     if vela:
         result["vela"] = {"version": vela_version()}

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hadron.bench.vela import ACCELERATORS
+from hadron.report import SHARES
 
 __all__ = ["benchmark_page"]
 
@@ -18,6 +19,8 @@ In brackets: multiply-accumulates of the network over those that the array could
 
 _PAIRS = (("h64", "ethos-u55-64"), ("h128", "ethos-u55-128"), ("h256", "ethos-u55-256"))
 """What has as many multipliers as what."""
+
+_LARGEST = "h256"
 
 
 def benchmark_page(results: Mapping[str, Any], targets: Mapping[str, Mapping[str, int]]) -> str:
@@ -51,6 +54,13 @@ def benchmark_page(results: Mapping[str, Any], targets: Mapping[str, Mapping[str
             "The last columns: our cycles with memory `fast` over theirs, multipliers alike."),
             _table(["network", *ACCELERATORS, *(f"{ours} / {theirs[len('ethos-'):]}"
                                                 for ours, theirs in _PAIRS)], rows)]
+    shared = [name for name in order if "shares" in (_fast(results[name], _LARGEST) or {})]
+    if shared:
+        rows = [[name, *(_share(_fast(results[name], _LARGEST), share) for share in SHARES)]
+                for name in shared]
+        meaning = "\n".join(f"- `{share}`: {text}" for share, text in SHARES.items())
+        parts += [f"## Where the cycles of {_LARGEST} go, memory `fast`", meaning,
+                  "`hadron profile` tells it by layer.", _table(["network", *SHARES], rows)]
     rows = [[name, config, f"{target:,}", _cell(_fast(results[name], config)),
              _reached(_fast(results[name], config), target)]
             for name in order for config, target in targets.get(name, {}).items()]
@@ -62,6 +72,10 @@ def benchmark_page(results: Mapping[str, Any], targets: Mapping[str, Mapping[str
 def _fast(entry: Mapping[str, Any], config: str) -> Mapping[str, Any] | None:
     result: Mapping[str, Any] | None = entry["rtl"].get(config, {}).get("fast")
     return result
+
+
+def _share(result: Mapping[str, Any] | None, share: str) -> str:
+    return "" if result is None else f"{result['shares'][share] / result['cycles']:.1%}"
 
 
 def _cell(result: Mapping[str, Any] | None) -> str:
