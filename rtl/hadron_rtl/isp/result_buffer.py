@@ -26,13 +26,15 @@ class ResultBuffer(wiring.Component):
         Cycles from `i_valid` to its `i_data`, 0 or more; `i_first` and `i_last` are delayed here.
     ahead : int
         Cycles from `take` to `i_valid`, 0 or more.
+    late : bool
+        `take` comes a cycle after the one in which there was `room`, from a register.
 
     Members
     -------
     room : Out(1)
         One more pixel may be started.
     take : In(1)
-        A pixel is started; only with `room`.
+        A pixel is started; only with `room`, or a cycle after it if `late`.
     i_valid, i_first, i_last : In(1)
         A pixel that was started, `ahead` cycles later, and its marks.
     i_data : In(shape)
@@ -45,12 +47,14 @@ class ResultBuffer(wiring.Component):
 
     LATENCY = ResultFifo.LATENCY
 
-    def __init__(self, *, shape: ShapeLike, latency: int, ahead: int = 0):
+    def __init__(self, *, shape: ShapeLike, latency: int, ahead: int = 0,
+                 late: bool = False):
         self.shape = shape
         self.latency = latency
         self.ahead = ahead
+        self.late = late
         # A credit comes back two cycles after its pixel has left.
-        around = ahead + latency + self.LATENCY + 2
+        around = ahead + latency + self.LATENCY + 2 + late
         self.depth = 1 << (around - 1).bit_length()
         super().__init__({
             "room": Out(1),
@@ -114,6 +118,6 @@ class ResultBuffer(wiring.Component):
         m.d.sync += [
             left.eq(self.o.valid & self.o.ready),
             free.eq(free_next),
-            room.eq(free_next.any()),
+            room.eq(free_next > self.late),
         ]
         return m

@@ -73,7 +73,8 @@ class Scaler(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.buffer = buffer = ResultBuffer(shape=RGB8, latency=_QUANTIZED)
+        m.submodules.buffer = buffer = ResultBuffer(
+            shape=RGB8, latency=_QUANTIZED, late=True)
         m.submodules.packer = packer = TensorPacker(bits=self.config.axi_data_width)
         m.submodules.across = across = ScalerWalk()
         m.submodules.down = down = ScalerWalk()
@@ -94,11 +95,11 @@ class Scaler(wiring.Component):
             taken.eq(entry.o.valid & buffer.room),
             counts.eq(taken & self.settings.enable & across.inside & down.inside),
             completes.eq(counts & across.completes),
-            buffer.take.eq(completes & down.completes),
-            buffer.i_valid.eq(buffer.take),
+            buffer.i_valid.eq(completes & down.completes),
             buffer.i_first.eq(0),
             buffer.i_last.eq(across.final & down.final),
         ]
+        m.d.sync += buffer.take.eq(buffer.i_valid)
         lines = self._columns(m, across, counts, pixel.data)
         valid = completes
         for cycle in range(_LINE):
