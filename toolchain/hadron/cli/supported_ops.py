@@ -22,9 +22,9 @@ def supported_ops(config: Config = None, json_file: JsonFile = None) -> None:
     for name, text in operators.items():
         lines = textwrap.wrap(text, _COLUMNS - width)
         terminal.print(f"{name:<{width}}" + f"\n{'':<{width}}".join(lines))
-    terminal.print(f"Tensors are INT8 with fixed shapes of up to 6 dimensions. {sizes.name} has "
+    terminal.print(f"Tensors are INT8 with fixed shapes of up to 6 dimensions.\n{sizes.name} has "
                    f"{sizes.act_bytes:,} bytes for activations and {sizes.weight_bytes:,} for "
-                   f"weights;\nwhat is larger runs in tiles.")
+                   f"weights; what is larger runs in tiles.")
     if json_file is not None:
         write_json(json_file, {
             "config": sizes.name, "act_bytes": sizes.act_bytes, "weight_bytes": sizes.weight_bytes,
