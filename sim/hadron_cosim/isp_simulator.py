@@ -40,10 +40,10 @@ class IspFrame:
         Whether the ISP marked the frame as broken.
     cycles : int
         Register FRAME_CYCLES: first pixel into the pipeline to last pixel out of it.
-    latency : int
-        Cycles from the first pixel taken to the first pixel of the picture.
     interval : int
         Cycles between the first and the last pixel of the picture, both counted.
+    latency : int
+        `cycles` less `interval`: first pixel into the pipeline to first pixel of the picture.
     statistics : array of uint32
         The statistics window; empty unless asked for.
     """
@@ -52,8 +52,8 @@ class IspFrame:
     tensor: bytes
     broken: bool
     cycles: int
-    latency: int
     interval: int
+    latency: int
     statistics: npt.NDArray[np.uint32]
 
 
@@ -178,20 +178,19 @@ class IspSimulator:
                                f"{self.isp.state.left} pixels were not taken")
         broken = not self.read_register("IRQ_STATUS") & 1
         on_progress(raw.size)
-        state = self.isp.state
         beats = self.isp.beats(PICTURE)
         picture = None
-        latency = interval = 0
+        interval = 0
         if self.config.picture:
-            latency = int(beats["cycle"][0] - state.first_taken) if len(beats) else 0
             interval = int(beats["cycle"][-1] - beats["cycle"][0] + 1) if len(beats) else 0
             picture = self._picture(beats, settings)
             broken = broken or bool((beats["user"] & _BROKEN_PICTURE).any())
         tensor = self.isp.beats(TENSOR)
         width = self.config.axi_data_width // 8
+        cycles = self.read_register("FRAME_CYCLES")
         return IspFrame(
             picture=picture, tensor=tensor["bytes"][:, :width].tobytes(), broken=broken,
-            cycles=self.read_register("FRAME_CYCLES"), latency=latency, interval=interval,
+            cycles=cycles, interval=interval, latency=cycles - interval,
             statistics=self.read_statistics() if statistics else np.zeros(0, np.uint32))
 
     def _picture(self, beats: npt.NDArray[np.void], settings: IspSettings,

@@ -65,8 +65,7 @@ def test_one_pixel_a_clock_without_stalls(simulator: IspSimulator, rng) -> None:
     first, second = simulator.run([image.pixels] * 2, load_tuning("default").settings(image),
                                   statistics=False)
     assert first.interval == second.interval == 64 * 64
-    assert first.latency < 12 * 64
-    assert first.cycles == second.cycles == pytest.approx(64 * 64 + first.latency, abs=8)
+    assert first.latency == second.latency < 12 * 64
 
 
 def test_the_command_compares_with_the_golden_model(tmp_path: Path, monkeypatch, rng) -> None:
