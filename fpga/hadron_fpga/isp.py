@@ -9,6 +9,7 @@ inputs and does without the registers that hold them in the whole.
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from amaranth.back import rtlil
@@ -68,8 +69,8 @@ def synthesize(part: str, config: IspConfig, folder: Path) -> int:
     return harness.sink_lut4
 
 
-def measure(part: str, config: IspConfig, seeds: int, folder: Path) -> dict:
-    """Synthesize once, place and route with seeds 1 to `seeds`; return the figures."""
+def measure(part: str, config: IspConfig, seeds: int, folder: Path) -> Iterator[dict]:
+    """Synthesize once, place and route with seeds 1 to `seeds`; yield the figures after each."""
     sink_lut4 = synthesize(part, config, folder)
     runs = []
     for seed in range(1, seeds + 1):
@@ -80,14 +81,15 @@ def measure(part: str, config: IspConfig, seeds: int, folder: Path) -> dict:
         print(f"{config.name} {part} seed {seed}: {_fmax(run)} MHz, "
               + ", ".join(f"{count['used']} {name}" for name, count in run.resources.items()),
               *run.critical_path, sep="\n  ", flush=True)
-    return {
-        "device": f"LFE5U-{DEVICE[:2]}F-{SPEED}{PACKAGE}",
-        "fmax_mhz": [_fmax(run) for run in runs],
-        "worst_fmax_mhz": min(_fmax(run) for run in runs),
-        "resources": {name: runs[0].resources[name] for name in ("lut4", "ff", "ebr", "mult18")},
-        "sink_lut4": sink_lut4,
-        "tools": tool_versions(),
-    }
+        yield {
+            "device": f"LFE5U-{DEVICE[:2]}F-{SPEED}{PACKAGE}",
+            "fmax_mhz": [_fmax(run) for run in runs],
+            "worst_fmax_mhz": min(_fmax(run) for run in runs),
+            "resources": {name: runs[0].resources[name]
+                          for name in ("lut4", "ff", "ebr", "mult18")},
+            "sink_lut4": sink_lut4,
+            "tools": tool_versions(),
+        }
 
 
 def _fmax(run: RoutedDesign) -> float:
@@ -107,11 +109,11 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     config = ISP_CONFIGS[options.config]
     for part in options.part or PARTS:
-        figures = measure(part, config, options.seeds, options.build / config.name / part)
-        baseline = json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.exists() else {}
-        baseline.setdefault(config.name, {})[part] = figures
-        BASELINE.write_text(json.dumps(baseline, indent=2, sort_keys=True) + "\n",
-                            encoding="utf-8")
+        for figures in measure(part, config, options.seeds, options.build / config.name / part):
+            baseline = json.loads(BASELINE.read_text(encoding="utf-8")) if BASELINE.exists() else {}
+            baseline.setdefault(config.name, {})[part] = figures
+            BASELINE.write_text(json.dumps(baseline, indent=2, sort_keys=True) + "\n",
+                                encoding="utf-8")
 
 
 if __name__ == "__main__":
