@@ -8,6 +8,7 @@ from hadron_spec.isp.bayer import COLOURS, PIXEL_BITS
 from hadron_spec.isp.picture import ZONES
 from hadron_spec.isp.statistics import CLIPPED_LEVELS, CLIPPED_SHIFT, SUM_BITS, SUM_SHIFT
 
+from ..postproc.delay import delayed
 from ..vendor.wide_ram import WideRam
 from .pixel_stream import SIZE_BITS, Geometry, settings_layout
 
@@ -211,17 +212,23 @@ class Zones(wiring.Component):
     def _store(self, m: Module, done, colour, zone, word, clips) -> None:
         """Write finished zones, read the other bank's."""
         # Rounded up, so that a single clipped sample shows.
-        more = Signal(_COUNT_BITS + 1)
+        more = Signal(_COUNT_BITS + 1, reset_less=True)
+        above = Signal(len(CLIPPED_LEVELS) - 1, reset_less=True)
         level = Signal(_LEVEL_BITS, reset_less=True)
         stored = Signal(len(word), reset_less=True)
         store = Signal(len(COLOURS))
         address = Signal.like(zone, name="stored_zone", reset_less=True)
-        m.d.comb += more.eq(clips + (1 << CLIPPED_SHIFT) - 1)
+        # The level takes three cycles; a zone is done rarely, and nobody waits for it.
+        done_2, done_3 = Signal(), Signal()
         m.d.sync += [
-            level.eq(sum(more[CLIPPED_SHIFT:] > bound for bound in CLIPPED_LEVELS[:-1])),
-            stored.eq(word),
-            store.eq(Mux(done, Const(1, len(COLOURS)) << colour, 0)),
-            address.eq(zone),
+            more.eq(clips + (1 << CLIPPED_SHIFT) - 1),
+            above.eq(Cat(more[CLIPPED_SHIFT:] > bound for bound in CLIPPED_LEVELS[:-1])),
+            level.eq(sum(above)),
+            stored.eq(delayed(m, word, 2, name="word")),
+            done_2.eq(done), done_3.eq(done_2),
+            store.eq(Mux(done_3, Const(1, len(COLOURS)) << delayed(m, colour, 2, name="colour"),
+                         0)),
+            address.eq(delayed(m, zone, 2, name="zone")),
         ]
         words = []
         for index in range(len(COLOURS)):
