@@ -1,14 +1,17 @@
 """The EXECUTE unit: loop nest, scratchpad, array, vector unit, post-processing and write-back."""
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hadron_rtl.array.layouts import StepLayout, Sums
 from hadron_rtl.array.systolic_array import SystolicArray
 from hadron_rtl.control.layouts import ExecuteCommand
 from hadron_rtl.control.loop_nest import LoopNest
+from hadron_rtl.control.window_sequencer import WindowSequencer
 from hadron_rtl.memory.reader import ScratchpadReader
 from hadron_rtl.memory.scratchpad import ReadBeat, Scratchpad
+from hadron_rtl.postproc.pixel_pairs import PixelPairs
 from hadron_rtl.postproc.requantizer import Mode, Requantizer
 from hadron_rtl.postproc.softmax import Softmax
 from hadron_rtl.postproc.vector_unit import VectorUnit
@@ -18,6 +21,9 @@ from hadron_spec.commands import Opcode
 from hadron_spec.config import NpuConfig
 
 __all__ = ["ExecuteUnit"]
+
+_SUMS = {Opcode.MATRIX: Sums.PRODUCTS, Opcode.LOOKUP: Sums.ENTRIES, Opcode.DEPTHWISE: Sums.WINDOWS}
+"""What the array adds up."""
 
 _VECTOR_DEPTH = 16
 """Results of the vector unit under way: more than cycles from the loop nest and back to it."""
@@ -55,8 +61,8 @@ class ExecuteUnit(wiring.Component):
     included). Throughput: one step a cycle, of wide results one in two.
     """
 
-    _SEQUENCE = 4
-    """Cycles of the sequencer: command register, decode, start; done."""
+    _SEQUENCE = 5
+    """Cycles of the sequencer: command register, decode twice, start; done."""
 
     def __init__(self, config: NpuConfig):
         self.config = config
@@ -85,10 +91,12 @@ class ExecuteUnit(wiring.Component):
             latency = VectorUnit.LATENCY + self._requantizer.latency(Mode.CLAMP)
         else:
             mode = Mode.WIDE if wide else Mode.NARROW
-            latency = (self._array.latency(lookup=opcode is Opcode.LOOKUP) + wide
+            latency = (self._array.latency(_SUMS[opcode]) + wide
                        + self._requantizer.latency(mode))
+        if opcode is Opcode.DEPTHWISE:  # The second half of the channels, and their second pixel.
+            latency += 2 + wide
         return (self._SEQUENCE + LoopNest.LATENCY + ScratchpadReader.LATENCY + latency
-                + Writer.LATENCY - 1)
+                + PixelPairs.LATENCY + Writer.LATENCY - 1)
 
     def elaborate(self, platform):
         m = Module()
@@ -100,11 +108,12 @@ class ExecuteUnit(wiring.Component):
         m.submodules.vector_unit = vector_unit = VectorUnit(
             config, result_depth=_VECTOR_DEPTH)
         m.submodules.requantizer = requantizer = self._requantizer
+        m.submodules.pairs = pairs = PixelPairs(config)
         m.submodules.softmax = softmax = Softmax(config)
         m.submodules.writer = writer = Writer(config)
 
         command = Signal(ExecuteCommand, reset_less=True)
-        self._sequence(m, command, loop_nest, writer)
+        start = self._sequence(m, command, loop_nest, writer)
         uses = self._decode(m, command)
 
         # Memories' other sides.
@@ -128,23 +137,25 @@ class ExecuteUnit(wiring.Component):
             reader.width_bytes.eq(command.width_bytes),
             scratchpad.a_rows.eq(reader.bank_addresses),
             reader.bank_data.eq(scratchpad.a_data),
-            array.step.valid.eq(late.valid & uses.array),
-            array.step.parameters.eq(late.parameters),
-            array.step.first.eq(late.first),
-            array.step.last.eq(late.last),
-            array.step.weight_step.eq(late.weight_step),
-            array.step.x.eq(reader.o),
-            array.lookup.eq(uses.lookup),
+            array.step.eq(self._array_step(m, command, uses, late, reader.o)),
+            array.sums.eq(uses.sums),
             vector_unit.least.eq(uses.least),
             vector_unit.step.valid.eq(late.valid & ~late.parameters & uses.vector),
             vector_unit.step.first.eq(late.first),
             vector_unit.step.last.eq(late.last),
         ]
         m.d.comb += [vector_unit.step.x[i].eq(reader.o[i]) for i in range(config.columns)]
-        m.d.sync += self.mac_active.eq(step.valid & ~step.parameters & uses.macs)
-        m.d.comb += self.stall_requantizer.eq(loop_nest.stall)
+        m.d.sync += self.mac_active.eq(array.step.valid & ~array.step.parameters & uses.macs)
+        m.d.comb += [
+            self.stall_requantizer.eq(loop_nest.stall),
+            pairs.enable.eq(uses.sums == Sums.WINDOWS),
+            pairs.start.eq(start),
+            pairs.pairs.eq(writer.pairs),
+            pairs.odd.eq(command.odd),
+        ]
 
-        self._post_process(m, command, uses, array, vector_unit, requantizer, softmax, writer)
+        self._post_process(m, command, uses, array, vector_unit, requantizer, pairs, softmax,
+                           writer)
         m.d.sync += loop_nest.credit.eq(vector_unit.results.valid & vector_unit.results.ready)
         return m
 
@@ -162,6 +173,8 @@ class ExecuteUnit(wiring.Component):
                 with m.If(self.command.valid):
                     m.next = "DECODE"
             with m.State("DECODE"):
+                m.next = "SETTLE"
+            with m.State("SETTLE"):
                 m.next = "START"
             with m.State("START"):
                 m.d.comb += start.eq(1)
@@ -171,27 +184,65 @@ class ExecuteUnit(wiring.Component):
             with m.State("DONE"):
                 m.d.comb += self.done.eq(1)
                 m.next = "IDLE"
+        return start
 
     def _decode(self, m, command):
         """Say which parts a command uses, from registers."""
         uses = Signal(data.StructLayout({
-            "array": 1, "lookup": 1, "vector": 1, "least": 1, "softmax": 1, "macs": 1,
+            "array": 1, "sums": Sums, "vector": 1, "least": 1, "softmax": 1, "macs": 1,
         }), reset_less=True)
         is_ = {opcode: command.opcode == opcode for opcode in Opcode}
         m.d.sync += [
-            uses.macs.eq(is_[Opcode.MATRIX]),
-            uses.array.eq(is_[Opcode.MATRIX] | is_[Opcode.LOOKUP]),
-            uses.lookup.eq(is_[Opcode.LOOKUP]),
+            uses.macs.eq(is_[Opcode.MATRIX] | is_[Opcode.DEPTHWISE]),
+            uses.array.eq(Cat(is_[opcode] for opcode in _SUMS).any()),
+            uses.sums.eq(Sums.PRODUCTS),
             uses.vector.eq(is_[Opcode.MAX] | is_[Opcode.SOFTMAX]),
             uses.least.eq(command.least),
             uses.softmax.eq(is_[Opcode.SOFTMAX]),
         ]
+        for opcode, sums in _SUMS.items():
+            with m.If(is_[opcode]):
+                m.d.sync += uses.sums.eq(sums)
         return uses
+
+    def _array_step(self, m, command, uses, late, x):
+        """Return the array's step; with DEPTHWISE, pixels come and windows are multiplied."""
+        m.submodules.sequencer = sequencer = WindowSequencer()
+        windows = uses.sums == Sums.WINDOWS
+        pushes = late.valid & ~late.parameters & windows
+        multiplies = sequencer.multiply & windows
+        step = Signal(StepLayout(self.config))
+        # With the last pixel of a kg the loop nest passes on to the weights of the next.
+        second_weights = Signal.like(late.weight_step, reset_less=True)
+        second_weights_2 = Signal.like(late.weight_step, reset_less=True)
+        m.d.sync += [
+            second_weights.eq(late.weight_step + 1),
+            second_weights_2.eq(Mux(command.wide, second_weights, late.weight_step + 1)),
+        ]
+        m.d.comb += [
+            sequencer.pixel_valid.eq(pushes),
+            sequencer.row_ends.eq(late.last),
+            sequencer.strip_ends.eq(late.strip_ends),
+            sequencer.wide.eq(command.wide),
+            sequencer.stride_x.eq(command.stride_x),
+            sequencer.stride_y.eq(command.stride_y),
+            step.valid.eq(Mux(pushes | multiplies, multiplies, late.valid & uses.array)),
+            step.parameters.eq(late.parameters & ~multiplies),
+            step.first.eq(late.first | windows),
+            step.last.eq(late.last | windows),
+            step.weight_step.eq(Mux(sequencer.half, second_weights_2, late.weight_step)),
+            step.x.eq(x),
+            step.push.eq(pushes),
+            step.pixel.eq(sequencer.pixel),
+            step.half.eq(sequencer.half),
+        ]
+        return step
 
     def _beside_reader(self, m, step):
         """Delay marks and weight step as long as the reader takes."""
         now = Signal(data.StructLayout({
-            "parameters": 1, "first": 1, "last": 1, "weight_step": range(self.config.weight_steps),
+            "parameters": 1, "first": 1, "last": 1, "strip_ends": 1,
+            "weight_step": range(self.config.weight_steps),
         }))
         valid = step.valid
         m.d.comb += [now[name].eq(step[name]) for name, _ in now.shape()]
@@ -204,7 +255,8 @@ class ExecuteUnit(wiring.Component):
         m.d.comb += [late.valid.eq(valid), *(late[name].eq(now[name]) for name, _ in now.shape())]
         return late
 
-    def _post_process(self, m, command, uses, array, vector_unit, requantizer, softmax, writer):
+    def _post_process(self, m, command, uses, array, vector_unit, requantizer, pairs, softmax,
+                      writer):
         """Process the results of array or vector unit, and hand them to the writer."""
         sums, vectors = array.results, vector_unit.results
         mode = Signal(Mode, reset_less=True)
@@ -229,8 +281,9 @@ class ExecuteUnit(wiring.Component):
 
         results = writer.results
         m.d.comb += [
-            results.valid.eq(Mux(uses.softmax, softmax.o.valid, requantizer.o.valid)),
-            results.payload.eq(requantizer.o["values"]),
+            pairs.i.eq(requantizer.o),
+            results.valid.eq(Mux(uses.softmax, softmax.o.valid, pairs.o.valid)),
+            results.payload.eq(pairs.o["values"]),
         ]
         with m.If(uses.softmax):
             m.d.comb += results.payload[0].eq(softmax.o.payload)

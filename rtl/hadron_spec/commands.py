@@ -27,6 +27,9 @@ __all__ = [
     "OTHER_UNITS",
     "PARAMETERS",
     "QUEUE_COMMANDS",
+    "STRIP_PIXELS",
+    "WINDOW_COLUMNS",
+    "WINDOW_ROWS",
     "CommandError",
     "Field",
     "LocalSpace",
@@ -85,13 +88,15 @@ class Opcode(IntEnum):
     STORE = 0x20
     """Copy rows of bytes from the scratchpad to memory."""
     MATRIX = 0x30
-    """Array: convolution, depthwise, fully connected, average pooling."""
+    """Array: convolution, fully connected, average pooling."""
     MAX = 0x31
     """Element-wise maximum over the inner loops."""
     LOOKUP = 0x32
     """Array: sum over the inner loops of table entries, a table a step: addition, functions."""
     SOFTMAX = 0x33
     """Softmax over count_ox elements of count_kg * count_oy rows."""
+    DEPTHWISE = 0x34
+    """Array: each channel by itself, windows of up to 3 x 3, strides of 1 and 2."""
 
 
 _UNITS = {
@@ -101,6 +106,7 @@ _UNITS = {
     Opcode.MAX: Unit.EXECUTE,
     Opcode.LOOKUP: Unit.EXECUTE,
     Opcode.SOFTMAX: Unit.EXECUTE,
+    Opcode.DEPTHWISE: Unit.EXECUTE,
 }
 
 
@@ -125,6 +131,17 @@ class LocalSpace(IntEnum):
 LOOKUP_ENTRIES = 256
 """Words of 32 bits of one of LOOKUP's tables, which are in the weight memory: entry x + 128 of an
 activation x. A column of a step holds lanes / 4 of them, so a table takes 1024 / lanes steps."""
+
+
+STRIP_PIXELS = 16
+"""Most pixels of a row of a strip, of which DEPTHWISE keeps the last rows."""
+
+WINDOW_ROWS = 3
+WINDOW_COLUMNS = 5
+"""Pixels from which DEPTHWISE makes two neighbouring outputs. Lane l of its weight steps has the
+weight of row l // 5, column l % 5: with a stride of two the first output takes columns 0 to 2 and
+the second 2 to 4, with a stride of one columns 1 to 3 and 2 to 4, and column 0 has weights of zero.
+"""
 
 
 @dataclass(frozen=True)
@@ -217,6 +234,11 @@ _EXECUTE = {
     "minimum": Field(23, 24, 8, True, "Lower bound of the fused activation."),
     "destination_ox": Field(24, 0, 24, True, "Destination step when loop ox advances."),
     "maximum": Field(24, 24, 8, True, "Upper bound of the fused activation."),
+    "stride_x": Field(25, 0, 1, doc="DEPTHWISE: stride less one of columns."),
+    "stride_y": Field(25, 1, 1, doc="DEPTHWISE: stride less one of rows."),
+    "odd": Field(25, 2, 1, doc="DEPTHWISE: the last two outputs of a strip's row are one."),
+    "destination_px": Field(26, 0, 24, True, "DEPTHWISE: destination step from output to output in "
+                            "a row."),
 }
 
 FIELDS: Mapping[Opcode, Mapping[str, Field]] = {
@@ -227,6 +249,7 @@ FIELDS: Mapping[Opcode, Mapping[str, Field]] = {
     Opcode.MAX: _HEADER | _EXECUTE,
     Opcode.LOOKUP: _HEADER | _EXECUTE,
     Opcode.SOFTMAX: _HEADER | _EXECUTE,
+    Opcode.DEPTHWISE: _HEADER | _EXECUTE,
 }
 """The fields of each opcode. Words no field uses are zero."""
 
@@ -234,10 +257,11 @@ HEADER_BYTES = 9
 PARAMETERS = {"bias": (0, 4), "multiplier": (4, 4), "shift": (8, 1)}
 """Byte offset and size of each parameter in the first bytes of a column of a parameter step.
 
-MATRIX and LOOKUP read one parameter step before the weight steps of each kg: `columns` columns of
-`lanes` bytes, of which the first nine hold these signed little-endian values. In the weight steps
-the columns 2i and 2i+1 are stored packed: byte of column 2i+1 is w1 - (w0 < 0), that of column 2i
-is w0, so that the 18-bit operand of the shared multiplier is {byte1, sign(w0) x 2, byte0}.
+MATRIX and LOOKUP read one parameter step before the weight steps of each kg, DEPTHWISE two, one for
+each half of the channels, before its two weight steps: `columns` columns of `lanes` bytes, of which
+the first nine hold these signed little-endian values. In the weight steps the columns 2i and 2i+1
+are stored packed: byte of column 2i+1 is w1 - (w0 < 0), that of column 2i is w0, so that the 18-bit
+operand of the shared multiplier is {byte1, sign(w0) x 2, byte0}.
 """
 
 

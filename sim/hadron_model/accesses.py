@@ -11,11 +11,12 @@ from hadron_model.hazards import Access
 from hadron_model.memories import LocalMemories
 from hadron_model.program import Command
 from hadron_model.steps import StepGrid
-from hadron_spec.commands import HEADER_BYTES, LocalSpace, Opcode
+from hadron_spec.commands import HEADER_BYTES, WINDOW_COLUMNS, WINDOW_ROWS, LocalSpace, Opcode
 
 __all__ = ["execute_accesses"]
 
 _CHUNK_STEPS = 1 << 16
+WINDOW_TAPS = WINDOW_ROWS * WINDOW_COLUMNS
 
 
 def execute_accesses(memories: LocalMemories, command: Command, grid: StepGrid
@@ -35,7 +36,7 @@ def execute_accesses(memories: LocalMemories, command: Command, grid: StepGrid
         for start in range(0, grid.results, chunk):
             results = slice(start, min(grid.results, start + chunk))
             steps = grid.steps(group, results)
-            mask = grid.lanes_inside(steps) & used
+            mask = grid.lanes_inside(steps) & (used[results] if grid.strip else used)
             times = (group * group_steps + start * grid.inner
                      + np.arange(steps.address.size)).reshape(steps.address.shape)
             np.maximum.at(last_read, grid.lane_addresses(steps)[mask],
@@ -58,8 +59,16 @@ def execute_accesses(memories: LocalMemories, command: Command, grid: StepGrid
 
 def _used_lanes(memories: LocalMemories, command: Command, grid: StepGrid, group: int
                 ) -> NDArray[np.bool_]:
-    """Return which lanes of which steps of a result matter: [step, lane]."""
+    """Return which lanes of which steps of a result matter: [step, lane].
+
+    With DEPTHWISE the rows of pixels differ: [row, pixel, lane].
+    """
     outputs = grid.outputs(group)
+    if grid.strip is not None:
+        weights = memories.weights(grid.weight_steps(group))
+        taps = (weights.reshape(-1, 2, weights.shape[-1]) != 0).any(0)[:, :WINDOW_TAPS]
+        pixels = np.tile(grid.strip.used(taps), (grid.results // grid.strip.rows, 1))
+        return pixels[..., None] & (np.arange(grid.config.lanes) < outputs)
     if command.opcode == Opcode.MATRIX:
         weights = memories.weights(grid.weight_steps(group))[:, :outputs]
         used: NDArray[np.bool_] = (weights != 0).any(1)
@@ -70,20 +79,29 @@ def _used_lanes(memories: LocalMemories, command: Command, grid: StepGrid, group
 
 def _result_ends(grid: StepGrid, count: int) -> NDArray[np.int64]:
     """Return the step with which each result of a kg ends, counted from the kg's first."""
+    strip = grid.strip
+    if strip is not None:
+        first = np.arange(grid.results // strip.rows) * strip.rows
+        rows = (first[:, None] + strip.last_rows).reshape(-1, 1) * strip.pixels
+        pixels = np.repeat(strip.last_pixels, 2)[:strip.output_pixels]
+        return (rows + pixels).reshape(-1)
     return np.arange(1, count + 1) * grid.inner - 1
 
 
 def _weight_accesses(memories: LocalMemories, command: Command, grid: StepGrid) -> list[Access]:
     """Return the bytes of the weight memory that are used: parameters, weights or tables."""
-    if command.opcode not in (Opcode.MATRIX, Opcode.LOOKUP):
+    if command.opcode in (Opcode.MAX, Opcode.SOFTMAX):
         return []
     config = memories.config
     columns = config.lanes * np.arange(config.columns)
     parts = []
     for group in range(grid.groups):
-        used = columns[:grid.outputs(group), None]
-        step = grid.parameter_steps()[group] % config.weight_steps
-        parts.append(step * config.step_bytes + (used + np.arange(HEADER_BYTES)).reshape(-1))
+        # The columns of DEPTHWISE are outputs of half of the channels.
+        used = columns[:None if grid.strip else grid.outputs(group), None]
+        step = grid.parameter_steps()[group]
+        for own in (step, step + 1) if grid.strip else (step,):
+            parts.append(own % config.weight_steps * config.step_bytes
+                         + (used + np.arange(HEADER_BYTES)).reshape(-1))
         steps = grid.weight_steps(group)
         if command.opcode == Opcode.LOOKUP:
             steps = steps[0] + np.arange(config.table_steps * grid.inner)

@@ -1,10 +1,10 @@
-"""EXECUTE commands: MATRIX, MAX, LOOKUP and SOFTMAX on the bytes of the scratchpad.
+"""EXECUTE commands on the bytes of the scratchpad.
 
 A command reads the scratchpad as it was when the command started. Programs for which that differs
 from what pipelined hardware reads are found by `hadron_model.hazards`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,8 @@ def execute(memories: LocalMemories, command: Command, grid: StepGrid) -> Execut
             results = [_maximum(memories, grid, group) for group in range(grid.groups)]
         case Opcode.LOOKUP:
             results = list(_lookup(memories, grid, outcome))
+        case Opcode.DEPTHWISE:
+            results = [_depthwise(memories, grid, group, outcome) for group in range(grid.groups)]
         case Opcode.SOFTMAX:
             results = [_softmax(memories, grid, group) for group in range(grid.groups)]
         case _:
@@ -144,23 +146,54 @@ def _wrap(accumulators: Values, used: int, outcome: ExecuteOutcome) -> Values:
     return wrapped
 
 
+def _depthwise(memories: LocalMemories, grid: StepGrid, group: int, outcome: ExecuteOutcome
+               ) -> NDArray[np.int8]:
+    strip = grid.strip
+    assert strip is not None
+    columns = grid.config.columns
+    half = columns // 2
+    pixels = grid.read(memories.scratchpad, grid.steps(group, slice(None)))[..., :columns]
+    windows = strip.windows(
+        pixels.astype(np.int64).reshape(-1, strip.rows, strip.pixels, columns))
+    outcome.mac_steps += 2 * windows[..., 0, 0].size
+    steps = grid.weight_steps(group)
+    outputs = np.empty((*windows.shape[:3], 2, columns), np.int8)
+    for part, weights in enumerate(memories.weights(steps)):
+        own = slice(part * half, (part + 1) * half)
+        # Columns 2i and 2i + 1 are the two outputs of channel i.
+        kernels = weights.reshape(half, 2, -1)[..., :windows.shape[3]]
+        totals = np.einsum("srpti,iot->srpio", windows[..., own], kernels)
+        parameters = [values[0] for values in memories.parameters(
+            grid.parameter_steps()[group:group + 1] + part)]
+        used = 2 * min(max(grid.outputs(group) - own.start, 0), half)
+        scaled = _scale_one(grid, totals.reshape(-1, columns), parameters, used, outcome)
+        outputs[..., own] = scaled.reshape(totals.shape).swapaxes(-1, -2)
+    flat = outputs.reshape(*outputs.shape[:2], -1, columns)[:, :, :strip.output_pixels]
+    return np.ascontiguousarray(flat).reshape(-1, columns)
+
+
 def _scale(memories: LocalMemories, grid: StepGrid, totals: Values, outcome: ExecuteOutcome
            ) -> Iterator[NDArray[np.int8]]:
     """Scale the sums of each kg to INT8."""
     parameters = memories.parameters(grid.parameter_steps())
-    wide = grid.fields["wide"]
     for group in range(grid.groups):
-        bias, multiplier, shift = (values[group] for values in parameters)
-        used = grid.outputs(group)
-        accumulators = _wrap(totals[group] + bias, used, outcome)
-        if wide:
-            outcome.overflows += len(accumulators) * int(np.count_nonzero(shift[:used] > 0))
-            shift = np.minimum(shift, 0)
-        else:
-            limit = 1 << (NARROW_BITS - 1)
-            accumulators = np.clip(accumulators, -limit, limit - 1)
-        yield _clamp(grid, multiply_by_quantized_multiplier(accumulators, multiplier, shift)
-                     + grid.fields["zero_point"])
+        yield _scale_one(grid, totals[group], [values[group] for values in parameters],
+                         grid.outputs(group), outcome)
+
+
+def _scale_one(grid: StepGrid, totals: Values, parameters: Sequence[Values], used: int,
+               outcome: ExecuteOutcome) -> NDArray[np.int8]:
+    """Scale sums [result, column] to INT8; of the first `used` columns, count what overflows."""
+    bias, multiplier, shift = parameters
+    accumulators = _wrap(totals + bias, used, outcome)
+    if grid.fields["wide"]:
+        outcome.overflows += len(accumulators) * int(np.count_nonzero(shift[:used] > 0))
+        shift = np.minimum(shift, 0)
+    else:
+        limit = 1 << (NARROW_BITS - 1)
+        accumulators = np.clip(accumulators, -limit, limit - 1)
+    return _clamp(grid, multiply_by_quantized_multiplier(accumulators, multiplier, shift)
+                  + grid.fields["zero_point"])
 
 
 def _clamp(grid: StepGrid, values: Values) -> NDArray[np.int8]:

@@ -11,6 +11,9 @@ from hadron_spec.commands import (
     COMMAND_WORDS,
     FIELDS,
     LEVELS,
+    STRIP_PIXELS,
+    WINDOW_COLUMNS,
+    WINDOW_ROWS,
     Opcode,
     Unit,
     checksum,
@@ -86,5 +89,10 @@ def _check_fields(config: NpuConfig, opcode: Opcode, fields: Mapping[str, int]) 
         check("height", 0, _BOUND_MAX)
         check("width_bytes", 0, _BOUND_MAX)
         check("weight_step", 0, config.weight_steps - 1)
+    if opcode == Opcode.DEPTHWISE:
+        check("count_ox", WINDOW_ROWS, (1 << 16) - 1)
+        check("count_kx", WINDOW_COLUMNS, STRIP_PIXELS)
+        check("count_ky", 1, 1)
+        check("count_seg", 1, 1)
     if opcode == Opcode.LOOKUP:
         check("count_kg", 1, 1)

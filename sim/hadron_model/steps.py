@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hadron_model.strips import Strip
 from hadron_spec.commands import LEVELS, Opcode
 from hadron_spec.config import NpuConfig
 
@@ -69,6 +70,8 @@ class StepGrid:
         Results of one kg, row by row.
     inner : int
         Steps of one result.
+    strip : Strip or None
+        With DEPTHWISE, of which a result here is a row of pixels.
     """
 
     def __init__(self, config: NpuConfig, opcode: Opcode, fields: Mapping[str, int]):
@@ -86,8 +89,13 @@ class StepGrid:
             self._outer[axis] = _spread(moves[1:3], counts[1:3])
             self._inner[axis] = _spread(moves[3:], counts[3:])
         self._softmax = opcode == Opcode.SOFTMAX
+        self.strip = Strip(fields) if opcode == Opcode.DEPTHWISE else None
         written = counts[:3]
-        moves = strides([fields[f"destination_{level}"] for level in LEVELS[:3]], written)
+        levels = [*LEVELS[:3]]
+        if self.strip:
+            written[2:] = [self.strip.output_rows, self.strip.output_pixels]
+            levels.append("px")
+        moves = strides([fields[f"destination_{level}"] for level in levels], written)
         self._written_group = moves[0]
         self._written = _spread(moves[1:], written[1:])
 
@@ -144,11 +152,15 @@ class StepGrid:
         return addresses % self.config.act_bytes
 
     def parameter_steps(self) -> Grid:
-        """Return the weight-memory step of the parameters of each kg."""
-        steps: Grid = self.fields["weight_step"] + np.arange(self.groups) * (1 + self.inner)
+        """Return the weight-memory step of the parameters of each kg; of DEPTHWISE, which has two,
+        the first."""
+        size = 4 if self.strip else 1 + self.inner
+        steps: Grid = self.fields["weight_step"] + np.arange(self.groups) * size
         return steps
 
     def weight_steps(self, group: int) -> Grid:
-        """Return the weight-memory step of each step of a result of one kg."""
-        steps: Grid = self.parameter_steps()[group] + 1 + np.arange(self.inner)
+        """Return the weight-memory step of each step of a result of one kg; of DEPTHWISE, those of
+        the two halves of the channels."""
+        first = self.parameter_steps()[group]
+        steps: Grid = first + 2 + np.arange(2) if self.strip else first + 1 + np.arange(self.inner)
         return steps

@@ -17,6 +17,7 @@ from hadron_model.execute import execute
 from hadron_model.memories import LocalMemories
 from hadron_model.program import Command
 from hadron_model.steps import StepGrid
+from hadron_model.strips import Strip
 from hadron_rtl.execute import ExecuteUnit
 from hadron_spec.commands import (
     FIELDS,
@@ -130,7 +131,7 @@ def convolution(rng, config, *, size=(4, 5), channels=5, outputs=7, kernel=(3, 3
     return fields, weights, None
 
 
-def depthwise(rng, config, *, size=(4, 3), blocks=2):
+def diagonal(rng, config, *, size=(4, 3), blocks=2):
     """Blocks of `columns` channels, diagonal weights, the source steps with kg."""
     height, width = size
     channels = blocks * config.columns - 1
@@ -153,6 +154,50 @@ def depthwise(rng, config, *, size=(4, 3), blocks=2):
             np.fill_diagonal(diagonal, rng.integers(-127, 128, config.columns))
             weights += pack_weights(diagonal.tolist())
     return fields, weights, None
+
+
+def depthwise(rng, config, *, strips=2, rows=5, pixels=8, stride=(1, 1), odd=0, blocks=2,
+              wide=0):
+    """Strips of rows of pixels, `columns` channels at a time; the last block has one less."""
+    channels = blocks * config.columns - 1
+    fields = command(
+        Opcode.DEPTHWISE, **groups_of(config, channels), count_oy=strips, count_ox=rows,
+        count_kx=pixels, stride_y=stride[0] - 1, stride_x=stride[1] - 1, odd=odd,
+        wide=wide, bounded=1,
+        pad=int(rng.integers(-128, 128)), height=rows - 1,
+        width_bytes=(strips * (pixels - 2) - 2) * channels, start_y=-1, start_x=-channels,
+        weight_step=3, **random_clamp(rng))
+    row = strips * (pixels - 2) * channels
+    fields["source"] -= row + channels
+    strip = Strip(fields)
+    wide = strip.output_pixels * strips * channels
+    advance = (pixels - 2) * channels
+    with_loops(
+        fields,
+        address={"kg": config.columns, "oy": advance, "ox": row, "kx": channels},
+        y={"ox": 1}, x={"kg": config.columns, "oy": advance, "kx": channels},
+        destination={})
+    counts = {"kg": blocks, "oy": strips, "ox": strip.output_rows, "px": strip.output_pixels}
+    strides = {"kg": config.columns, "oy": strip.output_pixels * channels, "ox": wide,
+               "px": channels}
+    undo = 0
+    for level in reversed(counts):
+        fields[f"destination_{level}"] = strides[level] - undo
+        undo += (counts[level] - 1) * strides[level]
+    weights = b"\x77" * 3 * config.step_bytes
+    for _ in range(blocks):
+        weights += random_parameters(rng, config, scale=1 / 300)
+        weights += random_parameters(rng, config, scale=1 / 300)
+        for _ in range(2):
+            kernels = rng.integers(-127, 128, (config.columns, config.lanes))
+            # Left of the strip there is nothing.
+            kernels[:, 0:15:5] *= stride[1] == 2
+            weights += pack_weights(kernels.tolist())
+    return fields, weights, None
+
+
+def depthwise_of_stride_two(rng, config):
+    return depthwise(rng, config, strips=1, rows=6, pixels=9, stride=(2, 2), odd=1, wide=1)
 
 
 def fully_connected(rng, config, *, inputs=70, outputs=11):
@@ -391,7 +436,8 @@ def simulate(bench, scenario, *background, unit=None):
     simulator.run()
 
 
-OPERATORS = [convolution, depthwise, fully_connected, average_pool, max_pool, addition,
+OPERATORS = [convolution, diagonal, depthwise, depthwise_of_stride_two, fully_connected,
+              average_pool, max_pool, addition,
              function, softmax]
 
 
@@ -417,6 +463,7 @@ def test_sixteen_columns_on_a_full_width_port(rng):
     async def scenario(ctx):
         await bench.check(ctx, *convolution(rng, WIDE, size=(3, 4), outputs=20))
         await bench.check(ctx, *addition(rng, WIDE, pixels=3))
+        await bench.check(ctx, *depthwise(rng, WIDE, rows=4, pixels=6))
 
     simulate(bench, scenario)
 
@@ -495,6 +542,40 @@ def test_overhead_of_the_smallest_command_of_each_kind(rng):
     simulate(bench, scenario)
 
 
+@pytest.mark.parametrize("stride", [(1, 1), (1, 2), (2, 1), (2, 2)])
+@pytest.mark.parametrize("pixels", [5, 6, 13, 15, 16])
+def test_depthwise_of_every_width(rng, stride, pixels):
+    bench = Bench(CONFIG, rng)
+    bench.fill_bytes = 4096
+
+    async def scenario(ctx):
+        for odd in range(2):
+            fields, weights, _ = depthwise(rng, CONFIG, strips=int(rng.integers(1, 3)),
+                                           rows=int(rng.integers(3, 7)), pixels=pixels,
+                                           stride=stride, odd=odd, wide=int(rng.integers(2)))
+            await bench.check(ctx, fields, weights, None)
+
+    simulate(bench, scenario)
+
+
+@pytest.mark.parametrize("wide", [0, 1])
+def test_depthwise_takes_a_pixel_a_cycle_or_two(rng, wide):
+    bench = Bench(CONFIG, rng)
+    bench.fill_bytes = 2048
+
+    async def scenario(ctx):
+        fields, weights, _ = depthwise(rng, CONFIG, strips=2, rows=6, pixels=14, wide=wide)
+        cycles, _ = await bench.check(ctx, fields, weights, None)
+        blocks = fields["count_kg"]
+        pixels = 2 * 6 * 14
+        # The last pixel of a block holds nothing up.
+        assert cycles == (blocks * (4 + pixels + wide * (pixels - 1))
+                          + bench.dut.overhead(Opcode.DEPTHWISE, wide=bool(wide)))
+        assert bench.mac_active == blocks * 2 * 4 * 12
+
+    simulate(bench, scenario)
+
+
 def test_reset_at_any_cycle_leaves_a_working_unit(rng):
     """Reset in the middle of commands of each kind; the next one is exact."""
     bench = Bench(CONFIG, rng)
@@ -530,6 +611,9 @@ def random_command(rng, config):
         fields[f"count_{level}"] = int(rng.integers(1, 4))
     if opcode == Opcode.LOOKUP:
         fields["count_kg"] = 1
+    if opcode == Opcode.DEPTHWISE:
+        fields |= {"count_ox": int(rng.integers(3, 6)), "count_kx": int(rng.integers(5, 17)),
+                   "count_ky": 1, "count_seg": 1}
     for name in ("outputs", "last_outputs"):
         fields[name] = int(rng.integers(1, config.columns + 1))
     for name in ("height", "width_bytes"):
@@ -564,7 +648,7 @@ def random_defined_command(rng, config):
 
     Sources stay around the filled region, destinations away from it.
     """
-    opcode = Opcode(int(rng.choice(list(EXECUTE))))
+    opcode = Opcode(int(rng.choice([o for o in EXECUTE if o != Opcode.DEPTHWISE])))
     fields = command(opcode, **random_clamp(rng))
     for level in LEVELS:
         fields[f"count_{level}"] = int(rng.integers(1, 4))
@@ -618,8 +702,15 @@ def test_random_commands_are_bit_exact(rng):
 
 def test_the_reading_here_agrees_with_the_golden_model(rng):
     config = replace(CONFIG, weight_steps=128)
-    for _ in range(100):
-        fields, weights, table = random_defined_command(rng, config)
+    for turn in range(100):
+        if turn % 5:
+            fields, weights, table = random_defined_command(rng, config)
+        else:
+            fields, weights, table = depthwise(
+                rng, config, strips=int(rng.integers(1, 4)), rows=int(rng.integers(3, 8)),
+                pixels=int(rng.integers(5, 17)), stride=tuple(rng.integers(1, 3, 2).tolist()),
+                odd=int(rng.integers(2)), wide=int(rng.integers(2)))
+            weights = weights.ljust(config.weight_bytes, b"\0")
         memories = LocalMemories(config)
         memories.scratchpad[:] = rng.integers(0, 256, config.act_bytes, dtype=np.uint8)
         if fields["opcode"] == Opcode.LOOKUP:

@@ -5,13 +5,13 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from hadron_spec.commands import PARAMETERS
+from hadron_spec.commands import PARAMETERS, STRIP_PIXELS
 from hadron_spec.config import NpuConfig
 
 from ..stream.local import LocalWrite
 from ..vendor.masked_adder import MaskedAdder
 from ..vendor.target import targets_ecp5
-from .layouts import COLUMN_PARAMETERS
+from .layouts import COLUMN_PARAMETERS, Sums
 from .lut_queue import LutQueue
 from .packed_columns import PackedColumns, columns_latency
 from .parameter_memory import ParameterMemory
@@ -19,6 +19,7 @@ from .plain_columns import PlainColumns
 from .soft_columns import SoftColumns
 from .table_lookup import TableLookup
 from .weight_memory import WeightMemory
+from .window_former import WindowFormer
 
 __all__ = ["ChainLayout", "ColumnGroup"]
 
@@ -34,13 +35,17 @@ class ChainLayout(data.StructLayout):
     weight_step : unsigned
         Word of the weight memory to read; of a table, with `x`.
     x : ArrayLayout(signed(8), lanes)
-        Activations; zero when there is no step, ``X_SKEW`` cycles after `weight_step`.
+        Activations, zero when there is no step, `ColumnGroup.x_skew` cycles after `weight_step`.
     lookup : unsigned(1)
         `x` is to be looked up.
-    lookups : unsigned(1)
-        Table entries are added up, not products. Stable while steps are in flight.
+    push, pixel : unsigned(1), unsigned
+        `x` is a pixel, and its place in its row.
+    half : unsigned(1)
+        Which window to multiply, ``HALF_SKEW`` cycles after `weight_step`.
+    sums : Sums
+        What is added up. Stable while steps are in flight.
     parameters : unsigned(1)
-        The word that leaves the weight memory holds parameters, ``X_SKEW`` cycles after.
+        The word that leaves the weight memory holds parameters, ``PARAMETERS_SKEW`` cycles after.
     clear : unsigned(1)
         The next step begins a result, `ColumnGroup.clear_skew` cycles after.
     last : unsigned(1)
@@ -56,7 +61,10 @@ class ChainLayout(data.StructLayout):
             "weight_step": range(config.weight_steps),
             "x": data.ArrayLayout(signed(8), config.lanes),
             "lookup": unsigned(1),
-            "lookups": unsigned(1),
+            "push": unsigned(1),
+            "pixel": range(STRIP_PIXELS),
+            "half": unsigned(1),
+            "sums": Sums,
             "parameters": unsigned(1),
             "clear": unsigned(1),
             "last": unsigned(1),
@@ -91,11 +99,12 @@ class ColumnGroup(wiring.Component):
     parameters : Out(ArrayLayout(COLUMN_PARAMETERS, 2))
         Parameters of what `accumulators` were in the cycle before.
 
-    Latency: `latency` cycles from `i.weight_step` to `accumulators`; table look-up is faster.
+    Latency: `latency` cycles from `i.weight_step` to `accumulators`.
     Throughput: one step a cycle.
     """
 
-    X_SKEW = WeightMemory.LATENCY
+    PARAMETERS_SKEW = WeightMemory.LATENCY
+    HALF_SKEW = WeightMemory.LATENCY - 1
 
     def __init__(self, *, config: NpuConfig, group: int):
         self.config = config
@@ -108,21 +117,31 @@ class ColumnGroup(wiring.Component):
             "parameters": Out(data.ArrayLayout(COLUMN_PARAMETERS, 2)),
         })
 
-    def _addend_latency(self, lookup: bool) -> int:
-        """Return the cycles from activations to what is added to the accumulators."""
-        return 1 + (TableLookup.LATENCY if lookup else columns_latency(self.config.lanes))
+    def x_skew(self, sums: Sums) -> int:
+        """Return by how much activations follow the step that is read for them.
 
-    def clear_skew(self, lookup: bool) -> int:
+        They meet the weights in front of the multipliers, behind a register and, on their way
+        through the window former, another one.
+        """
+        return WeightMemory.LATENCY - (2 if sums is Sums.WINDOWS else 1)
+
+    def _addend_latency(self, sums: Sums) -> int:
+        """Return the cycles from the step to what is added to the accumulators."""
+        if sums is Sums.ENTRIES:
+            return self.x_skew(sums) + TableLookup.LATENCY + 1
+        return WeightMemory.LATENCY + columns_latency(self.config.lanes) + 1
+
+    def clear_skew(self, sums: Sums) -> int:
         """Return by how much `clear` follows: it must meet the addend of the step before."""
-        return self.X_SKEW + self._addend_latency(lookup) - 1
+        return self._addend_latency(sums) - 1
 
-    def last_skew(self, lookup: bool) -> int:
+    def last_skew(self, sums: Sums) -> int:
         """Return by how much `last` follows: it must meet the result register."""
-        return self.X_SKEW + self._addend_latency(lookup) + 1
+        return self._addend_latency(sums) + 1
 
-    def latency(self, lookup: bool) -> int:
+    def latency(self, sums: Sums) -> int:
         """Return the cycles from `i.weight_step` to `accumulators`."""
-        return 1 + self.last_skew(lookup) + LutQueue.LATENCY
+        return 1 + self.last_skew(sums) + LutQueue.LATENCY
 
     def _make_columns(self, platform):
         if not targets_ecp5(platform):
@@ -132,6 +151,23 @@ class ColumnGroup(wiring.Component):
         else:
             make = SoftColumns
         return make(lanes=self.config.lanes)
+
+    def _factors(self, m):
+        """Return what to multiply: the activations, or a window of one of the group's channels."""
+        m.submodules.window_former = former = WindowFormer()
+        m.d.comb += [
+            former.push.eq(self.o.push),
+            former.pixel.eq(self.o.pixel),
+            former.half.eq(self.o.half),
+        ]
+        m.d.comb += [
+            former.x[channel].eq(self.o.x[self.group + channel * (self.config.columns // 2)])
+            for channel in range(2)
+        ]
+        factors = Signal(self.o.x.shape(), reset_less=True)
+        m.d.sync += factors.as_value().eq(Mux(
+            self.o.sums == Sums.WINDOWS, former.o.as_value(), self.o.x.as_value()))
+        return factors
 
     def elaborate(self, platform):
         m = Module()
@@ -149,7 +185,7 @@ class ColumnGroup(wiring.Component):
 
         for name in self.i.shape().members:
             # What makes something happen starts out idle; the rest is data.
-            control = name in ("lookup", "parameters", "clear", "last", "write_valid")
+            control = name in ("lookup", "push", "parameters", "clear", "last", "write_valid")
             link = Signal(self.i[name].shape(), name=f"link_{name}", reset_less=not control)
             m.d.sync += link.eq(self.i[name])
             m.d.comb += self.o[name].eq(link)
@@ -157,7 +193,7 @@ class ColumnGroup(wiring.Component):
         m.d.comb += [
             weights.write_valid.eq(self.o.write_valid),
             weights.write.eq(self.o.write),
-            columns.x.eq(self.o.x),
+            columns.x.eq(self._factors(m)),
             columns.weights.eq(weights.weights),
         ]
         lookups = []
@@ -182,7 +218,7 @@ class ColumnGroup(wiring.Component):
             m.submodules[f"adder{i}"] = adder = MaskedAdder(width=32)
             m.d.comb += [adder.a.eq(accumulator), adder.b.eq(addend)]
             m.d.sync += [
-                addend.eq(Mux(self.o.lookups, lookups[i].entry, columns.sums[i])),
+                addend.eq(Mux(self.o.sums == Sums.ENTRIES, lookups[i].entry, columns.sums[i])),
                 accumulator.eq(adder.o),
                 result.eq(adder.o),
             ]

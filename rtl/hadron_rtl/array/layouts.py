@@ -1,11 +1,12 @@
 """What goes into the array and what comes out of it."""
 
 from amaranth.hdl import signed, unsigned
-from amaranth.lib import data
+from amaranth.lib import data, enum
 
+from hadron_spec.commands import STRIP_PIXELS
 from hadron_spec.config import NpuConfig
 
-__all__ = ["COLUMN_PARAMETERS", "StepLayout", "parameters_layout"]
+__all__ = ["COLUMN_PARAMETERS", "StepLayout", "Sums", "parameters_layout"]
 
 COLUMN_PARAMETERS = data.StructLayout({
     "bias": signed(32),
@@ -20,6 +21,17 @@ def parameters_layout(config: NpuConfig) -> data.ArrayLayout:
     return data.ArrayLayout(COLUMN_PARAMETERS, config.columns)
 
 
+class Sums(enum.Enum, shape=2):
+    """What the array adds up."""
+
+    PRODUCTS = 0
+    """Of the activations of a step with its weights."""
+    ENTRIES = 1
+    """Of tables in the weight memory: column j that of activation j."""
+    WINDOWS = 2
+    """Of windows of pixels, formed in the groups, with the weights of a step."""
+
+
 class StepLayout(data.StructLayout):
     """One step of the array.
 
@@ -32,9 +44,16 @@ class StepLayout(data.StructLayout):
     first, last : unsigned(1)
         The step begins, ends a result.
     weight_step : unsigned
-        Word of the weight memories; with `lookup`, first word of a table.
+        Word of the weight memories; with ENTRIES, first word of a table.
     x : ArrayLayout(signed(8), config.lanes)
-        Activations.
+        Activations; with WINDOWS, a pixel.
+    push : unsigned(1)
+        WINDOWS: there is a pixel, whether or not there is a step.
+    pixel : unsigned
+        WINDOWS: its place in the row of the strip.
+    half : unsigned(1)
+        WINDOWS: which half of the channels of a pixel the step multiplies, the second in the cycle
+        after the first.
     """
 
     def __init__(self, config: NpuConfig):
@@ -45,4 +64,7 @@ class StepLayout(data.StructLayout):
             "last": unsigned(1),
             "weight_step": range(config.weight_steps),
             "x": data.ArrayLayout(signed(8), config.lanes),
+            "push": unsigned(1),
+            "pixel": range(STRIP_PIXELS),
+            "half": unsigned(1),
         })

@@ -10,7 +10,7 @@ from hadron_spec.config import NpuConfig
 
 from ..stream.local import LocalWrite
 from .column_group import ColumnGroup
-from .layouts import StepLayout, parameters_layout
+from .layouts import StepLayout, Sums, parameters_layout
 from .parameter_memory import ParameterMemory
 
 __all__ = ["SystolicArray"]
@@ -40,8 +40,8 @@ class SystolicArray(wiring.Component):
     weights : In(stream.Signature(LocalWrite(config)))
         Writes to the weight memory, always ready. A step given after a beat sees it; one given
         in the same cycle must not read it.
-    lookup : In(1)
-        Steps add up table entries: column j that of activation j. Stable while steps are in flight.
+    sums : In(Sums)
+        What steps add up. Stable while they are in flight.
     results : Out(stream.Signature(ArrayLayout(signed(32), columns)))
         Sums of the steps from `first` to `last`, modulo 2**32.
     parameters : Out(parameters_layout(config))
@@ -62,19 +62,19 @@ class SystolicArray(wiring.Component):
         self.config = config
         self._groups = [ColumnGroup(config=config, group=group)
                         for group in range(config.columns // 2)]
-        assert self.latency(lookup=False) <= 2 * ParameterMemory.DEPTH
+        assert self.latency(Sums.PRODUCTS) <= 2 * ParameterMemory.DEPTH
         super().__init__({
             "step": In(StepLayout(config)),
             "weights": In(stream.Signature(LocalWrite(config))),
-            "lookup": In(1),
+            "sums": In(Sums),
             "results": Out(stream.Signature(data.ArrayLayout(signed(32), config.columns))),
             "parameters": Out(parameters_layout(config)),
             "busy": Out(1),
         })
 
-    def latency(self, *, lookup: bool) -> int:
+    def latency(self, sums: Sums) -> int:
         """Return the cycles from a step with `last` to its result."""
-        return self._groups[0].latency(lookup) + len(self._groups) - 1
+        return self._groups[0].latency(sums) + len(self._groups) - 1
 
     def elaborate(self, platform):
         m = Module()
@@ -86,33 +86,42 @@ class SystolicArray(wiring.Component):
 
         # Head of the chain: skews the parts of a step as the groups need them.
         head, first_group = groups[0].i, groups[0]
-        step, lookup = self.step, self.lookup
-        sums = step.valid & ~step.parameters
+        step = self.step
+        entries, windows = self.sums == Sums.ENTRIES, self.sums == Sums.WINDOWS
+        adds = step.valid & ~step.parameters
         reads_parameters = step.valid & step.parameters
         index = Signal(range(ParameterMemory.DEPTH))
         with m.If(reads_parameters):
             m.d.sync += index.eq(index + 1)
-        skew = ColumnGroup.X_SKEW
+        # The halves of a pixel's channels have parameters of their own.
+        back = Mux(windows & ~step.half, 2, 1)
+        x_skew = first_group.x_skew(Sums.PRODUCTS)
 
         def follow(name, value, delay_of):
             """Delay a mark as products or, the shorter, table entries need it."""
-            delays = [delay_of(True), delay_of(False)]
-            early = _delay(m, name, value, delays[0])
-            late = _delay(m, f"{name}_late", early, delays[1] - delays[0])
-            return Mux(lookup, early, late)
+            early, late = (delay_of(sums) for sums in (Sums.ENTRIES, Sums.PRODUCTS))
+            first = _delay(m, name, value, early)
+            return Mux(entries, first, _delay(m, f"{name}_late", first, late - early))
 
         m.d.comb += [
             # The words of a step are read at once, those of tables when its activations are there.
             head.weight_step.eq(Mux(
-                lookup & ~reads_parameters,
-                _delay(m, "table", step.weight_step, skew, reset_less=True), step.weight_step)),
-            head.x.eq(_delay(m, "x", Mux(sums, step.x.as_value(), 0), skew, reset_less=True)),
-            head.lookup.eq(_delay(m, "lookup", sums & lookup, skew)),
-            head.lookups.eq(lookup),
-            head.parameters.eq(_delay(m, "parameters", reads_parameters, skew)),
-            head.clear.eq(follow("clear", sums & step.first, first_group.clear_skew)),
+                entries & ~reads_parameters,
+                _delay(m, "table", step.weight_step, x_skew, reset_less=True), step.weight_step)),
+            head.x.eq(Mux(
+                windows, step.x.as_value(),
+                _delay(m, "x", Mux(adds, step.x.as_value(), 0), x_skew, reset_less=True))),
+            head.lookup.eq(_delay(m, "lookup", adds & entries, x_skew)),
+            head.push.eq(step.push & windows),
+            head.pixel.eq(step.pixel),
+            head.half.eq(_delay(m, "half", step.half, ColumnGroup.HALF_SKEW)),
+            head.sums.eq(self.sums),
+            head.parameters.eq(
+                _delay(m, "parameters", reads_parameters, ColumnGroup.PARAMETERS_SKEW)),
+            head.clear.eq(follow("clear", adds & step.first, first_group.clear_skew)),
             Cat(head.last, head.index).eq(follow(
-                "last", Cat(sums & step.last, (index - 1)[:len(index)]), first_group.last_skew)),
+                "last", Cat(adds & step.last, (index - back)[:len(index)]),
+                first_group.last_skew)),
             self.weights.ready.eq(1),
             head.write_valid.eq(self.weights.valid),
             head.write.eq(self.weights.payload),
@@ -141,10 +150,10 @@ class SystolicArray(wiring.Component):
                 ]
 
         # Cycles until the last step given is through.
-        longest = self.latency(lookup=False)
+        longest = self.latency(Sums.PRODUCTS)
         remaining = Signal(range(longest + 1))
         with m.If(step.valid):
-            m.d.sync += remaining.eq(Mux(lookup, self.latency(lookup=True), longest) - 1)
+            m.d.sync += remaining.eq(Mux(entries, self.latency(Sums.ENTRIES), longest) - 1)
         with m.Elif(remaining.any()):
             m.d.sync += remaining.eq(remaining - 1)
         m.d.comb += self.busy.eq(step.valid | remaining.any())

@@ -13,6 +13,9 @@ from hadron_spec.commands import (
     COMMAND_WORDS,
     FIELDS,
     LEVELS,
+    STRIP_PIXELS,
+    WINDOW_COLUMNS,
+    WINDOW_ROWS,
     Opcode,
     Unit,
     unit_of,
@@ -219,7 +222,15 @@ class CommandDecoder(wiring.Component):
             return (value == 0) | (value > config.columns)
 
         load, execute, store = (units[unit] for unit in Unit)
-        lookup = opcodes[list(Opcode).index(Opcode.LOOKUP)]
+        lookup, depthwise = (opcodes[list(Opcode).index(opcode)]
+                             for opcode in (Opcode.LOOKUP, Opcode.DEPTHWISE))
+        windows = Cat(
+            broken("count_ox", Opcode.DEPTHWISE, lambda value: value < WINDOW_ROWS),
+            broken("count_kx", Opcode.DEPTHWISE,
+                   lambda value: (value < WINDOW_COLUMNS) | (value > STRIP_PIXELS)),
+            broken("count_ky", Opcode.DEPTHWISE, lambda value: value != 1),
+            broken("count_seg", Opcode.DEPTHWISE, lambda value: value != 1),
+        ).any()
         transfer = Cat(
             broken("row_bytes", Opcode.LOAD, is_zero),
             broken("rows", Opcode.LOAD, is_zero),
@@ -235,5 +246,6 @@ class CommandDecoder(wiring.Component):
         return Cat(
             (load | store) & transfer,
             execute & compute,
+            depthwise & windows,
             lookup & broken("count_kg", Opcode.LOOKUP, lambda value: value != 1),
         )

@@ -24,7 +24,7 @@ def _layout(fields: Mapping[str, Field]) -> data.StructLayout:
 
 
 ExecuteCommand = _layout(FIELDS[Opcode.MATRIX])
-"""Every field of MATRIX, MAX, ADD and SOFTMAX but the checksum; `opcode` tells them apart."""
+"""Every field of the EXECUTE commands but the checksum; `opcode` tells them apart."""
 
 TransferCommand = _layout(FIELDS[Opcode.LOAD])
 """Every field of LOAD and STORE but the checksum; `opcode` tells them apart."""

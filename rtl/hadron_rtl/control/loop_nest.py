@@ -1,6 +1,6 @@
 """The loops of an EXECUTE command: one scratchpad address and one weight step a cycle."""
 
-from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,6 +10,9 @@ from hadron_spec.commands import LEVELS, Opcode
 from hadron_spec.config import NpuConfig
 
 __all__ = ["LoopNest", "Step"]
+
+_WINDOWS_PAUSE = 4
+"""Cycles of DEPTHWISE before a kg: two for the last window, two parameter steps."""
 
 _INNER = 3
 """The loops from here on make one result."""
@@ -36,7 +39,9 @@ class Step(data.StructLayout):
     y, x : signed(16)
         Row, and byte in the row of lane 0, for the bounds check.
     weight_step : unsigned(16)
-        Step of the weight memory.
+        Step of the weight memory; with DEPTHWISE that of the first half of the channels.
+    strip_ends : unsigned(1)
+        With `last`: the row was the last of a strip of DEPTHWISE, which ends a row with `last`.
     """
 
     def __init__(self, config: NpuConfig):
@@ -49,6 +54,7 @@ class Step(data.StructLayout):
             "y": signed(16),
             "x": signed(16),
             "weight_step": unsigned(16),
+            "strip_ends": unsigned(1),
         })
 
 
@@ -84,7 +90,8 @@ class LoopNest(wiring.Component):
 
     Latency: `LATENCY` cycles from the decision to the step; the first step is out
     ``LATENCY + 1`` cycles after `start`. Throughput: one step a cycle, no bubble between results
-    or groups; the parameter step takes a cycle.
+    or groups; the parameter step takes a cycle. With DEPTHWISE, there are two parameter steps, and
+    two idle cycles before them, in which the array finishes; when wide, every step takes two.
     """
 
     LATENCY = 2
@@ -107,11 +114,16 @@ class LoopNest(wiring.Component):
         m = Module()
         command = self.command
         lookup = Signal(reset_less=True)
-        has_parameters = Signal(reset_less=True)
+        windows = Signal(reset_less=True)
+        spaced = Signal(reset_less=True)
+        pause = Signal(range(_WINDOWS_PAUSE + 1), reset_less=True)
         m.d.sync += [
             lookup.eq(command.opcode == Opcode.LOOKUP),
-            has_parameters.eq(
-                (command.opcode == Opcode.MATRIX) | (command.opcode == Opcode.LOOKUP)),
+            windows.eq(command.opcode == Opcode.DEPTHWISE),
+            spaced.eq((command.opcode == Opcode.DEPTHWISE) & command.wide),
+            # Cycles before a kg, of which the last one or two read parameters.
+            pause.eq(Mux(command.opcode == Opcode.DEPTHWISE, _WINDOWS_PAUSE, Cat(
+                command.opcode == opcode for opcode in (Opcode.MATRIX, Opcode.LOOKUP)).any())),
         ]
 
         # Decide: what is issued in this cycle.
@@ -120,36 +132,38 @@ class LoopNest(wiring.Component):
             counter.counts[i].eq(command[f"count_{level}"]) for i, level in enumerate(LEVELS)
         ]
         running = Signal()
-        parameters = Signal()
+        waiting = Signal.like(pause)
+        parameters = waiting.any()
         first = Signal()
         have_credit = Signal()
         last = counter.last[_INNER:].all()
-        parameter_step = running & parameters
+        parameter_step = running & ((waiting == 1) | (waiting == 2))
+        must_wait = last | spaced
         weight_step = Signal()
         m.d.comb += [
-            weight_step.eq(running & ~parameters & (~last | have_credit)),
+            weight_step.eq(running & ~parameters & (~must_wait | have_credit)),
             counter.start.eq(self.start),
             counter.advance.eq(weight_step),
             self.busy.eq(running),
-            self.stall.eq(running & ~parameters & last & ~have_credit),
+            self.stall.eq(running & ~parameters & must_wait & ~have_credit),
         ]
         with m.If(self.start):
-            m.d.sync += [running.eq(1), parameters.eq(has_parameters), first.eq(1)]
+            m.d.sync += [running.eq(1), waiting.eq(pause), first.eq(1)]
         with m.Elif(weight_step):
             m.d.sync += [
                 running.eq(~counter.last.all()),
-                parameters.eq(has_parameters & counter.level[0]),
+                waiting.eq(Mux(counter.level[0], pause, 0)),
                 first.eq(last),
             ]
-        with m.Else():
-            m.d.sync += parameters.eq(0)
+        with m.Elif(parameters):
+            m.d.sync += waiting.eq(waiting - 1)
 
         take = weight_step & last
         credits_ = Signal(range(self.result_depth + 1))
         with m.If(self.start):
             m.d.sync += [credits_.eq(self.result_depth), have_credit.eq(1)]
-        with m.Elif(has_parameters):
-            m.d.sync += have_credit.eq(~(take & command.wide))
+        with m.Elif(pause.any()):
+            m.d.sync += have_credit.eq(~(weight_step & must_wait & command.wide))
         with m.Else():
             m.d.sync += [
                 credits_.eq((credits_ + self.credit) - take),
@@ -158,8 +172,8 @@ class LoopNest(wiring.Component):
 
         # Register the level that advances, then the differences it selects.
         valid = Signal()
-        kind = Signal(data.StructLayout({"parameters": 1, "first": 1, "last": 1, "rewind": 1}),
-                      reset_less=True)
+        kind = Signal(data.StructLayout({"parameters": 1, "first": 1, "last": 1, "rewind": 1,
+                                           "strip_ends": 1}), reset_less=True)
         level = Signal(len(LEVELS), reset_less=True)
         m.d.sync += [
             valid.eq(parameter_step | weight_step),
@@ -167,6 +181,7 @@ class LoopNest(wiring.Component):
             kind.first.eq(first & ~parameters),
             kind.last.eq(last & ~parameters),
             kind.rewind.eq(last & ~counter.level[0]),
+            kind.strip_ends.eq(counter.last[_INNER - 1]),
             level.eq(Mux(parameter_step, 0, counter.level)),
         ]
         step = self.step
@@ -176,6 +191,7 @@ class LoopNest(wiring.Component):
             step.parameters.eq(kind_2.parameters),
             step.first.eq(kind_2.first),
             step.last.eq(kind_2.last),
+            step.strip_ends.eq(kind_2.strip_ends),
         ]
 
         # Accumulate: what is on the output now, and what it becomes after a valid step.
@@ -199,17 +215,20 @@ class LoopNest(wiring.Component):
         base = Signal(16, reset_less=True)
         following = Signal(16)
         following_table = Signal(16)
+        following_halves = Signal(16)
         m.d.comb += [
             step.weight_step.eq(current),
             following.eq(current + 1),
             following_table.eq(current + self.config.table_steps),
+            following_halves.eq(current + 2),
         ]
         with m.If(self.start):
             m.d.sync += [current.eq(command.weight_step), base.eq(command.weight_step)]
         with m.Elif(step.valid):
             m.d.sync += current.eq(Mux(
                 kind_2.parameters, following,
-                Mux(kind_2.rewind, base, Mux(lookup, following_table, following))))
+                Mux(windows, Mux(kind_2.last & ~kind_2.rewind, following_halves, current),
+                    Mux(kind_2.rewind, base, Mux(lookup, following_table, following)))))
             with m.If(kind_2.parameters):
                 m.d.sync += base.eq(following)
         return m

@@ -7,12 +7,12 @@ from amaranth.lib.wiring import In, Out
 from hadron_rtl.control.layouts import ExecuteCommand
 from hadron_rtl.control.loop_counter import LoopCounter
 from hadron_rtl.memory.scratchpad import ResultWrite
-from hadron_spec.commands import LEVELS, Opcode
+from hadron_spec.commands import LEVELS, STRIP_PIXELS, Opcode
 from hadron_spec.config import NpuConfig
 
 __all__ = ["Writer"]
 
-_LEVELS = LEVELS[:3]
+_LEVELS = (*LEVELS[:3], "px")
 
 
 class Writer(wiring.Component):
@@ -20,7 +20,8 @@ class Writer(wiring.Component):
 
     The address starts at `destination` and steps by the `destination_` difference of the outermost
     loop that advances. `outputs` bytes of a result are written, `last_outputs` in the last pass of
-    loop kg. SOFTMAX has one byte a result, in byte 0.
+    loop kg. SOFTMAX has one byte a result, in byte 0. DEPTHWISE has a loop more, px, over the
+    outputs of a row; its loop ox is over rows of outputs, which are fewer than those of pixels.
 
     Parameters
     ----------
@@ -37,6 +38,8 @@ class Writer(wiring.Component):
         Results; taken between `start` and the last one, one a cycle.
     o : Out(stream.Signature(ResultWrite(config), always_ready=True))
         Writes, ``LATENCY`` cycles after the result.
+    pairs : Out(range(STRIP_PIXELS // 2 + 1))
+        Of DEPTHWISE: outputs of a row, two by two. Stable from `start` on.
     finished : Out(1)
         The write on `o` is the last of the command.
 
@@ -52,6 +55,7 @@ class Writer(wiring.Component):
             "start": In(1),
             "results": In(stream.Signature(data.ArrayLayout(signed(8), config.columns))),
             "o": Out(stream.Signature(ResultWrite(config), always_ready=True)),
+            "pairs": Out(range(STRIP_PIXELS // 2 + 1)),
             "finished": Out(1),
         })
 
@@ -60,14 +64,36 @@ class Writer(wiring.Component):
         columns = self.config.columns
         return Array(Const((1 << n) - 1, columns) for n in range(columns + 1))[count]
 
+    def _outputs(self, m, command):
+        """Return the outputs of a strip, from registers: a row of one unless DEPTHWISE."""
+        outputs = Signal(data.StructLayout({"rows": 16, "columns": 5}), reset_less=True)
+        pixels = command.count_kx[:5]
+        pairs = Mux(command.stride_x, (pixels - 1)[2:5], (pixels - 2)[1:5])
+        m.d.sync += [
+            self.pairs.eq(pairs),
+            outputs.rows.eq(command.count_ox),
+            outputs.columns.eq(1),
+        ]
+        with m.If(command.opcode == Opcode.DEPTHWISE):
+            m.d.sync += [
+                outputs.rows.eq(Mux(command.stride_y, (command.count_ox - 1)[1:16],
+                                    command.count_ox - 2)),
+                outputs.columns.eq((pairs << 1) - command.odd),
+            ]
+        return outputs
+
     def elaborate(self, platform):
         m = Module()
         command, results = self.command, self.results
         columns = self.config.columns
         softmax = command.opcode == Opcode.SOFTMAX
         m.submodules.counter = counter = LoopCounter(levels=len(_LEVELS))
+        outputs = self._outputs(m, command)
         m.d.comb += [
-            counter.counts[i].eq(command[f"count_{level}"]) for i, level in enumerate(_LEVELS)
+            counter.counts[0].eq(command.count_kg),
+            counter.counts[1].eq(command.count_oy),
+            counter.counts[2].eq(outputs.rows),
+            counter.counts[3].eq(outputs.columns),
         ]
 
         # Which bytes are written, known before the first result.

@@ -85,7 +85,7 @@ def commands_page() -> str:
         *table(("space", "name", "meaning"), (
             (str(space.value), space.name, spaces[space.name]) for space in LocalSpace)),
         "",
-        "## MATRIX, MAX, LOOKUP and SOFTMAX",
+        "## MATRIX, MAX, LOOKUP, SOFTMAX and DEPTHWISE",
         "",
         f"Levels, outermost first: {', '.join(f'`{level}`' for level in LEVELS)}.",
         "",
@@ -93,8 +93,9 @@ def commands_page() -> str:
         "",
         "## Parameter step",
         "",
-        "MATRIX and LOOKUP read a parameter step before the weight steps of each `kg`. Each column "
-        "of it begins with:",
+        "MATRIX and LOOKUP read a parameter step before the weight steps of each `kg`, DEPTHWISE "
+        "one for each half",
+        "of the channels. Each column of it begins with:",
         "",
         *table(("byte", "parameter", "type"), (
             (bits(offset, size) if size > 1 else str(offset), f"`{name}`", f"signed {8 * size}-bit")

@@ -41,7 +41,7 @@ def streamed(opcode: Opcode, size: int) -> Command:
                          ids=lambda config: config.name)
 def test_overheads_are_those_of_the_hardware(config: NpuConfig) -> None:
     unit = ExecuteUnit(config)
-    for opcode in (Opcode.MATRIX, Opcode.MAX, Opcode.LOOKUP):
+    for opcode in (Opcode.MATRIX, Opcode.MAX, Opcode.LOOKUP, Opcode.DEPTHWISE):
         for wide in (False, True):
             assert (execute_overhead(opcode, config, wide=wide)
                     == unit.overhead(opcode, wide=wide))

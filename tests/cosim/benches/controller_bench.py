@@ -17,7 +17,7 @@ from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiResp, AxiSlave
 
 from hadron_rtl.control.controller import COUNTERS
 from hadron_rtl.stream.local import LocalWrite
-from hadron_spec.commands import COMMAND_BYTES, Opcode, checksum, encode
+from hadron_spec.commands import COMMAND_BYTES, LocalSpace, Opcode, checksum, encode
 from hadron_spec.config import CONFIGS
 from hadron_spec.errors import ErrorCode
 from hadron_spec.registers import register
@@ -165,6 +165,7 @@ class ExecuteModel:
         self.spaces = {
             "activations": bytearray(CONFIG.act_bytes),
             "weights": bytearray(CONFIG.weight_bytes),
+            "tables": bytearray(CONFIG.space_bytes(LocalSpace.TABLES)),
             "table": bytearray(1024),
         }
         self.started = 0
@@ -172,7 +173,7 @@ class ExecuteModel:
         self.stalls = True
         cocotb.start_soon(self._run_commands())
         cocotb.start_soon(self._answer_reads())
-        for space in self.spaces:
+        for space in ("activations", "weights", "table"):
             cocotb.start_soon(self._take_writes(space))
 
     @property
@@ -200,7 +201,8 @@ class ExecuteModel:
                 held = None if is_ready else now
                 if is_ready:
                     write = layout.from_bits(now)
-                    self._write(self.spaces[space], write.address, write.data, write.strobe)
+                    name = "tables" if write.tables else space
+                    self._write(self.spaces[name], write.address, write.data, write.strobe)
             else:
                 assert held is None or self._in_reset, "a write was taken back"
                 held = None

@@ -145,7 +145,7 @@ async def long_rows_are_split_at_4_kb(dut):
 
 @cocotb.test()
 async def weights_and_table_are_loaded(dut):
-    """The other two spaces, with strobes."""
+    """The other spaces, with strobes."""
     bench = ControllerBench(dut)
     await bench.reset()
     memory = bench.memory.data
@@ -155,7 +155,8 @@ async def weights_and_table_are_loaded(dut):
     expected = {name: bytearray(space) for name, space in spaces.items()}
     commands = []
     for _ in range(6):
-        for space, name in ((LocalSpace.WEIGHTS, "weights"), (LocalSpace.TABLE, "table")):
+        for space, name in ((LocalSpace.WEIGHTS, "weights"), (LocalSpace.TABLES, "tables"),
+                            (LocalSpace.TABLE, "table")):
             g = draw.geometry(len(spaces[name]))
             draw.copy(g, memory, "memory", expected[name])
             commands.append(encode(LOAD, **g, space=space))
@@ -229,6 +230,7 @@ async def errors_name_code_and_command(dut):
         (with_checksum(words), ErrorCode.OPCODE),
         (transfer(LOAD, rows=0), field),
         (transfer(STORE, row_bytes=0), field),
+        (execute(Opcode.LOOKUP, count_kg=2), field),
         *((execute(**{f"count_{level}": 0}), field)
           for level in ("kg", "oy", "ox", "ky", "kx", "seg")),
         (execute(outputs=0), field),
@@ -250,6 +252,7 @@ async def errors_name_code_and_command(dut):
         (transfer(LOAD, local_address=CONFIG.act_bytes - bus), address),
         (transfer(LOAD, local_address=CONFIG.weight_bytes - bus, space=1), address),
         (transfer(LOAD, local_address=1024 - bus, space=2), address),
+        (transfer(LOAD, local_address=CONFIG.weight_steps * CONFIG.lanes - bus, space=3), address),
         (transfer(STORE, rows=3, memory_pitch=0xFFFF_FF80, local_pitch=64,
                   memory_offset=0x400), address),
         (transfer(LOAD, rows=3, local_pitch=CONFIG.act_bytes // 2, memory_pitch=64), address),

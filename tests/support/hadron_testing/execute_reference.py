@@ -5,6 +5,7 @@ Slow and plain on purpose: Python integers, no vectors, nothing shared with the 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from hadron_spec.commands import LEVELS, Opcode, unpack_parameters
 from hadron_spec.config import NpuConfig
@@ -35,22 +36,23 @@ class ReferenceStep:
 def walk(fields: dict[str, int], table_steps: int = 1) -> Iterator[ReferenceStep]:
     """Yield the steps of a command in order; LOOKUP passes over `table_steps` weight steps each."""
     passed = table_steps if fields["opcode"] == Opcode.LOOKUP else 1
-    has_parameters = fields["opcode"] in (Opcode.MATRIX, Opcode.LOOKUP)
+    windows = fields["opcode"] == Opcode.DEPTHWISE
+    parameter_steps = 2 if windows else int(fields["opcode"] in (Opcode.MATRIX, Opcode.LOOKUP))
     counts = [fields[f"count_{level}"] for level in LEVELS]
     passes = [0] * len(LEVELS)
     address, y, x = fields["source"], fields["start_y"], fields["start_x"]
     step = base = fields["weight_step"]
     new_group = True
     while True:
-        if new_group and has_parameters:
-            yield ReferenceStep(True, False, False, address, y, x, step)
-            step += 1
         if new_group:
+            for _ in range(parameter_steps):
+                yield ReferenceStep(True, False, False, address, y, x, step)
+                step += 1
             base = step
         first = not any(passes[3:])
         last = all(passes[i] == counts[i] - 1 for i in range(3, len(LEVELS)))
         yield ReferenceStep(False, first, last, address, y, x, step)
-        step += passed
+        step += 0 if windows else passed
         level = len(LEVELS) - 1
         while level >= 0 and passes[level] == counts[level] - 1:
             passes[level] = 0
@@ -62,6 +64,8 @@ def walk(fields: dict[str, int], table_steps: int = 1) -> Iterator[ReferenceStep
         y += fields[f"{LEVELS[level]}_y"]
         x += fields[f"{LEVELS[level]}_x"]
         new_group = level == 0
+        if windows and new_group:
+            step += 2
         if level in (1, 2):
             step = base
 
@@ -104,7 +108,7 @@ def _parameters(config: NpuConfig, memory: bytes, step: int) -> list[tuple[int, 
 
 def _result(config: NpuConfig, fields: dict[str, int], steps: list[tuple[list[int], int]],
             parameters: list[tuple[int, int, int]], weights: bytes) -> list[int]:
-    low, high, zero_point = fields["minimum"], fields["maximum"], fields["zero_point"]
+    low, high = fields["minimum"], fields["maximum"]
     opcode = fields["opcode"]
     columns = range(config.columns)
     if opcode == Opcode.MAX:
@@ -119,17 +123,7 @@ def _result(config: NpuConfig, fields: dict[str, int], steps: list[tuple[list[in
             continue
         for c, row in enumerate(_weights(config, weights, step)):
             sums[c] += sum(x * w for x, w in zip(lanes, row, strict=True))
-    values = []
-    for total, (bias, multiplier, shift) in zip(sums, parameters, strict=True):
-        if fields["wide"]:
-            shift = min(shift, 0)
-            accumulator = total + bias
-        else:
-            limit = 1 << NARROW_BITS - 1
-            accumulator = min(max(total + bias, -limit), limit - 1)
-        values.append(multiply_by_quantized_multiplier(accumulator, multiplier, shift)
-                      + zero_point)
-    return [min(max(value, low), high) for value in values]
+    return [_scaled(fields, total, own) for total, own in zip(sums, parameters, strict=True)]
 
 
 def _entry(config: NpuConfig, memory: bytes, table: int, column: int, x: int) -> int:
@@ -148,6 +142,54 @@ def pack_weights(columns: list[list[int]]) -> bytes:
             row = [w1 - (w0 < 0) for w1, w0 in zip(row, columns[column - 1], strict=True)]
         stored += row
     return bytes(byte & 0xFF for byte in stored)
+
+
+def _depthwise(config: NpuConfig, fields: dict[str, int], scratchpad: bytes | bytearray,
+               weights: bytes) -> list[list[int]]:
+    """Keep the pixels of a strip, and multiply where a window ends, as a person would."""
+    half = config.columns // 2
+    stride_x, stride_y = 1 + fields["stride_x"], 1 + fields["stride_y"]
+    rows, width = fields["count_ox"], fields["count_kx"]
+    outputs, strip, parameters = [], [], []
+    for step in walk(fields):
+        if step.parameters:
+            parameters = [*parameters[-1:], _parameters(config, weights, step.weight_step)]
+            continue
+        strip.append(read_lanes(config, fields, scratchpad, step))
+        if len(strip) < rows * width:
+            continue
+        for bottom in range(2, rows, stride_y):
+            row = []
+            for right in range(2 + stride_x, width, 2 * stride_x):
+                pair = [[0] * config.columns, [0] * config.columns]
+                for channel in range(config.columns):
+                    part, i = divmod(channel, half)
+                    kernels = _weights(config, weights, step.weight_step + part)
+                    for pixel in range(2):
+                        total = sum(
+                            kernels[2 * i + pixel][5 * dy + dx]
+                            * strip[(bottom - 2 + dy) * width + right - 4 + dx][channel]
+                            for dy in range(3) for dx in range(5) if right - 4 + dx >= 0)
+                        pair[pixel][channel] = _scaled(
+                            fields, total, parameters[part][2 * i + pixel])
+                row += pair
+            outputs += row[:-1] if fields["odd"] else row
+        strip = []
+    return outputs
+
+
+def _scaled(fields: dict[str, int], total: int, parameters: tuple[int, int, int]) -> int:
+    """Scale a sum, which saturates to 18 bits unless wide, and clamp it."""
+    bias, multiplier, shift = parameters
+    accumulator = total + bias
+    if fields["wide"]:
+        shift = min(shift, 0)
+    else:
+        limit = 1 << NARROW_BITS - 1
+        accumulator = min(max(accumulator, -limit), limit - 1)
+    value = (multiply_by_quantized_multiplier(accumulator, multiplier, shift)
+             + fields["zero_point"])
+    return min(max(value, fields["minimum"]), fields["maximum"])
 
 
 def _softmax(config: NpuConfig, fields: dict[str, int], scratchpad: bytes | bytearray,
@@ -174,6 +216,8 @@ def run_command(config: NpuConfig, fields: dict[str, int], scratchpad: bytes | b
     parameters: list[tuple[int, int, int]] = []
     if fields["opcode"] == Opcode.SOFTMAX:
         results = _softmax(config, fields, scratchpad, table or [])
+    if fields["opcode"] == Opcode.DEPTHWISE:
+        results = _depthwise(config, fields, scratchpad, weights)
     for step in walk(fields, config.table_steps) if not results else ():
         if step.parameters:
             parameters = _parameters(config, weights, step.weight_step)
@@ -193,15 +237,16 @@ def destinations(fields: dict[str, int]) -> Iterator[tuple[int, int]]:
     """Yield address and byte count of each result of a command; SOFTMAX: of each element."""
     softmax = fields["opcode"] == Opcode.SOFTMAX
     address = fields["destination"]
-    kgs, oys, oxs = (fields[f"count_{level}"] for level in LEVELS[:3])
-    for kg in range(kgs):
-        count = fields["last_outputs"] if kg == kgs - 1 else fields["outputs"]
-        for oy in range(oys):
-            for ox in range(oxs):
-                yield address, 1 if softmax else count
-                if ox < oxs - 1:
-                    address += fields["destination_ox"]
-                elif oy < oys - 1:
-                    address += fields["destination_oy"]
-                else:
-                    address += fields["destination_kg"]
+    counts = {level: fields[f"count_{level}"] for level in LEVELS[:3]} | {"px": 1}
+    if fields["opcode"] == Opcode.DEPTHWISE:
+        counts["ox"] = len(range(2, counts["ox"], 1 + fields["stride_y"]))
+        stride_x = 1 + fields["stride_x"]
+        pairs = len(range(2 + stride_x, fields["count_kx"], 2 * stride_x))
+        counts["px"] = 2 * pairs - fields["odd"]
+    for passes in product(*(range(count) for count in counts.values())):
+        last_kg = passes[0] == counts["kg"] - 1
+        yield address, 1 if softmax else fields["last_outputs" if last_kg else "outputs"]
+        for level, number in zip(reversed(counts), reversed(passes), strict=True):
+            if number < counts[level] - 1:
+                address += fields[f"destination_{level}"]
+                break

@@ -71,7 +71,7 @@ def resize_bilinear(operation: Operation, config: NpuConfig) -> InterleavedKerne
                 LookupStage(_HALF, -bits, wide=True))
         else:
             stage = OutputStage(np.zeros(depth, np.int64), np.full(depth, _HALF),
-                                np.full(depth, -bits), False, 0, -128, 127)
+                                np.full(depth, -bits), np.zeros(depth, np.bool_), 0, -128, 127)
             kernel = DepthwiseKernel(config, operation.label, geometry, stage, 0,
                                      _spread(2 * weights, depth))
         shares.append(Share(kernel, y.first, y.step, x.first, x.step))

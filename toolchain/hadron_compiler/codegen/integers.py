@@ -10,16 +10,22 @@ from hadron_compiler.errors import CompileError
 from hadron_compiler.ir.graph import Activation, Operation, Tensor
 from hadron_spec.numerics import (
     ACC_BITS,
-    MULTIPLIER_FRACTION_BITS,
     NARROW_BITS,
     SHIFT_MAX,
+    multiply_by_quantized_multiplier,
 )
 from hadron_spec.tflite_quantization import activation_range
 
-__all__ = ["Multiplier", "RefusedError", "bounds", "check_bound", "check_shift", "output_stage",
-           "scales_wide"]
+__all__ = [
+    "Multiplier",
+    "RefusedError",
+    "bounds",
+    "check_bound",
+    "check_shift",
+    "needs_wide",
+    "output_stage",
+]
 
-INT8_BITS = 8
 _ACC_LIMIT = 1 << (ACC_BITS - 1)
 
 Multiplier = Callable[[float, float, float], tuple[int, int]]
@@ -62,23 +68,32 @@ def output_stage(operation: Operation, weights: npt.NDArray[np.int64], activatio
     highest = bias + positive * (127 - zero) + negative * (-128 - zero)
     lowest = bias + positive * (-128 - zero) + negative * (127 - zero)
     bound = np.maximum(np.abs(highest), np.abs(lowest))
-    wide = scales_wide(bound, multipliers, shifts)
     check_bound(bound, "the accumulator of channel")
+    lowest_output, highest_output = bounds(activation, output)
+    wide = needs_wide((lowest, highest), multipliers, shifts, output.zero_point,
+                      (lowest_output, highest_output))
     folded = bias - zero * weights.sum(axis=1)
     # The hardware adds the sum of the raw inputs to the folded bias: modulo 2**32 that is the same.
     folded = (folded + _ACC_LIMIT) % (1 << ACC_BITS) - _ACC_LIMIT
-    return OutputStage(folded, multipliers, shifts, wide, output.zero_point,
-                       *bounds(activation, output))
+    return OutputStage(folded, multipliers, shifts, wide, output.zero_point, lowest_output,
+                       highest_output)
 
 
-def scales_wide(bound: npt.NDArray[np.int64], multipliers: npt.NDArray[np.int64],
-                shifts: npt.NDArray[np.int64]) -> bool:
-    """Tell whether saturating accumulators to `NARROW_BITS` bits changes an output.
+def needs_wide(accumulators: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+               multipliers: npt.NDArray[np.int64], shifts: npt.NDArray[np.int64], zero_point: int,
+               limits: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Tell of which channels saturating accumulators to `NARROW_BITS` bits changes an output.
+
+    Outputs grow with accumulators: what the smallest and the largest make says it for all.
 
     Parameters
     ----------
-    bound, multipliers, shifts : int64, one a channel
-        Largest magnitude of the accumulator, and its scale.
+    accumulators : (lowest, highest), int64, one a channel
+        What they can reach, within 32 bits.
+    multipliers, shifts : int64, one a channel
+        Their scale.
+    zero_point, limits : int
+        Of the output; the smallest and the largest.
 
     Raises
     ------
@@ -86,18 +101,23 @@ def scales_wide(bound: npt.NDArray[np.int64], multipliers: npt.NDArray[np.int64]
         When it does for one channel and another one's scale is 1 or more: wide accumulators are
         not shifted left.
     """
-    scales = np.ldexp(multipliers.astype(np.float64), shifts - MULTIPLIER_FRACTION_BITS)
-    narrow = ((bound < 1 << (NARROW_BITS - 1)) | (multipliers == 0)
-              | (scales >= 2.0 ** (INT8_BITS + 1 - (NARROW_BITS - 1))))
-    if narrow.all():
-        return False
+    def output(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        scaled: npt.NDArray[np.int64] = multiply_by_quantized_multiplier(
+            values, multipliers, np.minimum(shifts, 0))
+        return np.clip(scaled + zero_point, *limits)
+
+    limit = 1 << (NARROW_BITS - 1)
+    wide = np.zeros(multipliers.shape, np.bool_)
+    for values in accumulators:
+        wide |= (shifts <= 0) & (output(values) != output(np.clip(values, -limit, limit - 1)))
     left = np.flatnonzero(shifts > 0)
-    if left.size:
-        needs = int(np.flatnonzero(~narrow)[0])
-        raise RefusedError(f"the accumulator of channel {needs} may reach {int(bound[needs])} at a "
+    if wide.any() and left.size:
+        needs = int(np.flatnonzero(wide)[0])
+        reach = max(int(np.abs(values[needs])) for values in accumulators)
+        raise RefusedError(f"the accumulator of channel {needs} may reach {reach} at a "
                            f"small scale, and the effective scale of channel {int(left[0])} is 1 "
                            "or more; one operator cannot have both")
-    return True
+    return wide
 
 
 def check_shift(shifts: npt.NDArray[np.int64]) -> None:

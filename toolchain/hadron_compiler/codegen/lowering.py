@@ -15,8 +15,8 @@ from hadron_compiler.codegen.integers import (
     bounds,
     check_bound,
     check_shift,
+    needs_wide,
     output_stage,
-    scales_wide,
 )
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.lowering_elementwise import (
@@ -41,9 +41,11 @@ from hadron_compiler.codegen.pixel_packing import (
     pack_geometry,
     pack_stage,
     pack_weights,
+    packed_cycles,
 )
 from hadron_compiler.codegen.pool import AveragePoolKernel, MaxPoolKernel, MeanKernel
 from hadron_compiler.codegen.softmax import SoftmaxKernel
+from hadron_compiler.codegen.strips import StripKernel, strip_cycles, takes_strips
 from hadron_compiler.codegen.transposed import transpose_conv
 from hadron_compiler.errors import CompileError, UnsupportedError
 from hadron_compiler.ir.graph import (
@@ -186,17 +188,22 @@ def _depthwise(operation: Operation, config: NpuConfig, geometry: Geometry, stag
     _, rows, taps, channels = weights.shape
     depth = geometry.source[2]
     multiplier = channels // depth
-    if 2 * channels <= config.columns:
-        steps = rows * min(taps, _folded_steps(geometry, config))
-        factor = best_factor(config, geometry, steps, 1)
-        if factor > 1:
-            dense = np.zeros((channels, rows, taps, depth), np.int8)
-            for channel in range(channels):
-                dense[channel, :, :, channel // multiplier] = weights[0, :, :, channel]
-            macs = prod(operation.outputs[0].shape) * rows * taps
-            return _convolution(operation, config, geometry, stage, dense, macs, factor)
-    return DepthwiseKernel(config, operation.label, geometry, stage,
-                           operation.required(0).zero_point,
+    steps = rows * min(taps, _folded_steps(geometry, config))
+    groups = -(-channels // config.columns)
+    factor = best_factor(config, geometry, steps, groups) if 2 * channels <= config.columns else 1
+    zero_point = operation.required(0).zero_point
+    if (multiplier == 1 and takes_strips(geometry.window) and not needs_split(weights)
+            and strip_cycles(config, geometry)
+            < packed_cycles(config, geometry, steps, groups, factor)):
+        return StripKernel(config, operation.label, geometry, stage, zero_point,
+                           weights.reshape(rows, taps, channels))
+    if factor > 1:
+        dense = np.zeros((channels, rows, taps, depth), np.int8)
+        for channel in range(channels):
+            dense[channel, :, :, channel // multiplier] = weights[0, :, :, channel]
+        macs = prod(operation.outputs[0].shape) * rows * taps
+        return _convolution(operation, config, geometry, stage, dense, macs, factor)
+    return DepthwiseKernel(config, operation.label, geometry, stage, zero_point,
                            weights.reshape(rows, taps, depth, multiplier))
 
 
@@ -256,11 +263,13 @@ def _mean(operation: Operation, config: NpuConfig) -> Kernel:
                                         count if operation.kind is OpKind.MEAN else 1)
     zero = source.zero_point
     check_shift(np.array([shift]))
-    largest = np.array([count * max(127 - zero, 128 + zero)])
-    check_bound(largest, "the sum of channel")
+    lowest, highest = np.array([count * (-128 - zero)]), np.array([count * (127 - zero)])
+    check_bound(np.maximum(np.abs(lowest), np.abs(highest)), "the sum of channel")
     multipliers, shifts = np.array([multiplier]), np.array([shift])
-    stage = OutputStage(np.array([-zero * count]), multipliers, shifts,
-                        scales_wide(largest, multipliers, shifts), output.zero_point, -128, 127)
+    stage = OutputStage(
+        np.array([-zero * count]), multipliers, shifts,
+        needs_wide((lowest, highest), multipliers, shifts, output.zero_point, (-128, 127)),
+        output.zero_point, -128, 127)
     if geometry.source[2] == 1 and geometry.window.kernel_y == 1:
         # Elements side by side: as many as there are lanes at once.
         rows = geometry.images * geometry.destination[0]
@@ -292,9 +301,9 @@ def _dynamic_weights(operation: Operation, config: NpuConfig) -> Kernel:
     largest = np.array([attributes.taps * attributes.largest])
     check_shift(np.array([shift]))
     check_bound(largest, "the accumulator of channel")
-    stage = LookupStage(multiplier, shift,
-                        scales_wide(largest, np.array([multiplier]), np.array([shift])),
-                        output.zero_point)
+    wide = needs_wide((-largest, largest), np.array([multiplier]), np.array([shift]),
+                      output.zero_point, (-128, 127))
+    stage = LookupStage(multiplier, shift, bool(wide[0]), output.zero_point)
     return DynamicWeightsKernel(
         config, operation.label, attributes.rows, rows.elements // attributes.rows,
         attributes.channels, weights, stage,

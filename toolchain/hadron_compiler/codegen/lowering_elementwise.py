@@ -8,7 +8,7 @@ from hadron_compiler.codegen.channel_tables import ChannelTablesKernel
 from hadron_compiler.codegen.elementwise import LookupKernel, LookupStage
 from hadron_compiler.codegen.extremum import ExtremumKernel
 from hadron_compiler.codegen.geometry import Geometry
-from hadron_compiler.codegen.integers import bounds, check_shift, scales_wide
+from hadron_compiler.codegen.integers import bounds, check_shift, needs_wide
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.product import ProductKernel
 from hadron_compiler.ir.graph import (
@@ -51,9 +51,10 @@ def lower_product(operation: Operation, config: NpuConfig) -> Kernel:
     multiplier, shift = convolution_multiplier(a.scale, b.scale, output.scale)
     largest = np.array([np.prod([max(127 - x.zero_point, 128 + x.zero_point) for x in (a, b)])])
     check_shift(np.array([shift]))
-    wide = scales_wide(largest, np.array([multiplier]), np.array([shift]))
-    stage = LookupStage(multiplier, shift, wide, output.zero_point,
-                        *bounds(attributes.activation, output))
+    limits = bounds(attributes.activation, output)
+    wide = needs_wide((-largest, largest), np.array([multiplier]), np.array([shift]),
+                      output.zero_point, limits)
+    stage = LookupStage(multiplier, shift, bool(wide[0]), output.zero_point, *limits)
     return ProductKernel(config, operation.label, output.elements, (a.zero_point, b.zero_point),
                          stage)
 

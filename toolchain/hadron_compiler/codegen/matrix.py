@@ -25,21 +25,23 @@ MAX_COUNT = FIELDS[Opcode.MATRIX]["count_kg"].maximum
 
 @dataclass(frozen=True)
 class OutputStage:
-    """What follows the sums: one bias, multiplier and shift an output channel, then the bounds."""
+    """What follows the sums: one bias, multiplier and shift an output channel, then the bounds.
+
+    `wide` are the channels whose accumulators must not saturate to 18 bits.
+    """
 
     bias: npt.NDArray[np.int64]
     multiplier: npt.NDArray[np.int64]
     shift: npt.NDArray[np.int64]
-    wide: bool
+    wide: npt.NDArray[np.bool_]
     zero_point: int
     minimum: int
     maximum: int
 
-    @property
-    def fields(self) -> dict[str, int]:
-        """Command fields."""
-        return {"wide": int(self.wide), "zero_point": self.zero_point, "minimum": self.minimum,
-                "maximum": self.maximum}
+    def fields(self, channels: tuple[int, int]) -> dict[str, int]:
+        """Return the command fields of some output channels."""
+        return {"wide": int(self.wide[slice(*channels)].any()), "zero_point": self.zero_point,
+                "minimum": self.minimum, "maximum": self.maximum}
 
 
 def needs_split(weights: npt.NDArray[np.int8]) -> bool:
@@ -74,7 +76,7 @@ class _MatrixKernel(Kernel):
         self.name = name
         self.geometry = geometry
         self.stage = stage
-        self.fields = {**stage.fields, "pad": input_zero_point}
+        self.input_zero_point = input_zero_point
 
     def _cut(self, blocks: ChannelBlocks, weights: npt.NDArray[np.int8], folded: bool,
              reads: tuple[int, int] | None, macs_per_output: int, max_steps: int,
@@ -117,9 +119,10 @@ class _MatrixKernel(Kernel):
                 group_reads = (part.source, min(end + self._group_inputs, self.geometry.source[2]))
             else:
                 group_reads = reads
+            fields = {**self.stage.fields(part.channels), "pad": self.input_zero_point}
             command = WindowedCommand(
                 Opcode.MATRIX, self.name, self.geometry, part, group_reads, folded, segments,
-                config.lanes, part.count * group_steps, self.fields, macs_per_output,
+                config.lanes, part.count * group_steps, fields, macs_per_output,
                 repeats=taps if folded else 1)
             parts.append(_MatrixPart(config, command, image))
         return parts

@@ -15,7 +15,7 @@ from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.matrix import OutputStage
 from hadron_spec.config import NpuConfig
 
-__all__ = ["best_factor", "pack_geometry", "pack_stage", "pack_weights"]
+__all__ = ["best_factor", "pack_geometry", "pack_stage", "pack_weights", "packed_cycles"]
 
 MAX_FACTOR = 16
 
@@ -29,8 +29,9 @@ def _steps(geometry: Geometry, factor: int, lanes: int) -> int:
     return window.kernel_y * min(-(-width * depth // lanes), width * -(-depth // lanes))
 
 
-def best_factor(config: NpuConfig, geometry: Geometry, steps_now: int, groups_now: int) -> int:
-    """Return how many pixels to compute as one; 1 where packing gains nothing.
+def packed_cycles(config: NpuConfig, geometry: Geometry, steps_now: int, groups_now: int,
+                  factor: int) -> int:
+    """Return the cycles of all results, `factor` pixels computed as one.
 
     Parameters
     ----------
@@ -39,9 +40,21 @@ def best_factor(config: NpuConfig, geometry: Geometry, steps_now: int, groups_no
     """
     height, width, channels = geometry.destination
     pixels = geometry.images * height * width
+    if factor == 1:
+        return pixels * groups_now * steps_now
+    groups = -(-channels * factor // config.columns)
+    return pixels // factor * groups * _steps(geometry, factor, config.lanes)
+
+
+def best_factor(config: NpuConfig, geometry: Geometry, steps_now: int, groups_now: int) -> int:
+    """Return how many pixels to compute as one; 1 where packing gains nothing.
+
+    Parameters as :func:`packed_cycles`.
+    """
+    _, width, channels = geometry.destination
 
     def cycles(steps: int, groups: int, factor: int) -> float:
-        work = pixels // factor * groups * steps
+        work = packed_cycles(config, geometry, steps_now, groups_now, factor)
         return work + groups * (1 + steps) * config.step_bytes // config.axi_bytes
 
     best, least = 1, cycles(steps_now, groups_now, 1)
@@ -85,4 +98,4 @@ def pack_stage(stage: OutputStage, factor: int) -> OutputStage:
     """Return the output stage with every channel's numbers repeated for each pixel."""
     return replace(stage, bias=np.tile(stage.bias, factor),
                    multiplier=np.tile(stage.multiplier, factor),
-                   shift=np.tile(stage.shift, factor))
+                   shift=np.tile(stage.shift, factor), wide=np.tile(stage.wide, factor))

@@ -116,7 +116,7 @@ class _PoolKernel(Kernel):
         return Constants(Space.WEIGHTS, pack_groups(self.config, weights, *values), 1 + taps)
 
     def _sums(self, stage: OutputStage) -> WindowedCommand:
-        fields = {**stage.fields, "pad": 0}
+        fields = {**stage.fields((0, 1)), "pad": 0}
         window = self.geometry.window
         return WindowedCommand(
             Opcode.MATRIX, self.name, self.geometry, _single(0, 1), (0, 0), False, 1,
@@ -182,7 +182,7 @@ class AveragePoolKernel(_PoolKernel):
                     continue
                 self._check_steps(max_steps)
                 multiplier, shift = average_multiplier(count)
-                wide = 128 * AVERAGE_WEIGHT * count > 1 << (NARROW_BITS - 1)
+                wide = np.array([128 * AVERAGE_WEIGHT * count > 1 << (NARROW_BITS - 1)])
                 stage = OutputStage(np.array([0]), np.array([multiplier]), np.array([shift]), wide,
                                     0, self.minimum, self.maximum)
                 if count not in constants:

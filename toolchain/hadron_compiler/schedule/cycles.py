@@ -13,13 +13,18 @@ from hadron_spec.config import NpuConfig
 __all__ = ["MEMORY_LATENCY", "START_LATENCY", "STOP_LATENCY", "CommandCycles", "command_cycles",
            "execute_overhead"]
 
-MATRIX_OVERHEAD = 45
-LOOKUP_OVERHEAD = 39
-MAX_OVERHEAD = 20
+MATRIX_OVERHEAD = 47
+LOOKUP_OVERHEAD = 40
+MAX_OVERHEAD = 22
+DEPTHWISE_OVERHEAD = 2
 """Cycles of an EXECUTE command beside its steps: sequencer, loop nest, reader, array or vector
 unit, requantizer and writer; what grows with the configuration is added in `execute_overhead`.
+DEPTHWISE's are beside those of MATRIX.
 
 Source: hadron_rtl.execute, ExecuteUnit.overhead; a test compares them."""
+
+BLOCK_PAUSE = 4
+"""Cycles of DEPTHWISE before a block of channels. Source: hadron_rtl.control.loop_nest."""
 
 DISPATCH = 2
 """Cycles from the end of a command to the start of what waits for it. Source: RTL runs."""
@@ -101,6 +106,13 @@ def command_cycles(command: Command, config: NpuConfig) -> CommandCycles:
         return CommandCycles(DISPATCH, _softmax(rows, counts["ox"], config), False,
                              rows * counts["ox"])
     wide = bool(fields.get("wide"))
+    if command.opcode is Opcode.DEPTHWISE:
+        rows = (counts["ox"] - 1) // 2 if fields["stride_y"] else counts["ox"] - 2
+        pairs = (counts["kx"] - 1) // 4 if fields["stride_x"] else (counts["kx"] - 2) // 2
+        results = counts["kg"] * counts["oy"] * rows * (2 * pairs - fields["odd"])
+        pixels = counts["oy"] * counts["ox"] * counts["kx"] * (2 if wide else 1)
+        return CommandCycles(execute_overhead(command.opcode, config, wide=wide) + DISPATCH,
+                             counts["kg"] * (BLOCK_PAUSE + pixels), False, results)
     parameters = counts["kg"] if command.opcode is not Opcode.MAX else 0
     return CommandCycles(execute_overhead(command.opcode, config, wide=wide) + DISPATCH,
                          parameters + results * max(steps, 2 if wide else 1), False, results)
@@ -113,7 +125,8 @@ def execute_overhead(opcode: Opcode, config: NpuConfig, *, wide: bool = False) -
     groups = config.columns // 2
     if opcode is Opcode.LOOKUP:
         return LOOKUP_OVERHEAD + groups + wide
-    return MATRIX_OVERHEAD + groups + wide + (config.lanes // 16).bit_length() - 1
+    matrix = MATRIX_OVERHEAD + groups + wide + (config.lanes // 16).bit_length() - 1
+    return matrix + (DEPTHWISE_OVERHEAD + wide if opcode is Opcode.DEPTHWISE else 0)
 
 
 def _softmax(rows: int, elements: int, config: NpuConfig) -> int:

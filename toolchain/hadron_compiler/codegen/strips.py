@@ -1,0 +1,284 @@
+"""DEPTHWISE_CONV_2D in strips: a pixel of `columns` channels a cycle, whatever the window."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+
+from hadron_compiler.codegen.command import Command, Range, Space
+from hadron_compiler.codegen.geometry import Geometry, Region
+from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece
+from hadron_compiler.codegen.loops import Loop, coordinates_fit, loop_fields, out_of_range
+from hadron_compiler.codegen.matrix import OutputStage
+from hadron_compiler.codegen.packing import pack_groups
+from hadron_compiler.codegen.windowed import ChannelBlocks
+from hadron_compiler.errors import CapacityError
+from hadron_compiler.ir.graph import Window
+from hadron_spec.commands import (
+    FIELDS,
+    STRIP_PIXELS,
+    WINDOW_COLUMNS,
+    WINDOW_ROWS,
+    Opcode,
+)
+from hadron_spec.config import NpuConfig
+
+__all__ = ["StripKernel", "strip_cycles", "takes_strips"]
+
+BLOCK_STEPS = 4
+"""Weight steps of a block of channels: parameters and weights of each half."""
+
+MAX_BLOCKS = FIELDS[Opcode.DEPTHWISE]["count_kg"].maximum
+_KERNEL = 3
+_COMMAND_CYCLES = 60
+"""About what a command takes beside its pixels; only to choose the width of strips."""
+
+
+def takes_strips(window: Window) -> bool:
+    """Tell whether the hardware forms windows like this."""
+    return (window.kernel_y <= _KERNEL and window.kernel_x <= _KERNEL
+            and (window.dilation_y == 1 or window.kernel_y == 1)
+            and (window.dilation_x == 1 or window.kernel_x == 1)
+            and window.stride_y in (1, 2) and window.stride_x in (1, 2))
+
+
+def _pixels(outputs: int, stride: int) -> int:
+    """Return the pixels of a row of a strip that make this many outputs, two by two."""
+    pairs = -(-outputs // 2)
+    return max(WINDOW_COLUMNS, 2 * pairs + 2 if stride == 1 else 4 * pairs + 1)
+
+
+def _strips(width: int, rows: int, stride: int) -> list[tuple[int, int]]:
+    """Cut a row of outputs into (strips, outputs of each): one or two runs, the fastest."""
+    best: list[tuple[int, int]] = []
+    least = float("inf")
+    for outputs in range(1, min(width, STRIP_PIXELS) + 1):
+        if _pixels(outputs, stride) > STRIP_PIXELS:
+            break
+        runs = [(width // outputs, outputs)]
+        if width % outputs:
+            runs.append((1, width % outputs))
+        cycles = sum(count * rows * _pixels(size, stride) + _COMMAND_CYCLES
+                     for count, size in runs)
+        if cycles < least:
+            best, least = runs, cycles
+    return best
+
+
+def _rows(outputs: int, stride: int) -> int:
+    return (outputs - 1) * stride + WINDOW_ROWS
+
+
+def strip_cycles(config: NpuConfig, geometry: Geometry) -> int:
+    """Return about how many cycles the whole operator takes."""
+    height, width, channels = geometry.destination
+    window = geometry.window
+    rows = _rows(height, window.stride_y)
+    pixels = sum(count * rows * _pixels(size, window.stride_x)
+                 for count, size in _strips(width, rows, window.stride_x))
+    return geometry.images * -(-channels // config.columns) * pixels
+
+
+class StripKernel(Kernel):
+    """DEPTHWISE_CONV_2D of channel multiplier 1: `takes_strips` says of which windows.
+
+    Parameters
+    ----------
+    weights : int8, (kernel rows, kernel columns, channels)
+        -127 to 127.
+    """
+
+    def __init__(self, config: NpuConfig, name: str, geometry: Geometry, stage: OutputStage,
+                 input_zero_point: int, weights: npt.NDArray[np.int8]) -> None:
+        self.config = config
+        self.name = name
+        self.geometry = geometry
+        self.stage = stage
+        self.input_zero_point = input_zero_point
+        self.weights = weights
+        height, width, channels = geometry.destination
+        self.macs = geometry.images * height * width * channels * weights[..., 0].size
+
+    def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
+        """See `Kernel.parts`."""
+        columns, channels = self.config.columns, self.geometry.destination[2]
+        if max_steps < BLOCK_STEPS:
+            raise CapacityError(f"{self.name}: {columns} channels need {BLOCK_STEPS} steps of "
+                                f"weight memory, there are {max_steps}")
+        size = min(max_steps // BLOCK_STEPS, MAX_BLOCKS)
+        if max_channels is not None:
+            if max_channels < min(columns, channels):
+                raise CapacityError(f"{self.name}: {min(columns, channels)} channels at once, "
+                                    f"more than {max_channels}")
+            size = min(size, max(1, max_channels // columns))
+        groups = -(-channels // columns)
+        blocks = ChannelBlocks(groups, 0, columns, 0, columns, min(columns, channels),
+                               channels - (groups - 1) * columns)
+        made: list[Part] = []
+        for first, end in self._runs(groups):
+            even = -(-(end - first) // -(-(end - first) // size))
+            made += [_StripPart(self, blocks.part(start, min(start + even, end)))
+                     for start in range(first, end, even)]
+        return made
+
+    def _runs(self, groups: int) -> list[tuple[int, int]]:
+        """Cut the blocks where those begin or end that are wide, which take twice the cycles.
+
+        A run of narrow blocks that saves less than the commands cost joins the wide ones.
+        """
+        columns = self.config.columns
+        wide = [bool(self.stage.wide[i * columns:(i + 1) * columns].any()) for i in range(groups)]
+        cycles = strip_cycles(self.config, self.geometry) // (groups * self.geometry.images)
+        runs = [(kind, len(list(run))) for kind, run in groupby(wide)]
+        made: list[list[int]] = []
+        first = 0
+        joined = False
+        for position, (kind, count) in enumerate(runs):
+            sides = (position > 0) + (position < len(runs) - 1)
+            short = not kind and len(runs) > 1 and count * cycles < sides * _COMMAND_CYCLES
+            if made and (short or joined):
+                made[-1][1] = first + count
+            else:
+                made.append([first, first + count])
+            joined = short
+            first += count
+        return [(first, end) for first, end in made]
+
+    def image(self, channels: tuple[int, int]) -> bytes:
+        """Return the weight steps of some channels, whole blocks but for the last."""
+        config, window = self.config, self.geometry.window
+        half = config.columns // 2
+        groups = -(-(channels[1] - channels[0]) // config.columns)
+        # [block, half, column]: the channel of which a column is one of two outputs.
+        order = (channels[0] + np.arange(groups * 2 * half).reshape(groups, 2, half)).repeat(2, 2)
+        used = order < channels[1]
+        order = np.where(used, order, 0)
+        taps = np.zeros((groups, 2, config.columns, config.lanes), np.int8)
+        for row in range(window.kernel_y):
+            for column in range(window.kernel_x):
+                for pixel in range(2):
+                    # The hardware's window begins a column earlier than a stride of one needs.
+                    first = 1 + pixel if window.stride_x == 1 else 2 * pixel
+                    taps[:, :, pixel::2, row * WINDOW_COLUMNS + first + column] = (
+                        self.weights[row, column, order[:, :, pixel::2]])
+        taps[~used] = 0
+        stage = self.stage
+        values = [np.where(used, parameter[order], 0).reshape(groups * 2, -1)
+                  for parameter in (stage.bias, stage.multiplier, stage.shift)]
+        packed = pack_groups(config, taps.reshape(groups * 2, config.columns, 1, config.lanes),
+                             *values)
+        # From (parameters, weights) of each half to the parameters of both, then the weights.
+        steps = np.frombuffer(packed, np.uint8).reshape(groups, 2, 2, config.step_bytes)
+        return steps.swapaxes(1, 2).tobytes()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Strips of equal width side by side: output columns `x` on, `outputs` in each."""
+
+    x: int
+    strips: int
+    outputs: int
+
+
+class _StripPart(Part):
+    def __init__(self, kernel: StripKernel, blocks: ChannelBlocks) -> None:
+        self.kernel = kernel
+        self.blocks = blocks
+        self.channels = blocks.channels
+        self.source_channels = blocks.channels
+        self.constants = Constants(Space.WEIGHTS, kernel.image(blocks.channels),
+                                   blocks.count * BLOCK_STEPS)
+
+    def commands(self, piece: Piece) -> list[Command]:
+        region = piece.region
+        stride = self.kernel.geometry.window.stride_x
+        made = []
+        x = region.x[0]
+        rows = _rows(region.rows, self.kernel.geometry.window.stride_y)
+        for strips, outputs in _strips(region.columns, rows, stride):
+            made += self._run(piece, _Run(x, strips, outputs), region.y)
+            x += strips * outputs
+        return made
+
+    def _run(self, piece: Piece, run: _Run, y: tuple[int, int]) -> list[Command]:
+        """Return the commands of a run of strips: one, or more where fields are out of range."""
+        region = Region(y, (run.x, run.x + run.strips * run.outputs))
+        fields, wrong = self._fields(replace(piece, region=region), run)
+        if not wrong:
+            return [self._command(replace(piece, region=region), fields)]
+        if run.strips > 1:
+            first = run.strips // 2
+            halves = [replace(run, strips=first), replace(run, x=run.x + first * run.outputs,
+                                                          strips=run.strips - first)]
+            return [command for half in halves for command in self._run(piece, half, y)]
+        if region.rows > 1:
+            middle = (y[0] + y[1]) // 2
+            return [command for some in ((y[0], middle), (middle, y[1]))
+                    for command in self._run(piece, run, some)]
+        raise CapacityError(f"{self.kernel.name}: one row of a strip needs {wrong}="
+                            f"{fields[wrong]}, more than a command holds")
+
+    def _fields(self, piece: Piece, run: _Run) -> tuple[dict[str, int], str]:
+        """Return the fields of one command, and one that is out of range."""
+        geometry, blocks, region = self.kernel.geometry, self.blocks, piece.region
+        window = geometry.window
+        needed = geometry.needed(region)
+        source = piece.sources[0].narrow(needed)
+        destination = piece.destination
+        row = region.y[0] * window.stride_y - window.pad_top
+        column = region.x[0] * window.stride_x - window.pad_left
+        bounded = geometry.touches_padding(region)
+        pixel, pitch = source.pixel_pitch, source.row_pitch
+        advance = run.outputs * window.stride_x * pixel
+        rows = _rows(region.rows, window.stride_y)
+        loops = {
+            "kg": Loop(blocks.count, blocks.source_step, 0, blocks.source_step),
+            "oy": Loop(run.strips, advance, 0, advance),
+            "ox": Loop(rows, pitch, 1, 0),
+            "kx": Loop(_pixels(run.outputs, window.stride_x), pixel, 0, pixel),
+        }
+        fields = {
+            **self.kernel.stage.fields(self.channels),
+            **loop_fields(loops, bounded=bounded),
+            "source": source.locate(row, column, blocks.source),
+            "destination": destination.locate(region.y[0], region.x[0], blocks.destination),
+            "outputs": blocks.outputs, "last_outputs": blocks.last_outputs,
+            "weight_step": piece.weight_step, "odd": run.outputs % 2,
+            "stride_x": window.stride_x - 1, "stride_y": window.stride_y - 1,
+        }
+        undo = 0
+        for level, count, step in (
+                ("px", run.outputs, destination.pixel_pitch),
+                ("ox", region.rows, destination.row_pitch),
+                ("oy", run.strips, run.outputs * destination.pixel_pitch),
+                ("kg", blocks.count, blocks.destination_step)):
+            fields[f"destination_{level}"] = step - undo if count > 1 else 0
+            undo += (count - 1) * step
+        if bounded:
+            channel = blocks.source - source.channel[0]
+            fields |= {
+                "bounded": 1,
+                "pad": self.kernel.input_zero_point,
+                "start_y": row - needed.y[0],
+                "start_x": (column - needed.x[0]) * pixel + channel,
+                "height": source.rows,
+                "width_bytes": source.width_bytes,
+            }
+            if not coordinates_fit(loops, fields["start_y"], fields["start_x"],
+                                   self.kernel.config.lanes):
+                return fields, "width_bytes"
+        return fields, out_of_range(Opcode.DEPTHWISE, fields)
+
+    def _command(self, piece: Piece, fields: dict[str, int]) -> Command:
+        region, weights = piece.region, self.kernel.weights
+        assert self.constants is not None
+        reads = [
+            piece.sources[0].bytes_of(self.kernel.geometry.needed(region), self.channels),
+            Range(Space.WEIGHTS, piece.weight_step, piece.weight_step + self.constants.steps)]
+        writes = [piece.destination.bytes_of(region, self.channels)]
+        macs = (region.rows * region.columns * (self.channels[1] - self.channels[0])
+                * weights[..., 0].size)
+        return Command(Opcode.DEPTHWISE, piece.layer, fields, reads, writes, macs)
