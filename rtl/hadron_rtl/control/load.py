@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hadron_rtl.control.bursts import BASE_BITS, BurstGenerator
 from hadron_rtl.control.bus import AddressRequest, Failure, read_beat
 from hadron_rtl.control.layouts import TransferCommand
+from hadron_rtl.stream.axi import BURST_BEATS
 from hadron_rtl.stream.local import LocalWrite
 from hadron_spec.commands import LocalSpace
 from hadron_spec.config import NpuConfig
@@ -18,8 +19,9 @@ __all__ = ["LoadUnit"]
 class LoadUnit(wiring.Component):
     """Run LOAD commands one after the other.
 
-    Up to `OUTSTANDING` bursts are on their way, so that the memory's latency is hidden when they
-    hold enough beats. Bytes outside a row are not written (strobes), in every space.
+    Up to `OUTSTANDING` bursts, and about ``BEATS_AHEAD`` beats, are on their way, so that the
+    memory's latency is hidden when they hold enough beats. Bytes outside a row are not written
+    (strobes), in every space.
 
     Parameters
     ----------
@@ -50,6 +52,10 @@ class LoadUnit(wiring.Component):
     """
 
     OUTSTANDING = 16
+    BEATS_AHEAD = 64
+    """No burst is requested while as many beats are on their way: commands, which come over the
+    same port in the order of the requests, need not wait for more."""
+
     OVERHEAD = 8
     """Cycles from command to `done` beside the beats and the memory's latency."""
 
@@ -79,6 +85,16 @@ class LoadUnit(wiring.Component):
         m.submodules.outstanding = outstanding = fifo.SyncFIFOBuffered(
             width=bursts.burst.size, depth=self.OUTSTANDING)
 
+        # Beats that have been requested and not taken; whether there is room for more.
+        ahead = Signal(range(self.BEATS_AHEAD + BURST_BEATS))
+        has_room = Signal(init=1)
+        may_request = outstanding.w_rdy & has_room & ~self.halt
+        take = Signal()
+        ahead_next = Signal.like(ahead)
+        added = Mux(outstanding.w_en, bursts.o.payload.length + 1, 0)
+        m.d.comb += ahead_next.eq(ahead + added - take)
+        m.d.sync += [ahead.eq(ahead_next), has_room.eq(ahead_next < self.BEATS_AHEAD)]
+
         # Commands and bursts.
         space = Signal(LocalSpace, reset_less=True)
         running = Signal()
@@ -94,8 +110,8 @@ class LoadUnit(wiring.Component):
             bursts.memory_bytes.eq(self.memory_bytes),
             self.request.payload.address.eq(bursts.o.payload.address),
             self.request.payload.length.eq(bursts.o.payload.length),
-            self.request.valid.eq(bursts.o.valid & outstanding.w_rdy & ~self.halt),
-            bursts.o.ready.eq(self.request.ready & outstanding.w_rdy & ~self.halt),
+            self.request.valid.eq(bursts.o.valid & may_request),
+            bursts.o.ready.eq(self.request.ready & may_request),
             outstanding.w_data.eq(bursts.o.payload),
             outstanding.w_en.eq(bursts.o.valid & bursts.o.ready),
         ]
@@ -109,7 +125,6 @@ class LoadUnit(wiring.Component):
         write_ready = Signal()
         write_last = Signal(reset_less=True)
         all_bytes = Const(-1, config.axi_bytes)
-        take = Signal()
         m.d.comb += [
             self.data.ready.eq(outstanding.r_rdy & (write_ready | ~write_valid | self.halt)),
             take.eq(self.data.valid & self.data.ready),

@@ -13,8 +13,8 @@ __all__ = ["ADDRESS_BITS", "BURST_BEATS", "Axi4LiteSignature", "Axi4Signature", 
 ADDRESS_BITS = 32
 """Bits of a byte address on the memory port."""
 
-BURST_BEATS = 256
-"""The most beats of one incrementing burst."""
+BURST_BEATS = 32
+"""The most beats of one incrementing burst: AXI4 allows 256, but who comes next waits as long."""
 
 
 class Response(IntEnum):

@@ -6,6 +6,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from hadron_rtl.control.bursts import BurstGenerator
+from hadron_rtl.stream.axi import BURST_BEATS
 from hadron_spec.config import CONFIGS
 from hadron_spec.errors import ErrorCode
 
@@ -126,11 +127,11 @@ def test_bursts_cover_each_byte_once_and_in_order(name, rng):
         assert _covered_bytes(beat, bursts, first, last) == _expected_bytes(command)
 
 
-def test_long_row_is_cut_at_256_beats():
+def test_long_row_is_cut_into_the_longest_bursts():
     command = {"space": 0, "rows": 1, "row_bytes": 32 << 10, "memory_offset": 0,
                "local_address": 0, "memory_pitch": 0, "local_pitch": 0}
     (bursts, _, _, _), = _generate("h64", [command])
-    assert [burst["length"] + 1 for burst in bursts] == [256] * 16
+    assert [burst["length"] + 1 for burst in bursts] == [BURST_BEATS] * 128
 
 
 BASE = {"space": 0, "rows": 1, "row_bytes": 64, "memory_offset": 0, "local_address": 0,

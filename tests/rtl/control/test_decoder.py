@@ -9,7 +9,18 @@ from amaranth.sim import Simulator
 from hadron_rtl.control.decoder import CommandDecoder
 from hadron_rtl.control.layouts import ExecuteCommand, TransferCommand
 from hadron_rtl.control.queue import CommandQueue
-from hadron_spec.commands import COMMAND_BYTES, FIELDS, LEVELS, Opcode, Unit, encode, unit_of
+from hadron_spec.commands import (
+    COMMAND_BYTES,
+    FIELDS,
+    LEVELS,
+    STRIP_PIXELS,
+    WINDOW_COLUMNS,
+    WINDOW_ROWS,
+    Opcode,
+    Unit,
+    encode,
+    unit_of,
+)
 from hadron_spec.config import CONFIGS
 from hadron_spec.errors import ErrorCode
 
@@ -38,6 +49,9 @@ def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
             values[name] = max(values[name], 1)
     if opcode == Opcode.LOOKUP:
         values["count_kg"] = 1
+    if opcode == Opcode.DEPTHWISE:
+        values |= {"count_ox": max(values["count_ox"], WINDOW_ROWS), "count_ky": 1, "count_seg": 1,
+                   "count_kx": int(rng.integers(WINDOW_COLUMNS, STRIP_PIXELS + 1))}
     return opcode, values
 
 
@@ -175,6 +189,9 @@ def test_bus_error_in_any_beat_comes_first(width, rng):
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(("opcode", "name", "value"), [
     (Opcode.LOAD, "rows", 0), (Opcode.STORE, "row_bytes", 0), (Opcode.LOOKUP, "count_kg", 2),
+    (Opcode.DEPTHWISE, "count_ox", 2), (Opcode.DEPTHWISE, "count_kx", 4),
+    (Opcode.DEPTHWISE, "count_kx", 17), (Opcode.DEPTHWISE, "count_ky", 2),
+    (Opcode.DEPTHWISE, "count_seg", 2),
     *((Opcode.MATRIX, f"count_{level}", 0) for level in LEVELS),
     (Opcode.LOOKUP, "outputs", 17), (Opcode.MAX, "last_outputs", 0),
     (Opcode.SOFTMAX, "count_oy", 0), (Opcode.MATRIX, "height", 32768),
