@@ -142,7 +142,7 @@ def test_units_of_opcodes() -> None:
     assert unit_of(Opcode.END) is None
     assert unit_of(Opcode.STORE) is Unit.STORE
     executed = {opcode for opcode in Opcode if unit_of(opcode) is Unit.EXECUTE}
-    assert executed == {Opcode.MATRIX, Opcode.MAX, Opcode.LOOKUP, Opcode.SOFTMAX}
+    assert executed == {Opcode.MATRIX, Opcode.MAX, Opcode.LOOKUP, Opcode.SOFTMAX, Opcode.DEPTHWISE}
     for unit, others in OTHER_UNITS.items():
         assert len(others) == 2
         assert unit not in others
