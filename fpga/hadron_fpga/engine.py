@@ -12,19 +12,17 @@ import json
 from pathlib import Path
 
 from amaranth.back import rtlil
-from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, ResetSignal, Signal
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from hadron_rtl.array import SystolicArray
 from hadron_rtl.vendor.target import Ecp5Export
 from hadron_spec.config import NpuConfig, load_config
 
 from .carry_chains import trim_carry_chains
+from .harness import Harness
 from .place_and_route import place_and_route
 from .tools import run_tool, tool_versions
 
-__all__ = ["DEVICES", "EngineHarness", "measure"]
+__all__ = ["DEVICES", "measure"]
 
 DEVICES = {"h64": "25k", "h128": "45k", "h256": "85k"}
 """Device that each configuration is aimed at, as nextpnr calls it."""
@@ -34,57 +32,10 @@ SPEED = 6
 BASELINE = Path(__file__).resolve().parents[1] / "baselines" / "engine.json"
 
 
-class EngineHarness(wiring.Component):
-    """SystolicArray behind four pins.
-
-    Members
-    -------
-    clk, rst : In(1)
-        Clock and reset.
-    si : In(1)
-        Serial in: every input of the array in turn.
-    so : Out(1)
-        Exclusive or of every output of the array, some cycles later.
-    """
-
-    clk: In(1)
-    rst: In(1)
-    si: In(1)
-    so: Out(1)
-
-    def __init__(self, config: NpuConfig):
-        super().__init__()
-        self.config = config
-        self.sink_lut4 = 0
-
-    def elaborate(self, platform):
-        m = Module()
-        m.domains.sync = ClockDomain()
-        reset = Signal()
-        m.d.comb += [ClockSignal().eq(self.clk), ResetSignal().eq(reset)]
-        m.d.sync += reset.eq(self.rst)
-        m.submodules.array = array = SystolicArray(config=self.config)
-
-        inputs = Cat(array.step, array.weights.payload, array.weights.valid, array.results.ready)
-        chain = Signal(len(inputs), reset_less=True)
-        m.d.sync += chain.eq(Cat(self.si, chain))
-        m.d.comb += inputs.eq(chain)
-
-        bits = list(Cat(array.results.payload, array.results.valid, array.busy))
-        while len(bits) > 1:
-            parts = [bits[i:i + 4] for i in range(0, len(bits), 4)]
-            level = Signal(len(parts), name=f"level{len(parts)}", reset_less=True)
-            m.d.sync += level.eq(Cat(Cat(part).xor() for part in parts))
-            self.sink_lut4 += sum(len(part) > 1 for part in parts)
-            bits = list(level)
-        m.d.comb += self.so.eq(bits[0])
-        return m
-
-
 def synthesize(config: NpuConfig, folder: Path) -> int:
     """Write ``top.json`` to `folder`; return how many LUTs observe the outputs."""
     folder.mkdir(parents=True, exist_ok=True)
-    harness = EngineHarness(config)
+    harness = Harness(SystolicArray(config=config))
     text = rtlil.convert(harness, name="top", platform=Ecp5Export(), emit_src=False)
     (folder / "top.il").write_text(text, encoding="utf-8")
     run_tool("yosys", ["-p", "read_rtlil top.il; synth_ecp5 -top top -json top.json"],

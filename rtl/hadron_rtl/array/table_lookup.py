@@ -39,6 +39,7 @@ class TableLookup(wiring.Component):
         The entry, 0 if there was no activation.
 
     Latency: ``LATENCY`` cycles. Throughput: one entry a cycle.
+    Cost (LFE5U, 16 lanes, yosys 0.66): 130 LUT4, 5 CCU2C, 50 registers.
     """
 
     LATENCY = 1 + WeightMemory.LATENCY + 1
