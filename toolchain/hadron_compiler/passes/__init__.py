@@ -4,14 +4,17 @@ from hadron_compiler.ir.graph import Graph
 from hadron_compiler.ir.verify import verify
 from hadron_compiler.passes import (
     alias_reshapes,
+    compose_tables,
     fold_pads,
     remove_dead_operations,
     split_concatenations,
+    tabulate_constants,
 )
 
 __all__ = ["PASSES", "run_passes"]
 
-PASSES = (alias_reshapes.run, split_concatenations.run, fold_pads.run, remove_dead_operations.run)
+PASSES = (alias_reshapes.run, split_concatenations.run, fold_pads.run, tabulate_constants.run,
+          compose_tables.run, remove_dead_operations.run)
 
 
 def run_passes(graph: Graph) -> Graph:
