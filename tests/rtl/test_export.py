@@ -69,7 +69,8 @@ def test_verilog_declares_clock_reset_and_ports():
     names = {name.strip() for name in header.group(1).split(",")}
     assert names == {"clk", "rst", "i", "trace_load_busy", "trace_load_layer",
                      "trace_execute_busy", "trace_execute_layer", "trace_store_busy",
-                     "trace_store_layer", "trace_execute_done"}
+                     "trace_store_layer", "trace_execute_done", "trace_mac_active",
+                     "trace_stall_requantizer"}
     assert "always @(posedge clk)" in verilog
 
 

@@ -31,7 +31,7 @@ class Writer(wiring.Component):
     Members
     -------
     command : In(ExecuteCommand)
-        Stable from the cycle before `start` until `finished`.
+        Stable from two cycles before `start` until `finished`.
     start : In(1)
         Begin the command; only while idle.
     results : In(stream.Signature(ArrayLayout(signed(8), columns)))

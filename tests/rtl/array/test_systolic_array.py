@@ -5,7 +5,7 @@ import pytest
 from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.sim import Simulator
 
-from hadron_rtl.array import SystolicArray
+from hadron_rtl.array import Sums, SystolicArray
 from hadron_spec.commands import pack_parameters
 from hadron_spec.config import NpuConfig
 
@@ -181,7 +181,7 @@ def test_adds_up_table_entries(rng, lanes):
             else:
                 address = (first + i * steps) % config.weight_steps * lanes
                 await bench.write_weights(ctx, address, entries, tables=1)
-        ctx.set(bench.dut.lookup, 1)
+        ctx.set(bench.dut.sums, Sums.ENTRIES)
         for step in plan:
             await bench.give(ctx, bubbles=0.2, **step)
 
@@ -192,20 +192,20 @@ def test_adds_up_table_entries(rng, lanes):
     assert [accumulators for accumulators, _ in bench.results] == expected
 
 
-@pytest.mark.parametrize("lookup", [False, True])
-def test_result_comes_after_the_latency(rng, lookup):
+@pytest.mark.parametrize("sums", [Sums.PRODUCTS, Sums.ENTRIES])
+def test_result_comes_after_the_latency(rng, sums):
     bench = Bench(make_config(), rng)
     dut = bench.dut
 
     async def testbench(ctx):
-        ctx.set(dut.lookup, lookup)
+        ctx.set(dut.sums, sums)
         ctx.set(dut.results.ready, 1)
         ctx.set(dut.step.valid, 1)
         ctx.set(dut.step.first, 1)
         ctx.set(dut.step.last, 1)
         await ctx.tick()
         ctx.set(dut.step.valid, 0)
-        for _ in range(dut.latency(lookup=lookup) - 1):
+        for _ in range(dut.latency(sums) - 1):
             assert ctx.get(dut.busy)
             assert not ctx.get(dut.results.valid)
             await ctx.tick()
@@ -244,7 +244,7 @@ def test_reports_results_that_nobody_takes(rng):
     async def issue(ctx):
         for _ in range(bench.dut.RESULT_CYCLES + 1):
             await bench.give(ctx, first=1, last=1)
-        for _ in range(bench.dut.latency(lookup=False)):
+        for _ in range(bench.dut.latency(Sums.PRODUCTS)):
             await ctx.tick()
 
     with pytest.raises(AssertionError, match="a result was not taken in time"):

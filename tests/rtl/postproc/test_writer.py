@@ -18,6 +18,11 @@ def random_fields(rng, opcode):
     for level in ("kg", "oy", "ox"):
         fields[f"count_{level}"] = int(rng.integers(1, 5))
         fields[f"destination_{level}"] = int(rng.integers(-(1 << 23), 1 << 23))
+    if opcode == Opcode.DEPTHWISE:
+        fields |= {"count_ox": int(rng.integers(3, 8)), "count_kx": int(rng.integers(5, 17)),
+                   "stride_x": int(rng.integers(2)), "stride_y": int(rng.integers(2)),
+                   "odd": int(rng.integers(2)),
+                   "destination_px": int(rng.integers(-(1 << 23), 1 << 23))}
     fields["destination"] = int(rng.integers(CONFIG.act_bytes))
     fields["outputs"] = int(rng.integers(1, CONFIG.columns + 1))
     fields["last_outputs"] = int(rng.integers(1, CONFIG.columns + 1))
@@ -32,7 +37,7 @@ def run(commands, rng, *, density):
     async def bench(ctx):
         for fields in commands:
             ctx.set(dut.command, {k: v for k, v in fields.items() if k != "checksum"})
-            await ctx.tick()
+            await ctx.tick().repeat(2)
             ctx.set(dut.start, 1)
             await ctx.tick()
             ctx.set(dut.start, 0)
@@ -75,7 +80,7 @@ def expect(fields, seen):
         assert finished == (i == len(reference) - 1)
 
 
-@pytest.mark.parametrize("opcode", [Opcode.MATRIX, Opcode.SOFTMAX])
+@pytest.mark.parametrize("opcode", [Opcode.MATRIX, Opcode.SOFTMAX, Opcode.DEPTHWISE])
 def test_steps_through_the_destination(rng, opcode):
     commands = [random_fields(rng, opcode) for _ in range(5)]
     for fields, seen in zip(commands, run(commands, rng, density=0.4), strict=True):

@@ -1,0 +1,66 @@
+"""WindowFormer against windows cut out of the pixels."""
+
+from amaranth.sim import Simulator
+
+from hadron_rtl.array.window_former import WindowFormer
+from hadron_spec.commands import STRIP_PIXELS, WINDOW_COLUMNS, WINDOW_ROWS
+
+
+def test_shows_the_windows_of_both_channels_one_after_the_other(rng):
+    dut = WindowFormer()
+    rows, width = 6, int(rng.integers(WINDOW_COLUMNS, STRIP_PIXELS + 1))
+    pixels = rng.integers(-128, 128, (rows, width, 2))
+
+    def window(channel, row, right):
+        part = pixels[row - WINDOW_ROWS + 1:row + 1, right - WINDOW_COLUMNS + 1:right + 1, channel]
+        return part.tolist()
+
+    async def testbench(ctx):
+        # What was kept of an earlier strip must not matter.
+        for row in range(-2, rows):
+            for right in range(width):
+                while rng.random() < 0.3:
+                    ctx.set(dut.push, 0)
+                    ctx.set(dut.x, rng.integers(-128, 128, 2).tolist())
+                    await ctx.tick()
+                ctx.set(dut.push, 1)
+                ctx.set(dut.pixel, right)
+                ctx.set(dut.x, pixels[row, right].tolist())
+                await ctx.tick()
+                ctx.set(dut.push, 0)
+                if row < WINDOW_ROWS - 1 or right < WINDOW_COLUMNS - 1:
+                    continue
+                ctx.set(dut.half, 0)
+                assert [list(line) for line in ctx.get(dut.o)] == window(0, row, right)
+                await ctx.tick()
+                ctx.set(dut.half, 1)
+                assert [list(line) for line in ctx.get(dut.o)] == window(1, row, right)
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+
+
+def test_the_second_channel_is_shown_while_the_next_pixel_comes(rng):
+    """A pixel a cycle: of channel 1 the window that ends at the pixel before."""
+    dut = WindowFormer()
+    pixels = rng.integers(-128, 128, (WINDOW_ROWS, STRIP_PIXELS, 2))
+
+    async def testbench(ctx):
+        ctx.set(dut.push, 1)
+        ctx.set(dut.half, 1)
+        for row in range(WINDOW_ROWS):
+            for right in range(STRIP_PIXELS):
+                ctx.set(dut.pixel, right)
+                ctx.set(dut.x, pixels[row, right].tolist())
+                await ctx.tick()
+                last = right - 1
+                if row == WINDOW_ROWS - 1 and last >= WINDOW_COLUMNS - 1:
+                    wanted = pixels[:, last - WINDOW_COLUMNS + 1:last + 1, 1].tolist()
+                    assert [list(line) for line in ctx.get(dut.o)] == wanted
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
