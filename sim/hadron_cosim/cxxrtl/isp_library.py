@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hadron_cosim.cxxrtl.device import SimulatedDevice
+
 __all__ = ["BEAT", "PICTURE", "RAW_LAST", "RAW_USER", "TENSOR", "IspStalls", "SimulatedIsp"]
 
 RAW_USER, RAW_LAST = 1 << 16, 1 << 17
@@ -87,7 +89,7 @@ def _load(path: Path) -> ctypes.CDLL:
     return library
 
 
-class SimulatedIsp:
+class SimulatedIsp(SimulatedDevice):
     """One ISP with its clock, registers and streams; every call advances the same clock.
 
     Parameters
@@ -96,15 +98,10 @@ class SimulatedIsp:
         Result of :func:`hadron_cosim.cxxrtl.build.build_library` with the harness "isp".
     """
 
-    def __init__(self, library: Path) -> None:
-        self._library = _load(library)
-        self._handle = self._library.hadron_create()
+    ADDRESS_DIGITS = 4
 
-    def __del__(self) -> None:
-        handle = getattr(self, "_handle", None)
-        if handle:
-            self._library.hadron_destroy(handle)
-            self._handle = None
+    def __init__(self, library: Path) -> None:
+        super().__init__(_load(library))
 
     def configure(self, stalls: IspStalls | None = None) -> None:
         """Choose the pauses of the streams; none unless given."""
@@ -115,34 +112,6 @@ class SimulatedIsp:
             options.stall_longest = stalls.longest
             options.seed = stalls.seed & (1 << 64) - 1
         self._library.hadron_configure(self._handle, options)
-
-    def reset(self, cycles: int = 4) -> None:
-        """Hold `rst` for some cycles; forget RAW that was not taken and what came out."""
-        self._library.hadron_reset(self._handle, cycles)
-
-    def write(self, address: int, value: int) -> None:
-        """Write a register over AXI4-Lite.
-
-        Raises
-        ------
-        TimeoutError
-            When the ISP does not answer.
-        """
-        if not self._library.hadron_write(self._handle, address, value & 0xFFFF_FFFF):
-            raise TimeoutError(f"no answer to a write of register {address:#06x}")
-
-    def read(self, address: int) -> int:
-        """Read a register over AXI4-Lite.
-
-        Raises
-        ------
-        TimeoutError
-            When the ISP does not answer.
-        """
-        value = ctypes.c_uint32()
-        if not self._library.hadron_read(self._handle, address, ctypes.byref(value)):
-            raise TimeoutError(f"no answer to a read of register {address:#06x}")
-        return value.value
 
     def feed(self, beats: npt.NDArray[np.uint32]) -> None:
         """Append beats of RAW: pixels with `RAW_USER` and `RAW_LAST`."""
@@ -159,15 +128,6 @@ class SimulatedIsp:
         state = _State()
         self._library.hadron_state(self._handle, ctypes.byref(state))
         return state
-
-    @property
-    def violations(self) -> list[str]:
-        """Broken rules of the streams, the first eight."""
-        return str(self._library.hadron_violations(self._handle).decode()).splitlines()
-
-    def clear(self) -> None:
-        """Forget violations and what came out."""
-        self._library.hadron_clear(self._handle)
 
     def beats(self, output: int) -> npt.NDArray[Any]:
         """Return what came out of `PICTURE` or `TENSOR`, of the type `BEAT`."""

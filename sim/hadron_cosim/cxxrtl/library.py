@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hadron_cosim.cxxrtl.device import SimulatedDevice
 from hadron_cosim.memory_model import BusErrors, MemoryModel, Stalls
 
 __all__ = ["Options", "SimulatedNpu", "State"]
@@ -74,7 +75,7 @@ def _load(path: Path) -> ctypes.CDLL:
     return library
 
 
-class SimulatedNpu:
+class SimulatedNpu(SimulatedDevice):
     """One NPU with its clock, registers and memory; every call advances the same clock.
 
     Parameters
@@ -83,16 +84,11 @@ class SimulatedNpu:
         Result of :func:`hadron_cosim.cxxrtl.build.build_library`.
     """
 
-    def __init__(self, library: Path) -> None:
-        self._library = _load(library)
-        self._handle = self._library.hadron_create()
-        self._memory: npt.NDArray[np.uint8] | None = None
+    ADDRESS_DIGITS = 3
 
-    def __del__(self) -> None:
-        handle = getattr(self, "_handle", None)
-        if handle:
-            self._library.hadron_destroy(handle)
-            self._handle = None
+    def __init__(self, library: Path) -> None:
+        super().__init__(_load(library))
+        self._memory: npt.NDArray[np.uint8] | None = None
 
     @property
     def bus_bytes(self) -> int:
@@ -112,34 +108,6 @@ class SimulatedNpu:
         """Choose the memory's timing; forgets what is outstanding, so reset as well."""
         self._library.hadron_configure(self._handle, Options.of(model, stalls, errors))
 
-    def reset(self, cycles: int = 4) -> None:
-        """Hold `rst` for some cycles."""
-        self._library.hadron_reset(self._handle, cycles)
-
-    def write(self, address: int, value: int) -> None:
-        """Write a register over AXI4-Lite.
-
-        Raises
-        ------
-        TimeoutError
-            When the NPU does not answer.
-        """
-        if not self._library.hadron_write(self._handle, address, value & 0xFFFF_FFFF):
-            raise TimeoutError(f"no answer to a write of register {address:#05x}")
-
-    def read(self, address: int) -> int:
-        """Read a register over AXI4-Lite.
-
-        Raises
-        ------
-        TimeoutError
-            When the NPU does not answer.
-        """
-        value = ctypes.c_uint32()
-        if not self._library.hadron_read(self._handle, address, ctypes.byref(value)):
-            raise TimeoutError(f"no answer to a read of register {address:#05x}")
-        return value.value
-
     def run(self, cycles: int, *, until_irq: bool = True) -> int:
         """Run for `cycles`, or until `irq` is high; return the cycles that passed."""
         return int(self._library.hadron_run(self._handle, cycles, until_irq))
@@ -150,15 +118,6 @@ class SimulatedNpu:
         state = State()
         self._library.hadron_state(self._handle, ctypes.byref(state))
         return state
-
-    @property
-    def violations(self) -> list[str]:
-        """Broken rules of the AXI protocol, the first eight."""
-        return str(self._library.hadron_violations(self._handle).decode()).splitlines()
-
-    def clear(self) -> None:
-        """Forget violations and trace."""
-        self._library.hadron_clear(self._handle)
 
     def trace(self) -> npt.NDArray[np.uint64]:
         """Rows of (unit, layer, first cycle, cycle after the last, cycles in which the array
