@@ -5,6 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hadron_rtl.memory.rotator import Rotator
+from hadron_rtl.postproc.delay import delayed
 from hadron_rtl.vendor.byte_ram import ByteRam
 from hadron_spec.config import NpuConfig
 
@@ -44,14 +45,6 @@ def bank_addresses(m: Module, address: Signal, lanes: int) -> list[Signal]:
         m.d.sync += bank_row.eq(Mux(wrapped[bank], next_row, row))
         rows.append(bank_row)
     return rows
-
-
-def _delay(m, value, cycles, name):
-    for i in range(cycles):
-        later = Signal.like(value, name=f"{name}_{i + 1}", reset_less=True)
-        m.d.sync += later.eq(value)
-        value = later
-    return value
 
 
 class ScratchpadReader(wiring.Component):
@@ -153,10 +146,10 @@ class ScratchpadReader(wiring.Component):
         m.d.comb += [
             rotator.i.eq(self.bank_data),
             rotator.amount.eq(
-                _delay(m, offset, self.ADDRESS_LATENCY + ByteRam.LATENCY, "offset")),
+                delayed(m, offset, self.ADDRESS_LATENCY + ByteRam.LATENCY, name="offset")),
         ]
 
-        inside = _delay(m, self._inside(m), self.LATENCY - 1 - self._INSIDE_LATENCY, "inside")
+        inside = delayed(m, self._inside(m), self.LATENCY - 1 - self._INSIDE_LATENCY, name="inside")
         padded = Signal(self.o.shape(), reset_less=True)
         m.d.sync += [
             padded[lane].eq(Mux(inside[lane], rotator.o[lane].as_signed(), self.pad))
