@@ -89,3 +89,19 @@ def test_constants_of_several_values_stay_operands() -> None:
     x = builder.input(SHAPE, 0.03, 5)
     model = builder.finish([builder.binary("ADD", x, constant(builder, 1, 2, 3), 0.05, -3)])
     check(model)
+
+
+def test_an_identity_takes_no_command() -> None:
+    builder = ModelBuilder()
+    y = builder.binary("MUL", builder.input(SHAPE, 0.03, 5), constant(builder, 43), 0.03, 5)
+    model = builder.finish([builder.pool_2d("MAX_POOL_2D", y, (2, 2))])
+    check(model)
+    assert set(executed(model)) == {Opcode.MAX}
+
+
+def test_an_identity_that_makes_an_output_stays() -> None:
+    builder = ModelBuilder()
+    y = builder.binary("MUL", builder.input(SHAPE, 0.03, 5), constant(builder, 43), 0.03, 5)
+    model = builder.finish([y])
+    check(model)
+    assert set(executed(model)) == {Opcode.LOOKUP}

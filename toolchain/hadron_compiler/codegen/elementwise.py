@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from hadron_compiler.codegen.loops import Loop, loop_fields
 from hadron_spec.commands import FIELDS, Opcode, pack_parameters
 from hadron_spec.config import NpuConfig
 
-__all__ = ["LookupKernel", "LookupPart", "LookupStage", "Table"]
+__all__ = ["LookupKernel", "LookupPart", "LookupStage", "Run", "Table", "flat_geometry", "runs_of"]
 
 MAX_CHUNKS = FIELDS[Opcode.LOOKUP]["count_ox"].maximum
 
@@ -33,18 +34,45 @@ class LookupStage:
     maximum: int = 127
 
 
+def flat_geometry(shape: Sequence[int]) -> Geometry:
+    """Return a tensor's rows as an image of one channel, as wide as a row has bytes."""
+    *outer, width, channels = (1, 1, *shape)
+    image = (prod(outer), width * channels, 1)
+    return Geometry(1, image, image)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Neighbouring bytes of a piece: where they lie in each operand and in the result."""
+
+    sources: tuple[int, ...]
+    destination: int
+    size: int
+
+
+def runs_of(piece: Piece) -> list[Run]:
+    """Return the bytes of a piece in as few runs as there are: one where rows follow each other."""
+    region = piece.region
+    views = (*piece.sources, piece.destination)
+    dense = all(view.row_pitch == region.columns for view in views)
+    first, count = region.x[0], 1 if dense else region.rows
+    return [Run(tuple(view.locate(y, first, 0) for view in piece.sources),
+                piece.destination.locate(y, first, 0), region.rows * region.columns // count)
+            for y in range(region.y[0], region.y[0] + count)]
+
+
 class LookupKernel(Kernel):
     """The sum of a table entry for each source, scaled.
 
-    It works on an image of one row and one channel, as wide as the tensor has bytes. What is left
-    over when `columns` does not divide that is a command of its own.
+    It works on the rows of a tensor as runs of bytes (`flat_geometry`). What is left over when
+    `columns` does not divide a run is a command of its own.
     """
 
-    def __init__(self, config: NpuConfig, name: str, elements: int, tables: Sequence[Table],
-                 stage: LookupStage) -> None:
+    def __init__(self, config: NpuConfig, name: str, shape: Sequence[int],
+                 tables: Sequence[Table], stage: LookupStage) -> None:
         self.config = config
         self.name = name
-        self.geometry = Geometry(1, (1, elements, 1), (1, elements, 1))
+        self.geometry = flat_geometry(shape)
         self.tables = tables
         self.stage = stage
         self.macs = 0
@@ -75,21 +103,22 @@ class LookupPart(Part):
     def commands(self, piece: Piece) -> list[Command]:
         """See `Part.commands`."""
         columns = self.config.columns
-        first, end = piece.region.x
-        whole = first + (end - first) // columns * columns
-        made = [self._command(piece, start, min(MAX_CHUNKS, (whole - start) // columns), columns)
-                for start in range(first, whole, MAX_CHUNKS * columns)]
-        if whole < end:
-            made.append(self._command(piece, whole, 1, end - whole))
+        made = []
+        for run in runs_of(piece):
+            whole = run.size // columns * columns
+            made += [self._command(piece, run, start,
+                                   min(MAX_CHUNKS, (whole - start) // columns), columns)
+                     for start in range(0, whole, MAX_CHUNKS * columns)]
+            if whole < run.size:
+                made.append(self._command(piece, run, whole, 1, run.size - whole))
         return made
 
-    def _command(self, piece: Piece, start: int, chunks: int, outputs: int) -> Command:
-        """Return the command of some chunks from byte `start` on."""
+    def _command(self, piece: Piece, run: Run, start: int, chunks: int, outputs: int) -> Command:
+        """Return the command of some chunks from byte `start` of a run on."""
         stage, columns = self.stage, self.config.columns
         # An operand that is read twice has one view.
-        views = [piece.sources[min(i, len(piece.sources) - 1)] for i in range(self.sources)]
-        sources = [view.locate(0, start, 0) for view in views]
-        destination = piece.destination.locate(0, start, 0)
+        sources = [run.sources[min(i, len(run.sources) - 1)] + start for i in range(self.sources)]
+        destination = run.destination + start
         fields = {
             **loop_fields({"ox": Loop(chunks, columns, 0, 0, columns),
                            "seg": Loop(self.sources, sources[min(1, len(sources) - 1)]

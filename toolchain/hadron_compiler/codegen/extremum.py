@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hadron_compiler.codegen.command import Command, Range, Space
-from hadron_compiler.codegen.geometry import Geometry
+from hadron_compiler.codegen.elementwise import Run, flat_geometry, runs_of
 from hadron_compiler.codegen.kernel import Kernel, Part, Piece
 from hadron_compiler.codegen.loops import Loop, loop_fields
 from hadron_spec.commands import FIELDS, Opcode
@@ -17,13 +17,13 @@ MAX_CHUNKS = FIELDS[Opcode.MAX]["count_kg"].maximum
 class ExtremumKernel(Kernel):
     """The maximum, or the minimum, over two steps, one of each operand.
 
-    It works on an image of one row and one channel, as wide as the tensor has bytes.
+    It works on the rows of a tensor as runs of bytes.
     """
 
-    def __init__(self, config: NpuConfig, elements: int, least: bool) -> None:
+    def __init__(self, config: NpuConfig, shape: Sequence[int], least: bool) -> None:
         self.config = config
         self.least = least
-        self.geometry = Geometry(1, (1, elements, 1), (1, elements, 1))
+        self.geometry = flat_geometry(shape)
         self.macs = 0
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
@@ -41,17 +41,16 @@ class _ExtremumPart(Part):
         self.least = least
 
     def commands(self, piece: Piece) -> list[Command]:
-        first, end = piece.region.x
-        size = MAX_CHUNKS * self.columns
-        return [self._command(piece, start, min(size, end - start))
-                for start in range(first, end, size)]
+        most = MAX_CHUNKS * self.columns
+        return [self._command(piece, run, start, min(most, run.size - start))
+                for run in runs_of(piece) for start in range(0, run.size, most)]
 
-    def _command(self, piece: Piece, start: int, size: int) -> Command:
-        """Return the command of `size` bytes from byte `start` on."""
+    def _command(self, piece: Piece, run: Run, start: int, size: int) -> Command:
+        """Return the command of `size` bytes from byte `start` of a run on."""
         columns = self.columns
         chunks = -(-size // columns)
-        a, b = (view.locate(0, start, 0) for view in piece.sources)
-        destination = piece.destination.locate(0, start, 0)
+        a, b = (source + start for source in run.sources)
+        destination = run.destination + start
         fields = {
             **loop_fields({"kg": Loop(chunks, columns, 0, 0, columns), "seg": Loop(2, b - a)},
                           bounded=False),

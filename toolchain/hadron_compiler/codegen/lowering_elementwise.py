@@ -40,7 +40,7 @@ def lower_sum(operation: Operation, config: NpuConfig, sign: int) -> Kernel:
         sign * rescale_addend(x - b.zero_point, parameters.multiplier_b, parameters.shift_b)]
     stage = LookupStage(parameters.multiplier, parameters.shift, True, output.zero_point,
                         *bounds(attributes.activation, output))
-    return LookupKernel(config, operation.label, output.elements, tables, stage)
+    return LookupKernel(config, operation.label, output.shape, tables, stage)
 
 
 def lower_product(operation: Operation, config: NpuConfig) -> Kernel:
@@ -55,7 +55,7 @@ def lower_product(operation: Operation, config: NpuConfig) -> Kernel:
     wide = needs_wide((-largest, largest), np.array([multiplier]), np.array([shift]),
                       output.zero_point, limits)
     stage = LookupStage(multiplier, shift, bool(wide[0]), output.zero_point, *limits)
-    return ProductKernel(config, operation.label, output.elements, (a.zero_point, b.zero_point),
+    return ProductKernel(config, operation.label, output.shape, (a.zero_point, b.zero_point),
                          stage)
 
 
@@ -63,7 +63,7 @@ def lower_table(operation: Operation, config: NpuConfig) -> Kernel:
     """Return the kernel of an operator of one operand."""
     attributes = operation.attributes
     assert isinstance(attributes, TableAttributes)
-    return LookupKernel(config, operation.label, operation.outputs[0].elements,
+    return LookupKernel(config, operation.label, operation.outputs[0].shape,
                         [np.array(attributes.table)], LookupStage())
 
 
@@ -71,14 +71,14 @@ def lower_extremum(operation: Operation, config: NpuConfig) -> Kernel:
     """Return the kernel of MAXIMUM or MINIMUM."""
     attributes = operation.attributes
     assert isinstance(attributes, ExtremumAttributes)
-    return ExtremumKernel(config, operation.outputs[0].elements, attributes.least)
+    return ExtremumKernel(config, operation.outputs[0].shape, attributes.least)
 
 
 def lower_lookup(operation: Operation, config: NpuConfig) -> Kernel:
     """Return the kernel of a sum of table entries."""
     attributes = operation.attributes
     assert isinstance(attributes, LookupAttributes)
-    return LookupKernel(config, operation.label, operation.outputs[0].elements, attributes.tables,
+    return LookupKernel(config, operation.label, operation.outputs[0].shape, attributes.tables,
                         LookupStage())
 
 

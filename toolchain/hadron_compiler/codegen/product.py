@@ -12,8 +12,13 @@ from dataclasses import replace
 import numpy as np
 
 from hadron_compiler.codegen.command import Command
-from hadron_compiler.codegen.elementwise import LookupPart, LookupStage, Table
-from hadron_compiler.codegen.geometry import Geometry, View
+from hadron_compiler.codegen.elementwise import (
+    LookupPart,
+    LookupStage,
+    Table,
+    flat_geometry,
+)
+from hadron_compiler.codegen.geometry import View
 from hadron_compiler.codegen.kernel import Kernel, Part, Piece
 from hadron_compiler.errors import CapacityError
 from hadron_spec.config import NpuConfig
@@ -62,10 +67,10 @@ class ProductKernel(Kernel):
         What follows the product.
     """
 
-    def __init__(self, config: NpuConfig, name: str, elements: int, zero_points: tuple[int, int],
-                 stage: LookupStage) -> None:
+    def __init__(self, config: NpuConfig, name: str, shape: Sequence[int],
+                 zero_points: tuple[int, int], stage: LookupStage) -> None:
         self.name = name
-        self.geometry = Geometry(1, (1, elements, 1), (1, elements, 1))
+        self.geometry = flat_geometry(shape)
         self.macs = 0
         halves = [LookupPart(config, [_INPUTS, sign * _INPUTS + offset], LookupStage())
                   for sign, offset in _HALVES]
@@ -89,8 +94,8 @@ class ProductKernel(Kernel):
 def _scratch_view(piece: Piece, place: int) -> View:
     """Return where the bytes of one half lie."""
     region = piece.region
-    return View(piece.scratch + place * region.columns, region.y, region.x, (0, 1), region.columns,
-                1)
+    return View(piece.scratch + place * region.rows * region.columns, region.y, region.x, (0, 1),
+                region.columns, 1)
 
 
 class _WrappedPart(Part):

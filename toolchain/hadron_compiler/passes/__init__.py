@@ -3,6 +3,7 @@
 from hadron_compiler.ir.graph import Graph
 from hadron_compiler.ir.verify import verify
 from hadron_compiler.passes import (
+    alias_identities,
     alias_reshapes,
     compose_tables,
     fold_pads,
@@ -14,7 +15,7 @@ from hadron_compiler.passes import (
 __all__ = ["PASSES", "run_passes"]
 
 PASSES = (alias_reshapes.run, split_concatenations.run, fold_pads.run, tabulate_constants.run,
-          compose_tables.run, remove_dead_operations.run)
+          compose_tables.run, alias_identities.run, remove_dead_operations.run)
 
 
 def run_passes(graph: Graph) -> Graph:
