@@ -86,6 +86,7 @@ struct hadron_counters {
     uint32_t memory_write_wait;
     uint32_t read_beats;
     uint32_t write_beats;
+    uint32_t stream_wait;
 };
 
 /* One NPU. Its members belong to the driver. */

@@ -96,6 +96,14 @@
 /* ERROR_COMMAND (read-only): Index of the command that the error names. */
 #define HADRON_REG_ERROR_COMMAND             0x034u
 
+/* STREAM (read-write): The input stream; takes effect at once. */
+#define HADRON_REG_STREAM                    0x038u
+#define HADRON_STREAM_DROP_SHIFT             0
+#define HADRON_STREAM_DROP_MASK              0x00000001u /* Throw away, whole, tensors that begin while no LOAD waits for one; otherwise they wait, and with them who sends them. */
+
+/* STREAM_DROPPED (read-only): Tensors thrown away: by STREAM.DROP, or the rest of one that an error, an ABORT or END left. */
+#define HADRON_REG_STREAM_DROPPED            0x03cu
+
 /* CYCLES (read-only): Cycles from START to the end of the program. Cleared by START. */
 #define HADRON_REG_CYCLES                    0x040u
 
@@ -135,6 +143,9 @@
 /* WRITE_BEATS (read-only): Beats written over the memory port. Cleared by START. */
 #define HADRON_REG_WRITE_BEATS               0x070u
 
+/* STREAM_WAIT (read-only): Cycles in which LOAD waited for the input stream. Cleared by START. */
+#define HADRON_REG_STREAM_WAIT               0x074u
+
 /* STATUS.ERROR_CODE: why the NPU stopped. */
 enum hadron_error_code {
     HADRON_ERROR_NONE = 0,
@@ -160,6 +171,12 @@ enum hadron_error_code {
     HADRON_ERROR_END_OF_STREAM = 10,
     /* The program took more than WATCHDOG cycles. */
     HADRON_ERROR_WATCHDOG = 11,
+    /* A tensor on the input stream ended (TLAST) before the program expected it. */
+    HADRON_ERROR_STREAM_SHORT = 12,
+    /* A tensor on the input stream did not end where the program expected it. */
+    HADRON_ERROR_STREAM_LONG = 13,
+    /* The sender marked the tensor as broken (TUSER of its last beat). */
+    HADRON_ERROR_STREAM_BROKEN = 14,
 };
 
 /* Bits 7:0 of word 0 of a command. */

@@ -196,6 +196,7 @@ void hadron_counters(struct hadron *npu, struct hadron_counters *counters)
     counters->memory_write_wait = read_register(npu, HADRON_REG_MEMORY_WRITE_WAIT);
     counters->read_beats = read_register(npu, HADRON_REG_READ_BEATS);
     counters->write_beats = read_register(npu, HADRON_REG_WRITE_BEATS);
+    counters->stream_wait = read_register(npu, HADRON_REG_STREAM_WAIT);
 }
 
 const char *hadron_status_string(enum hadron_status status)
@@ -230,6 +231,9 @@ const char *hadron_error_string(enum hadron_error_code code)
     case HADRON_ERROR_TOKEN_OVERFLOW: return "too many tokens sent";
     case HADRON_ERROR_END_OF_STREAM: return "program without END";
     case HADRON_ERROR_WATCHDOG: return "watchdog expired";
+    case HADRON_ERROR_STREAM_SHORT: return "tensor on the input stream too short";
+    case HADRON_ERROR_STREAM_LONG: return "tensor on the input stream too long";
+    case HADRON_ERROR_STREAM_BROKEN: return "tensor on the input stream marked as broken";
     }
     return "unknown error";
 }

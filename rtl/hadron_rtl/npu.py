@@ -8,6 +8,7 @@ from hadron_rtl.control.controller import Controller, TraceSignature
 from hadron_rtl.control.registers import ADDRESS_WIDTH
 from hadron_rtl.execute import ExecuteUnit
 from hadron_rtl.stream.axi import Axi4LiteSignature, Axi4Signature
+from hadron_rtl.stream.axi_stream import AxiStreamSignature
 from hadron_spec.config import NpuConfig
 
 __all__ = ["Npu"]
@@ -27,6 +28,9 @@ class Npu(wiring.Component):
         Control registers (`hadron_spec.registers`): 12-bit address, 32-bit data.
     m_axi : Out(Axi4Signature)
         Memory: commands, weights, activations; `config.axi_data_width` bits, one ID.
+    s_axis : In(AxiStreamSignature)
+        Input stream, `config.axi_data_width` bits: tensors for LOADs with `stream`, dense, lowest
+        byte first; TLAST with the last beat of a tensor, TUSER[0] there: it is broken.
     irq : Out(1)
         Interrupt, level: some enabled bit of IRQ_STATUS is set.
     trace : Out(TraceSignature)
@@ -38,6 +42,7 @@ class Npu(wiring.Component):
         super().__init__({
             "s_axil": In(Axi4LiteSignature(address_width=ADDRESS_WIDTH)),
             "m_axi": Out(Axi4Signature(data_width=config.axi_data_width)),
+            "s_axis": In(AxiStreamSignature(data_width=config.axi_data_width)),
             "irq": Out(1),
             "trace": Out(TraceSignature()),
         })
@@ -50,6 +55,7 @@ class Npu(wiring.Component):
 
         wiring.connect(m, wiring.flipped(self.s_axil), controller.s_axil)
         wiring.connect(m, controller.m_axi, wiring.flipped(self.m_axi))
+        wiring.connect(m, wiring.flipped(self.s_axis), controller.s_axis)
         wiring.connect(m, controller.trace, wiring.flipped(self.trace))
         wiring.connect(m, controller.execute_command, execute.command)
         wiring.connect(m, controller.write_activations, execute.write_activations)

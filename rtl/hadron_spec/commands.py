@@ -84,7 +84,7 @@ class Opcode(IntEnum):
     END = 0x01
     """Finish when all units are idle: the program is done."""
     LOAD = 0x10
-    """Copy rows of bytes from memory to `space`."""
+    """Copy rows of bytes from memory, or from the input stream, to `space`."""
     STORE = 0x20
     """Copy rows of bytes from the scratchpad to memory."""
     MATRIX = 0x30
@@ -193,6 +193,10 @@ _TRANSFER = {
     "memory_pitch": Field(6, 0, 32, doc="Bytes from row to row in memory, a multiple of the bus "
                           "width when rows > 1."),
     "local_pitch": Field(7, 0, 32, doc="Bytes from row to row on chip, likewise."),
+    "stream": Field(5, 30, 1, doc="LOAD: from `s_axis`, not memory. Each row begins in a beat of "
+                    "its own, at byte memory_offset modulo the bus width."),
+    "stream_end": Field(5, 31, 1, doc="With `stream`: the last beat ends the tensor; no other "
+                        "may."),
 }
 
 

@@ -32,3 +32,9 @@ class ErrorCode(IntEnum):
     """COMMAND_COUNT commands were read and none was END."""
     WATCHDOG = 11
     """The program took more than WATCHDOG cycles."""
+    STREAM_SHORT = 12
+    """A tensor on the input stream ended (TLAST) before the program expected it."""
+    STREAM_LONG = 13
+    """A tensor on the input stream did not end where the program expected it."""
+    STREAM_BROKEN = 14
+    """The sender marked the tensor as broken (TUSER of its last beat)."""

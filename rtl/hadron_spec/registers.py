@@ -71,6 +71,7 @@ _COUNTERS = (
     ("MEMORY_WRITE_WAIT", "Cycles in which write data was offered and not taken."),
     ("READ_BEATS", "Beats read over the memory port."),
     ("WRITE_BEATS", "Beats written over the memory port."),
+    ("STREAM_WAIT", "Cycles in which LOAD waited for the input stream."),
 )
 
 REGISTERS = (
@@ -102,6 +103,12 @@ REGISTERS = (
     Register("MEMORY_BYTES", 0x02C, Access.RW, "Size of that region; transfers stay inside."),
     Register("WATCHDOG", 0x030, Access.RW, "Most cycles a program may take; 0 is no limit."),
     Register("ERROR_COMMAND", 0x034, Access.RO, "Index of the command that the error names."),
+    Register("STREAM", 0x038, Access.RW, "The input stream; takes effect at once.", (
+        _f("DROP", 0, 1, "Throw away, whole, tensors that begin while no LOAD waits for one; "
+           "otherwise they wait, and with them who sends them."),)),
+    Register("STREAM_DROPPED", 0x03C, Access.RO,
+             "Tensors thrown away: by STREAM.DROP, or the rest of one that an error, an ABORT or "
+             "END left."),
     *(Register(name, 0x040 + 4 * i, Access.RO, doc + " Cleared by START.")
       for i, (name, doc) in enumerate(_COUNTERS)),
 )

@@ -1,6 +1,6 @@
 """Run a compiled program: what the NPU does with commands and memory, without its timing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -13,8 +13,9 @@ from hadron_model.hazards import Access, Clock, Hazard, HazardChecker
 from hadron_model.memories import LocalMemories
 from hadron_model.program import Command, CommandFailureError, decode_command
 from hadron_model.steps import StepGrid
+from hadron_model.streams import InputStream, StreamTensor
 from hadron_model.tokens import Scheduler
-from hadron_model.transfer import rows, space_of
+from hadron_model.transfer import Row, rows, space_of
 from hadron_spec.commands import (
     COMMAND_ALIGN,
     COMMAND_BYTES,
@@ -57,7 +58,7 @@ class Result:
     macs: int = 0
     """Multiplications of the array: every lane and column of every such step."""
     bytes_read: int = 0
-    """Bytes that LOAD copied."""
+    """Bytes that LOAD copied, from memory and streams."""
     bytes_written: int = 0
     """Bytes that STORE copied."""
     read_beats: int = 0
@@ -104,7 +105,8 @@ class Executor:
         self.memories = LocalMemories(config)
 
     def run(self, memory: Memory, *, command_base: int, command_count: int, memory_base: int,
-            memory_bytes: int, check_hazards: bool = False) -> Result:
+            memory_bytes: int, check_hazards: bool = False,
+            stream: Sequence[bytes | StreamTensor] = ()) -> Result:
         """Execute a program against a memory image, in place.
 
         Parameters
@@ -116,14 +118,17 @@ class Executor:
         check_hazards : bool
             Also check that tokens order all accesses (`hadron_model.hazards`); about twice the
             time.
+        stream : sequence of bytes or StreamTensor
+            Tensors on the input stream.
 
         Raises
         ------
         ValueError
-            When a command's result is not defined: see `hadron_model.execute.execute`.
+            When a command's result is not defined: see `hadron_model.execute.execute`; when the
+            program waits for a tensor that `stream` does not hold.
         """
         run = _Run(self, np.frombuffer(memory, np.uint8), command_base, command_count,
-                   memory_base, memory_bytes, check_hazards)
+                   memory_base, memory_bytes, check_hazards, stream)
         try:
             run.run()
         except _ProgramError as error:
@@ -148,8 +153,10 @@ class _Run:
     """One run of a program."""
 
     def __init__(self, executor: Executor, memory: NDArray[np.uint8], command_base: int,
-                 command_count: int, memory_base: int, memory_bytes: int, check_hazards: bool):
+                 command_count: int, memory_base: int, memory_bytes: int, check_hazards: bool,
+                 stream: Sequence[bytes | StreamTensor]):
         self.config = executor.config
+        self.stream = InputStream(executor.config, stream)
         self.memories = executor.memories
         self.scheduler = Scheduler(executor.queue_commands)
         self.memory = memory
@@ -230,27 +237,38 @@ class _Run:
         is_load = command.opcode == Opcode.LOAD
         space = space_of(command)
         accesses: list[Access] = []
-        for row in rows(self.config, command, self.memory_bytes):
-            if row.memory + row.size > len(self.region):
-                raise CommandFailureError(
-                    ErrorCode.BUS_READ if is_load else ErrorCode.BUS_WRITE,
-                    f"memory ends before offset {row.memory + row.size:#x}")
-            outside = slice(row.memory, row.memory + row.size)
+        for number, row in enumerate(rows(self.config, command, self.memory_bytes), 1):
             memory, inside = self.memories.place(space, row.local, row.size)
             local = self.memories.spaces[memory]
-            if not is_load:
-                self.region[outside] = local[inside]
-            elif isinstance(inside, slice):
-                local[inside] = self.region[outside]
+            if is_load:
+                values = (self._read_stream(command, row, number) if command.fields["stream"]
+                          else self.region[self._in_memory(row, ErrorCode.BUS_READ)])
+                if isinstance(inside, slice):
+                    local[inside] = values
+                else:
+                    local[inside] = values[:, None]
+                    inside = inside.reshape(-1)
             else:
-                local[inside] = self.region[outside, None]
-                inside = inside.reshape(-1)
-            accesses.append(Access(None, not is_load, outside))
+                self.region[self._in_memory(row, ErrorCode.BUS_WRITE)] = local[inside]
+            if not command.fields["stream"]:
+                outside = slice(row.memory, row.memory + row.size)
+                accesses.append(Access(None, not is_load, outside))
             accesses.append(Access(memory, is_load, inside))
         self._count_transfer(command, is_load)
         if self.checker is not None:
             assert command.unit is not None
             self.checker.observe(command.index, command.unit, clock, accesses)
+
+    def _in_memory(self, row: Row, code: ErrorCode) -> slice:
+        end = row.memory + row.size
+        if end > len(self.region):
+            raise CommandFailureError(code, f"memory ends before offset {end:#x}")
+        return slice(row.memory, end)
+
+    def _read_stream(self, command: Command, row: Row, number: int) -> NDArray[np.uint8]:
+        ends = bool(command.fields["stream_end"]) and number == command.fields["rows"]
+        beats = self.stream.read(row.memory + row.size, ends)
+        return np.frombuffer(beats, np.uint8)[row.memory : row.memory + row.size]
 
     def _count_command(self) -> None:
         self.result.commands += 1
@@ -263,7 +281,7 @@ class _Run:
         beats = fields["rows"] * -(-(fields["memory_offset"] % beat + fields["row_bytes"]) // beat)
         if is_load:
             self.result.bytes_read += total
-            self.result.read_beats += beats
+            self.result.read_beats += 0 if fields["stream"] else beats
         else:
             self.result.bytes_written += total
             self.result.write_beats += beats

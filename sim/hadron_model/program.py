@@ -81,6 +81,8 @@ def _check_fields(config: NpuConfig, opcode: Opcode, fields: Mapping[str, int]) 
     if opcode in (Opcode.LOAD, Opcode.STORE):
         check("row_bytes", 1, (1 << 32) - 1)
         check("rows", 1, (1 << 16) - 1)
+    if opcode == Opcode.STORE:
+        check("stream", 0, 0)
     if unit_of(opcode) == Unit.EXECUTE:
         for level in LEVELS:
             check(f"count_{level}", 1, (1 << 16) - 1)

@@ -1,4 +1,4 @@
-"""LOAD and STORE: rows of bytes between memory and an on-chip memory.
+"""LOAD and STORE: rows of bytes between memory, or a stream, and an on-chip memory.
 
 Mirrors `hadron_rtl.control.bursts`: alignment before everything, then each row as it starts.
 """
@@ -15,7 +15,10 @@ __all__ = ["Row", "rows", "space_of"]
 
 
 class Row(NamedTuple):
-    """Bytes of one row: offset in memory (from MEMORY_BASE), address on chip, length."""
+    """Bytes of one row: offset in memory (from MEMORY_BASE), address on chip, length.
+
+    Of a stream, the offset is that in the first of the row's beats.
+    """
 
     memory: int
     local: int
@@ -32,7 +35,8 @@ def space_of(command: Command) -> LocalSpace:
 def rows(config: NpuConfig, command: Command, memory_bytes: int) -> Iterator[Row]:
     """Yield the rows of a transfer, each checked before it is yielded.
 
-    Rows that follow each other without a gap both in memory and on chip come as one, if all fit.
+    Rows that follow each other without a gap both in memory and on chip come as one, if all fit;
+    rows of a stream do not.
 
     Raises
     ------
@@ -51,7 +55,10 @@ def rows(config: NpuConfig, command: Command, memory_bytes: int) -> Iterator[Row
                                   f"not multiples of {beat}")
     limit = config.space_bytes(space_of(command))
     total = size * count
-    if pitch == local_pitch == size and memory + total <= memory_bytes and local + total <= limit:
+    if fields["stream"]:
+        # Every row has beats of its own, none of which is in memory.
+        memory, pitch, memory_bytes = memory % beat, 0, beat + size
+    elif pitch == local_pitch == size and memory + total <= memory_bytes and local + total <= limit:
         yield Row(memory, local, total)
         return
     for _ in range(count):

@@ -12,9 +12,10 @@ from hadron_spec.config import CONFIGS
 BENCHES = Path(__file__).parent / "benches"
 
 
+@pytest.mark.parametrize("cases", ["controller_cases", "stream_cases"])
 @pytest.mark.parametrize("name", ["h64", pytest.param("h128", marks=pytest.mark.slow)])
-def test_controller(name, tmp_path, test_seed):
-    """Every case of `benches/controller_cases.py`, on a 64-bit and on a 128-bit bus."""
+def test_controller(name, cases, tmp_path, test_seed):
+    """Every case of `benches/*_cases.py`, on a 64-bit and on a 128-bit bus."""
     verilog = to_verilog(Controller(CONFIGS[name]), name="controller")
-    run_cocotb(verilog, module="controller_cases", module_path=BENCHES, work=tmp_path,
+    run_cocotb(verilog, module=cases, module_path=BENCHES, work=tmp_path,
                seed=test_seed % 2**31, top="controller", environment={"BENCH_CONFIG": name})

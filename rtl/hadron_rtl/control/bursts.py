@@ -43,7 +43,7 @@ class BurstGenerator(wiring.Component):
 
     A row is checked as it starts: a transfer that leaves its region stops there with ADDRESS,
     before any burst of that row. The alignment is checked before the first. A failed transfer
-    stays until reset.
+    stays until reset. Of a transfer with `stream`, the bursts' addresses mean nothing.
 
     Parameters
     ----------
@@ -110,6 +110,7 @@ class BurstGenerator(wiring.Component):
         limit = Signal(range(largest + 1), reset_less=True)
         misaligned = Signal(reset_less=True)
         outside = Signal(reset_less=True)
+        in_memory = Signal(reset_less=True)
         pitch_outside = Signal(reset_less=True)
         # The row: it fits once checked, so counts of beats need only the bits of the space.
         row_address = Signal(ADDRESS_BITS, reset_less=True)
@@ -166,6 +167,7 @@ class BurstGenerator(wiring.Component):
                     outside.eq(Cat(command.local_address[narrow:],
                                    command.row_bytes[narrow:]).any()),
                     pitch_outside.eq(command.local_pitch[narrow:].any()),
+                    in_memory.eq(~command.stream),
                 ]
                 with m.If(self.command.valid):
                     m.next = "SETUP"
@@ -198,7 +200,8 @@ class BurstGenerator(wiring.Component):
                     row_first.eq(1),
                 ]
                 m.next = "SPLIT"
-                with m.If((memory_end > self.memory_bytes) | (local_end > limit) | outside):
+                with m.If(((memory_end > self.memory_bytes) & in_memory)
+                          | (local_end > limit) | outside):
                     m.d.sync += [
                         self.failure.valid.eq(1),
                         self.failure.code.eq(ErrorCode.ADDRESS),

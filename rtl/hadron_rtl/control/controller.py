@@ -16,8 +16,10 @@ from hadron_rtl.control.queue import CommandQueue
 from hadron_rtl.control.registers import ADDRESS_WIDTH, READ_ONLY, READ_WRITE, ControlRegisters
 from hadron_rtl.control.sequencer import Sequencer
 from hadron_rtl.control.store import StoreUnit
+from hadron_rtl.control.stream_reader import StreamReader
 from hadron_rtl.control.tokens import TokenCounters
 from hadron_rtl.stream.axi import Axi4LiteSignature, Axi4Signature
+from hadron_rtl.stream.axi_stream import AxiStreamSignature
 from hadron_rtl.stream.local import LocalWrite
 from hadron_spec.commands import FIELDS, OTHER_UNITS, QUEUE_COMMANDS, Opcode, Unit
 from hadron_spec.config import NpuConfig
@@ -27,7 +29,7 @@ __all__ = ["COUNTERS", "Controller", "TraceSignature"]
 COUNTERS = (
     "cycles", "load_busy", "execute_busy", "store_busy", "mac_active", "stall_command",
     "stall_load", "stall_store", "stall_requantizer", "memory_read_wait", "memory_write_wait",
-    "read_beats", "write_beats",
+    "read_beats", "write_beats", "stream_wait",
 )
 """The counters, by the names of their registers."""
 
@@ -73,6 +75,8 @@ class Controller(wiring.Component):
         Control registers.
     m_axi : Out(Axi4Signature)
         Memory.
+    s_axis : In(AxiStreamSignature)
+        The input stream; see `StreamReader`.
     irq : Out(1)
         Interrupt, level.
     trace : Out(TraceSignature)
@@ -95,6 +99,7 @@ class Controller(wiring.Component):
         super().__init__({
             "s_axil": In(Axi4LiteSignature(address_width=ADDRESS_WIDTH)),
             "m_axi": Out(Axi4Signature(data_width=config.axi_data_width)),
+            "s_axis": In(AxiStreamSignature(data_width=config.axi_data_width)),
             "irq": Out(1),
             "trace": Out(TraceSignature()),
             "execute_command": Out(stream.Signature(ExecuteCommand)),
@@ -117,6 +122,7 @@ class Controller(wiring.Component):
         until_cleared = ResetInserter(clear)
         m.submodules.registers = registers = ControlRegisters(config)
         m.submodules.port = port = MemoryPort(config)
+        m.submodules.stream_reader = reader = StreamReader(config)
         m.submodules.counters = counters = CounterBank(len(COUNTERS))
         m.submodules.sequencer = sequencer = Sequencer()
         fetcher = CommandFetcher(config)
@@ -196,6 +202,14 @@ class Controller(wiring.Component):
         wiring.connect(m, dispatchers[Unit.LOAD].o, load.command)
         wiring.connect(m, load.request, port.load_request)
         wiring.connect(m, port.load_data, load.data)
+        wiring.connect(m, wiring.flipped(self.s_axis), reader.s_axis)
+        wiring.connect(m, load.stream_request, reader.request)
+        wiring.connect(m, reader.data, load.stream_data)
+        m.d.comb += [
+            reader.stop.eq(halt),
+            reader.drop.eq(registers.read_write.stream[0]),
+            registers.read_only.stream_dropped.eq(reader.dropped),
+        ]
         wiring.connect(m, load.write_activations, wiring.flipped(self.write_activations))
         wiring.connect(m, load.write_weights, wiring.flipped(self.write_weights))
         wiring.connect(m, load.write_table, wiring.flipped(self.write_table))
@@ -228,7 +242,7 @@ class Controller(wiring.Component):
                 sequencer.units[unit].failure.eq(transfer.failure),
             ]
 
-        self._count(m, registers, sequencer, port, dispatchers, counters)
+        self._count(m, registers, sequencer, port, dispatchers, counters, reader)
         return m
 
     def _hold_settings(self, m: Module, registers: ControlRegisters,
@@ -248,7 +262,7 @@ class Controller(wiring.Component):
 
     def _count(self, m: Module, registers: ControlRegisters, sequencer: Sequencer,
                port: MemoryPort, dispatchers: dict[Unit, Dispatcher],
-               counters: CounterBank) -> None:
+               counters: CounterBank, reader: StreamReader) -> None:
         execute = dispatchers[Unit.EXECUTE]
         from_load = OTHER_UNITS[Unit.EXECUTE].index(Unit.LOAD)
         from_store = OTHER_UNITS[Unit.EXECUTE].index(Unit.STORE)
@@ -266,6 +280,7 @@ class Controller(wiring.Component):
             "memory_write_wait": port.write_wait,
             "read_beats": port.read_taken,
             "write_beats": port.write_taken,
+            "stream_wait": reader.waits,
         }
         status = registers.read_only.status
         m.d.comb += [
@@ -279,4 +294,4 @@ class Controller(wiring.Component):
         ]
 
 
-assert set(READ_ONLY.members) == {"status", "error_command", *COUNTERS}
+assert set(READ_ONLY.members) == {"status", "error_command", "stream_dropped", *COUNTERS}

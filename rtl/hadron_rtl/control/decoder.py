@@ -245,6 +245,7 @@ class CommandDecoder(wiring.Component):
         ).any()
         return Cat(
             (load | store) & transfer,
+            store & broken("stream", Opcode.STORE, lambda value: value != 0),
             execute & compute,
             depthwise & windows,
             lookup & broken("count_kg", Opcode.LOOKUP, lambda value: value != 1),

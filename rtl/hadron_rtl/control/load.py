@@ -1,4 +1,4 @@
-"""LOAD: rows of bytes from memory to an on-chip memory."""
+"""LOAD: rows of bytes from memory, or from the input stream, to an on-chip memory."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, fifo, stream, wiring
@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hadron_rtl.control.bursts import BASE_BITS, BurstGenerator
 from hadron_rtl.control.bus import AddressRequest, Failure, read_beat
 from hadron_rtl.control.layouts import TransferCommand
+from hadron_rtl.control.stream_reader import StreamRequest, stream_beat
 from hadron_rtl.stream.axi import BURST_BEATS
 from hadron_rtl.stream.local import LocalWrite
 from hadron_spec.commands import LocalSpace
@@ -35,7 +36,7 @@ class LoadUnit(wiring.Component):
     done : Out(1)
         One cycle: the last beat of the command has been taken by its memory.
     failure : Out(Failure)
-        ALIGNMENT, ADDRESS or BUS_READ.
+        ALIGNMENT, ADDRESS, BUS_READ or an error of the stream.
     halt : In(1)
         Request no further bursts, drop the data of those requested. Held until `idle`, then reset.
     idle : Out(1)
@@ -44,6 +45,8 @@ class LoadUnit(wiring.Component):
         As `BurstGenerator` takes them.
     request : Out(stream.Signature(AddressRequest)), data : In(stream.Signature(read_beat))
         To and from the memory port. `request` may be withdrawn by `halt`.
+    stream_request : Out(stream.Signature(StreamRequest)), stream_data : In(stream_beat, a stream)
+        To and from the input stream, likewise; commands with `stream` use these instead.
     write_activations, write_weights, write_table : Out(stream.Signature(LocalWrite))
         The beats, by space.
 
@@ -72,6 +75,8 @@ class LoadUnit(wiring.Component):
             "memory_bytes": In(32),
             "request": Out(stream.Signature(AddressRequest)),
             "data": In(stream.Signature(read_beat(config))),
+            "stream_request": Out(stream.Signature(StreamRequest)),
+            "stream_data": In(stream.Signature(stream_beat(config))),
             "write_activations": Out(local),
             "write_weights": Out(local),
             "write_table": Out(local),
@@ -97,9 +102,16 @@ class LoadUnit(wiring.Component):
 
         # Commands and bursts.
         space = Signal(LocalSpace, reset_less=True)
+        streams = Signal(reset_less=True)
+        ends = Signal(reset_less=True)
         running = Signal()
         with m.If(self.command.valid & self.command.ready):
-            m.d.sync += [running.eq(1), space.eq(self.command.payload.space)]
+            m.d.sync += [
+                running.eq(1),
+                space.eq(self.command.payload.space),
+                streams.eq(self.command.payload.stream),
+                ends.eq(self.command.payload.stream_end),
+            ]
         with m.Elif(self.done):
             m.d.sync += running.eq(0)
         m.d.comb += [
@@ -110,8 +122,12 @@ class LoadUnit(wiring.Component):
             bursts.memory_bytes.eq(self.memory_bytes),
             self.request.payload.address.eq(bursts.o.payload.address),
             self.request.payload.length.eq(bursts.o.payload.length),
-            self.request.valid.eq(bursts.o.valid & may_request),
-            bursts.o.ready.eq(self.request.ready & may_request),
+            self.request.valid.eq(bursts.o.valid & may_request & ~streams),
+            self.stream_request.payload.length.eq(bursts.o.payload.length),
+            self.stream_request.payload.ends.eq(bursts.o.payload.last & ends),
+            self.stream_request.valid.eq(bursts.o.valid & may_request & streams),
+            bursts.o.ready.eq(
+                Mux(streams, self.stream_request.ready, self.request.ready) & may_request),
             outstanding.w_data.eq(bursts.o.payload),
             outstanding.w_en.eq(bursts.o.valid & bursts.o.ready),
         ]
@@ -119,17 +135,23 @@ class LoadUnit(wiring.Component):
         # Beats, through one register.
         burst = data.View(bursts.burst, outstanding.r_data)
         position = Signal(len(burst.length))
-        beat = self.data.payload
+        beat = Signal(read_beat(config))
+        ready = Signal()
         write = Signal(LocalWrite(config), reset_less=True)
         write_valid = Signal()
         write_ready = Signal()
         write_last = Signal(reset_less=True)
         all_bytes = Const(-1, config.axi_bytes)
         m.d.comb += [
-            self.data.ready.eq(outstanding.r_rdy & (write_ready | ~write_valid | self.halt)),
-            take.eq(self.data.valid & self.data.ready),
+            ready.eq(outstanding.r_rdy & (write_ready | ~write_valid | self.halt)),
+            self.data.ready.eq(ready & ~streams),
+            self.stream_data.ready.eq(ready & streams),
+            take.eq(Mux(streams, self.stream_data.valid, self.data.valid) & ready),
+            *(beat[name].eq(Mux(streams, self.stream_data.payload[name], self.data.payload[name]))
+              for name in ("data", "error", "last")),
             outstanding.r_en.eq(take & beat.last),
-            self.idle.eq(outstanding.level == 0),
+            # What was asked of the stream need not come.
+            self.idle.eq((outstanding.level == 0) | streams),
         ]
         with m.If(take):
             m.d.sync += position.eq(position + 1)
@@ -166,6 +188,7 @@ class LoadUnit(wiring.Component):
         m.d.sync += [
             self.failure.valid.eq(bursts.failure.valid | (take & beat.error)),
             self.failure.code.eq(
-                Mux(bursts.failure.valid, bursts.failure.code, ErrorCode.BUS_READ)),
+                Mux(bursts.failure.valid, bursts.failure.code,
+                    Mux(streams, self.stream_data.payload.code, ErrorCode.BUS_READ))),
         ]
         return m

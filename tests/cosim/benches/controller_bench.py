@@ -14,6 +14,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, RisingEdge
 from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiResp, AxiSlave
+from stream_source import StreamSource
 
 from hadron_rtl.control.controller import COUNTERS
 from hadron_rtl.stream.local import LocalWrite
@@ -276,6 +277,8 @@ class ControllerBench:
                               target=self.memory)
         self.protocol = ProtocolMonitor(dut)
         self.execute = ExecuteModel(dut, random.Random(self.rng.random()))
+        self.stream = StreamSource(dut, CONFIG.axi_bytes, random.Random(self.rng.random()),
+                                   pauses(random.Random(self.rng.random())))
         if stalls:
             self.stall()
 

@@ -21,6 +21,7 @@ from controller_bench import (
     with_checksum,
 )
 
+from hadron_rtl.control.registers import field_mask
 from hadron_spec.commands import LocalSpace, Opcode, encode
 from hadron_spec.errors import ErrorCode
 from hadron_spec.registers import ID, REGISTERS, VERSION, Access, register
@@ -42,7 +43,7 @@ async def registers_read_and_write(dut):
     assert await bench.read("CONFIG1") == CONFIG.act_bytes // 1024 | CONFIG.weight_steps << 16
     for r in REGISTERS:
         if r.access is Access.RW:
-            mask = 7 if r.fields else 0xFFFF_FFFF
+            mask = field_mask(r)
             value = bench.rng.getrandbits(32)
             await bench.write(r.name, value)
             assert await bench.read(r.name) == value & mask

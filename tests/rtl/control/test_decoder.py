@@ -47,6 +47,8 @@ def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
             values[name] = int(rng.integers(name in at_least_one, limits[name] + 1))
         elif name in at_least_one:
             values[name] = max(values[name], 1)
+    if opcode == Opcode.STORE:
+        values["stream"] = 0
     if opcode == Opcode.LOOKUP:
         values["count_kg"] = 1
     if opcode == Opcode.DEPTHWISE:
@@ -188,7 +190,8 @@ def test_bus_error_in_any_beat_comes_first(width, rng):
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(("opcode", "name", "value"), [
-    (Opcode.LOAD, "rows", 0), (Opcode.STORE, "row_bytes", 0), (Opcode.LOOKUP, "count_kg", 2),
+    (Opcode.LOAD, "rows", 0), (Opcode.STORE, "row_bytes", 0), (Opcode.STORE, "stream", 1),
+    (Opcode.LOOKUP, "count_kg", 2),
     (Opcode.DEPTHWISE, "count_ox", 2), (Opcode.DEPTHWISE, "count_kx", 4),
     (Opcode.DEPTHWISE, "count_kx", 17), (Opcode.DEPTHWISE, "count_ky", 2),
     (Opcode.DEPTHWISE, "count_seg", 2),

@@ -10,6 +10,8 @@ from amaranth.sim import Simulator
 from hadron_rtl.control.load import LoadUnit
 from hadron_rtl.control.memory_port import MemoryPort
 from hadron_rtl.control.store import StoreUnit
+from hadron_rtl.control.stream_reader import StreamReader
+from hadron_rtl.stream.skid import SkidBuffer
 from hadron_spec.config import CONFIGS
 from hadron_testing.axi_memory import AxiMemory
 
@@ -101,6 +103,47 @@ def test_load_takes_a_beat_a_cycle(rows, row_bytes, offset, pitch):
 
     _simulate(unit, port, connect, testbenches)
     assert cycles == _beats(rows, row_bytes, offset) + LATENCY + LoadUnit.OVERHEAD
+
+
+def test_load_takes_a_beat_a_cycle_from_the_stream():
+    unit, reader = LoadUnit(CONFIG), StreamReader(CONFIG)
+    beats = 300
+    command = {**_transfer(1, beats * BEAT, 0, 0), "stream": 1, "stream_end": 1}
+    m = Module()
+    m.submodules.unit, m.submodules.reader = unit, reader
+    wiring.connect(m, unit.stream_request, reader.request)
+    wiring.connect(m, reader.data, unit.stream_data)
+    local = []
+    cycles = None
+
+    async def send(ctx):
+        for beat in range(beats):
+            ctx.set(reader.s_axis.tdata, beat * 77)
+            ctx.set(reader.s_axis.tlast, beat == beats - 1)
+            ctx.set(reader.s_axis.tvalid, 1)
+            await ctx.tick().until(reader.s_axis.tready)
+        ctx.set(reader.s_axis.tvalid, 0)
+
+    async def take_writes(ctx):
+        out = unit.write_activations
+        ctx.set(out.ready, 1)
+        while True:
+            *_, valid, write = await ctx.tick().sample(out.valid, out.payload)
+            if valid:
+                local.append((write.address, write.data))
+
+    async def run(ctx):
+        nonlocal cycles
+        cycles = await _run_command(ctx, unit, command)
+
+    simulator = Simulator(m)
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(send, background=True)
+    simulator.add_testbench(take_writes, background=True)
+    simulator.add_testbench(run)
+    simulator.run()
+    assert local == [(beat * BEAT, beat * 77) for beat in range(beats)]
+    assert cycles <= beats + LoadUnit.OVERHEAD + SkidBuffer.LATENCY + 1
 
 
 @pytest.mark.parametrize(("rows", "row_bytes", "offset", "pitch"), CASES)
