@@ -126,6 +126,9 @@ class LocalSpace(IntEnum):
     """The table of SOFTMAX: 256 words of 32 bits, little endian."""
     TABLES = 3
     """The weight memory, all columns at once: byte = step * lanes + lane."""
+    NIBBLES = 4
+    """The weight memory, weights of four bits: the byte step * (lanes * columns / 2) + i * lanes +
+    lane holds that of column 2i in its low half and that of column 2i + 1 in its high half."""
 
 
 LOOKUP_ENTRIES = 256
@@ -189,7 +192,7 @@ _TRANSFER = {
                            "bus width."),
     "row_bytes": Field(4, 0, 32, doc="Bytes of one row, 1 or more."),
     "rows": Field(5, 0, 16, doc="Rows, 1 or more."),
-    "space": Field(5, 16, 2, doc="LocalSpace (LOAD only; STORE reads the scratchpad)."),
+    "space": Field(5, 16, 3, doc="LocalSpace (LOAD only; STORE reads the scratchpad)."),
     "memory_pitch": Field(6, 0, 32, doc="Bytes from row to row in memory, a multiple of the bus "
                           "width when rows > 1."),
     "local_pitch": Field(7, 0, 32, doc="Bytes from row to row on chip, likewise."),

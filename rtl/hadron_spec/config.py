@@ -45,6 +45,8 @@ class NpuConfig:
         Hardware multipliers of the softmax unit, 1 or 4.
     axi_data_width : int
         Width of the memory port in bits: 32, 64 or 128, and at most `8 * lanes`.
+    nibbles : bool
+        LOAD expands weights of four bits (`LocalSpace.NIBBLES`).
 
     Raises
     ------
@@ -60,6 +62,7 @@ class NpuConfig:
     weight_steps: int
     softmax_multipliers: int = 1
     axi_data_width: int = 128
+    nibbles: bool = True
 
     def __post_init__(self) -> None:
         def check(field: str, ok: bool, limit: str) -> None:
@@ -110,6 +113,11 @@ class NpuConfig:
         """Bytes of one beat of the memory port."""
         return self.axi_data_width // 8
 
+    @property
+    def spaces(self) -> tuple[LocalSpace, ...]:
+        """What LOAD can write."""
+        return tuple(LocalSpace) if self.nibbles else tuple(LocalSpace)[:-1]
+
     def space_bytes(self, space: LocalSpace) -> int:
         """Bytes that LOAD can write in an on-chip space."""
         return {
@@ -117,6 +125,7 @@ class NpuConfig:
             LocalSpace.WEIGHTS: self.weight_bytes,
             LocalSpace.TABLE: 4 * LOOKUP_ENTRIES,
             LocalSpace.TABLES: self.weight_steps * self.lanes,
+            LocalSpace.NIBBLES: self.weight_bytes // 2,
         }[space]
 
 
@@ -169,5 +178,6 @@ def to_toml(config: NpuConfig) -> str:
     """Write a configuration as :func:`load_config` reads it."""
     lines = []
     for key, value in asdict(config).items():
-        lines.append(f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}")
+        text = f'"{value}"' if isinstance(value, str) else str(value)
+        lines.append(f"{key} = {text.lower() if isinstance(value, bool) else text}")
     return "\n".join(lines) + "\n"

@@ -238,18 +238,14 @@ class _Run:
         space = space_of(command)
         accesses: list[Access] = []
         for number, row in enumerate(rows(self.config, command, self.memory_bytes), 1):
-            memory, inside = self.memories.place(space, row.local, row.size)
-            local = self.memories.spaces[memory]
             if is_load:
                 values = (self._read_stream(command, row, number) if command.fields["stream"]
                           else self.region[self._in_memory(row, ErrorCode.BUS_READ)])
-                if isinstance(inside, slice):
-                    local[inside] = values
-                else:
-                    local[inside] = values[:, None]
-                    inside = inside.reshape(-1)
+                memory, inside = self.memories.load(space, row.local, values)
             else:
-                self.region[self._in_memory(row, ErrorCode.BUS_WRITE)] = local[inside]
+                memory, inside = space, slice(row.local, row.local + row.size)
+                self.region[self._in_memory(row, ErrorCode.BUS_WRITE)] = (
+                    self.memories.scratchpad[inside])
             if not command.fields["stream"]:
                 outside = slice(row.memory, row.memory + row.size)
                 accesses.append(Access(None, not is_load, outside))

@@ -6,7 +6,14 @@ from numpy.typing import NDArray
 from hadron_spec.commands import HEADER_BYTES, LOOKUP_ENTRIES, PARAMETERS, LocalSpace
 from hadron_spec.config import NpuConfig
 
-__all__ = ["LocalMemories"]
+__all__ = ["LocalMemories", "expand_nibbles"]
+
+
+def expand_nibbles(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return what the weight memory holds of pairs of 4-bit weights: [pair, column]."""
+    low, high = ((data.astype(np.int64) >> shift & 15 ^ 8) - 8 for shift in (0, 4))
+    stored = np.stack((low, high - (low < 0)), 1).astype(np.int8)
+    return stored.view(np.uint8)
 
 
 class LocalMemories:
@@ -18,28 +25,35 @@ class LocalMemories:
         The instance's sizes.
     spaces : dict of LocalSpace to ndarray
         The bytes of each memory, uint8; all zero at first. They outlast programs, as in hardware.
-        TABLES is no memory, but a way to write the weight memory.
+        TABLES and NIBBLES are no memories, but ways to write the weight memory.
     """
 
     def __init__(self, config: NpuConfig):
         self.config = config
         self.spaces: dict[LocalSpace, NDArray[np.uint8]] = {
             space: np.zeros(config.space_bytes(space), np.uint8) for space in LocalSpace
-            if space is not LocalSpace.TABLES
+            if space not in (LocalSpace.TABLES, LocalSpace.NIBBLES)
         }
 
-    def place(self, space: LocalSpace, start: int, size: int
-              ) -> tuple[LocalSpace, slice | NDArray[np.int64]]:
-        """Return the memory that holds some bytes of a space, and where it holds them.
-
-        A byte of TABLES is in every column: [byte, column].
-        """
-        if space is not LocalSpace.TABLES:
-            return space, slice(start, start + size)
+    def load(self, space: LocalSpace, start: int, data: NDArray[np.uint8]
+             ) -> tuple[LocalSpace, slice | NDArray[np.int64]]:
+        """Write bytes to a space; return the memory that holds them, and which bytes of it."""
         config = self.config
-        step, lane = np.divmod(np.arange(start, start + size)[:, None], config.lanes)
-        columns = np.arange(config.columns) * config.lanes
-        return LocalSpace.WEIGHTS, step * config.step_bytes + columns + lane
+        if space not in (LocalSpace.TABLES, LocalSpace.NIBBLES):
+            inside = slice(start, start + len(data))
+            self.spaces[space][inside] = data
+            return space, inside
+        memory = self.spaces[LocalSpace.WEIGHTS]
+        row, lane = np.divmod(np.arange(start, start + len(data))[:, None], config.lanes)
+        if space is LocalSpace.TABLES:
+            # A byte is in every column.
+            where = row * config.step_bytes + np.arange(config.columns) * config.lanes + lane
+            memory[where] = data[:, None]
+        else:
+            # A row of lanes becomes two, those of a pair of columns.
+            where = (2 * row + np.arange(2)) * config.lanes + lane
+            memory[where] = expand_nibbles(data)
+        return LocalSpace.WEIGHTS, where.reshape(-1)
 
     @property
     def scratchpad(self) -> NDArray[np.uint8]:

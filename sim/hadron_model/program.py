@@ -83,6 +83,8 @@ def _check_fields(config: NpuConfig, opcode: Opcode, fields: Mapping[str, int]) 
         check("rows", 1, (1 << 16) - 1)
     if opcode == Opcode.STORE:
         check("stream", 0, 0)
+    if opcode == Opcode.LOAD:
+        check("space", 0, len(config.spaces) - 1)
     if unit_of(opcode) == Unit.EXECUTE:
         for level in LEVELS:
             check(f"count_{level}", 1, (1 << 16) - 1)

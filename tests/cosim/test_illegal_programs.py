@@ -118,6 +118,7 @@ def test_undefined_opcodes(simulator, program):
 @pytest.mark.parametrize(("opcode", "changes", "code"), [
     (Opcode.LOAD, {"rows": 0}, ErrorCode.FIELD),
     (Opcode.LOAD, {"row_bytes": 0}, ErrorCode.FIELD),
+    (Opcode.LOAD, {"space": 5}, ErrorCode.FIELD),
     (Opcode.MATRIX, {"count_kg": 0}, ErrorCode.FIELD),
     (Opcode.MATRIX, {"count_seg": 0}, ErrorCode.FIELD),
     (Opcode.MATRIX, {"outputs": 0}, ErrorCode.FIELD),

@@ -1,5 +1,7 @@
 """The golden model's executor: transfers, tokens, errors and counts of whole programs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,40 @@ def test_runs_a_fully_connected_layer(rng):
     expected = np.clip(np.sign(halves) * ((np.abs(halves) + 16) // 32), -128, 127)
     assert memory[2048 : 2048 + CONFIG.columns].view(np.int8).tolist() == expected.tolist()
     assert (result.mac_steps, result.macs) == (1, CONFIG.lanes * CONFIG.columns)
+
+
+def test_a_layer_of_nibbles_equals_one_of_bytes(rng):
+    outputs = []
+    weights = rng.integers(-8, 8, (CONFIG.columns, CONFIG.lanes))
+    nibbles = weights[0::2] & 15 | (weights[1::2] & 15) << 4
+    for halved in (False, True):
+        program = Assembler(CONFIG)
+        program.put(0, (np.arange(CONFIG.lanes) * 37 % 256).astype(np.uint8))
+        program.put(1024, pack_parameter_step(CONFIG, [(5, 1 << 30, -1)] * CONFIG.columns))
+        step, size = ((nibbles.astype(np.uint8).tobytes(), CONFIG.step_bytes // 2) if halved
+                      else (pack_weight_step(CONFIG, weights), CONFIG.step_bytes))
+        program.put(1024 + CONFIG.step_bytes, step)
+        program.load(0, 0, CONFIG.lanes)
+        program.load(1024, 0, CONFIG.step_bytes, space=LocalSpace.WEIGHTS)
+        program.load(1024 + CONFIG.step_bytes, size, size, send=(EXECUTE,),
+                     space=LocalSpace.NIBBLES if halved else LocalSpace.WEIGHTS)
+        program.execute(Opcode.MATRIX, destination=256, wait=(LOAD,), send=(STORE,))
+        program.store(2048, 256, CONFIG.columns, wait=(EXECUTE,))
+        program.end()
+        result, memory = run(program, check_hazards=True)
+        assert result.ok
+        outputs.append(memory[2048 : 2048 + CONFIG.columns].tolist())
+    assert outputs[0] == outputs[1]
+    assert len(set(outputs[0])) > 1
+
+
+def test_an_instance_without_nibbles_refuses_them():
+    config = replace(CONFIG, nibbles=False)
+    program = Assembler(config)
+    program.load(0, 0, 64, space=LocalSpace.NIBBLES)
+    program.end()
+    result = Executor(config).run(program.image(), **program.registers)
+    assert (result.error, result.detail) == (ErrorCode.FIELD, "LOAD: space=4, must be 0 to 3")
 
 
 def test_runs_softmax_of_several_rows(rng):

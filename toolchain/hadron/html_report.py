@@ -39,8 +39,8 @@ def html_report(report: RunReport) -> str:
                     for name, value in _facts(report))
     longest = max((max(layer.cycles, layer.predicted.cycles) for layer in report.layers), default=1)
     headers = ["", "layer", "operator", "MACs", "cycles", "predicted", "used",
-               *(("array", *STALLS) if report.measured else ()), "loaded", "stored",
-               "cycles of the layer"]
+               *(("array", *STALLS) if report.measured else ()), "precision", "loaded",
+               "stored", "cycles of the layer"]
     text = {"layer", "operator", "cycles of the layer"}
     head = "".join(f'<th class="text">{name}</th>' if name in text else f"<th>{name}</th>"
                    for name in headers)
@@ -124,7 +124,7 @@ def _row(layer: LayerResult, report: RunReport, longest: int) -> str:
         *(f"<td>{cell}</td>" for cell in (
             f"{known.macs:,}", f"{layer.cycles:,}", f"{known.cycles:,}",
             f"{layer.utilization(report.program.config):.1%}", *_measured(layer),
-            f"{known.bytes_loaded:,}", f"{known.bytes_stored:,}")),
+            known.precision, f"{known.bytes_loaded:,}", f"{known.bytes_stored:,}")),
         f'<td class="text">{_bar(layer, report.program.config, longest)}</td>',
     ]
     return f"<tr>{''.join(cells)}</tr>\n"

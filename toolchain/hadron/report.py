@@ -73,6 +73,7 @@ class LayerResult:
             "index": layer.index,
             "name": layer.name,
             "op": layer.op,
+            "precision": layer.precision,
             "macs": layer.macs,
             "cycles": self.cycles,
             "predicted_cycles": layer.cycles,

@@ -61,8 +61,8 @@ def _output_lines(output: OutputSummary) -> list[str]:
 
 
 def layer_table(report: RunReport, *, traffic: bool = False) -> Table:
-    """Return a table with a row a layer; with `traffic`, also the bytes it moved, the part of its
-    cycles in which the array was busy, and what most of its cycles went to."""
+    """Return a table with a row a layer; with `traffic`, also its precision and the bytes it moved,
+    the part of its cycles in which the array was busy, and what most of its cycles went to."""
     config = report.program.config
     table = Table(box=None, pad_edge=False, header_style="bold")
     headers = ["", "layer", "operator", "MACs", "cycles"]
@@ -70,7 +70,7 @@ def layer_table(report: RunReport, *, traffic: bool = False) -> Table:
         headers += ["predicted", "waits"]
     headers.append("used")
     if traffic:
-        headers += ["loaded", "stored"]
+        headers += ["precision", "loaded", "stored"]
         headers += ["array", "mostly"] if report.measured else []
     for number, header in enumerate(headers):
         table.add_column(header, justify="left" if number in (1, 2) else "right", no_wrap=True)
@@ -82,7 +82,7 @@ def layer_table(report: RunReport, *, traffic: bool = False) -> Table:
             row += [f"{known.cycles:,}", f"{sum(layer.measured.stalls.values()):,}"]
         row.append(f"{layer.utilization(config):.1%}")
         if traffic:
-            row += [f"{known.bytes_loaded:,}", f"{known.bytes_stored:,}"]
+            row += [known.precision, f"{known.bytes_loaded:,}", f"{known.bytes_stored:,}"]
             if layer.measured is not None:
                 row += [f"{layer.measured.mac_active / max(1, layer.cycles):.1%}",
                         f"{layer.bound(config)}"]

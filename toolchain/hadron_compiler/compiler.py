@@ -147,6 +147,6 @@ def _reports(graph: Graph, kernels: Sequence[Kernel], commands: Sequence[Command
                 command.fields["row_bytes"] * command.fields["rows"])
     return tuple(
         LayerReport(index, operation.outputs[0].name, operation.kind.value, kernel.macs, cycles,
-                    moved[Unit.LOAD][index], moved[Unit.STORE][index])
+                    moved[Unit.LOAD][index], moved[Unit.STORE][index], str(kernel.precision))
         for index, (operation, kernel, cycles) in enumerate(
             zip(graph.operations, kernels, timing.layers, strict=True)))

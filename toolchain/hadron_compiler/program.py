@@ -72,7 +72,10 @@ class HostEdge:
 
 @dataclass(frozen=True)
 class LayerReport:
-    """What the compiler knows of a layer; `index` is the `layer` of its commands."""
+    """What the compiler knows of a layer; `index` is the `layer` of its commands.
+
+    `precision` are the bits of weights and activations, as "W4A8".
+    """
 
     index: int
     name: str
@@ -81,6 +84,7 @@ class LayerReport:
     cycles: int
     bytes_loaded: int
     bytes_stored: int
+    precision: str = "W8A8"
 
 
 @dataclass(frozen=True)

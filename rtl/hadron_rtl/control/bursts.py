@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 from hadron_rtl.control.bus import Failure
 from hadron_rtl.control.layouts import TransferCommand
 from hadron_rtl.stream.axi import ADDRESS_BITS, BURST_BEATS
-from hadron_spec.commands import COMMAND_ALIGN
+from hadron_spec.commands import COMMAND_ALIGN, LocalSpace
 from hadron_spec.config import NpuConfig
 from hadron_spec.errors import ErrorCode
 
@@ -76,8 +76,8 @@ class BurstGenerator(wiring.Component):
     LATENCY = 4
 
     def __init__(self, *, config: NpuConfig, spaces: Sequence[int]):
-        if not 1 <= len(spaces) <= 4:
-            raise ValueError(f"spaces has {len(spaces)} entries, must be 1 to 4")
+        if not 1 <= len(spaces) <= len(LocalSpace):
+            raise ValueError(f"spaces has {len(spaces)} entries, must be 1 to {len(LocalSpace)}")
         self.config = config
         self.spaces = tuple(spaces)
         self.burst = transfer_burst(max(self.spaces), config.axi_bytes)

@@ -224,6 +224,7 @@ class CommandDecoder(wiring.Component):
         load, execute, store = (units[unit] for unit in Unit)
         lookup, depthwise = (opcodes[list(Opcode).index(opcode)]
                              for opcode in (Opcode.LOOKUP, Opcode.DEPTHWISE))
+        spaces = len(config.spaces)
         windows = Cat(
             broken("count_ox", Opcode.DEPTHWISE, lambda value: value < WINDOW_ROWS),
             broken("count_kx", Opcode.DEPTHWISE,
@@ -246,6 +247,7 @@ class CommandDecoder(wiring.Component):
         return Cat(
             (load | store) & transfer,
             store & broken("stream", Opcode.STORE, lambda value: value != 0),
+            load & broken("space", Opcode.LOAD, lambda value: value >= spaces),
             execute & compute,
             depthwise & windows,
             lookup & broken("count_kg", Opcode.LOOKUP, lambda value: value != 1),

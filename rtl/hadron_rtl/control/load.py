@@ -3,10 +3,12 @@
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from hadron_rtl.control.bursts import BASE_BITS, BurstGenerator
 from hadron_rtl.control.bus import AddressRequest, Failure, read_beat
 from hadron_rtl.control.layouts import TransferCommand
+from hadron_rtl.control.nibble_expander import NibbleExpander
 from hadron_rtl.control.stream_reader import StreamRequest, stream_beat
 from hadron_rtl.stream.axi import BURST_BEATS
 from hadron_rtl.stream.local import LocalWrite
@@ -51,7 +53,8 @@ class LoadUnit(wiring.Component):
         The beats, by space.
 
     Throughput: one beat a cycle, also from burst to burst and from row to row when rows have four
-    beats or more and `OUTSTANDING` bursts cover the memory's latency.
+    beats or more and `OUTSTANDING` bursts cover the memory's latency. NIBBLES: a beat every second
+    cycle, which is written twice.
     """
 
     OUTSTANDING = 16
@@ -86,7 +89,7 @@ class LoadUnit(wiring.Component):
         m = Module()
         config = self.config
         m.submodules.bursts = bursts = BurstGenerator(
-            config=config, spaces=[config.space_bytes(space) for space in LocalSpace])
+            config=config, spaces=[config.space_bytes(space) for space in config.spaces])
         m.submodules.outstanding = outstanding = fifo.SyncFIFOBuffered(
             width=bursts.burst.size, depth=self.OUTSTANDING)
 
@@ -132,7 +135,7 @@ class LoadUnit(wiring.Component):
             outstanding.w_en.eq(bursts.o.valid & bursts.o.ready),
         ]
 
-        # Beats, through one register.
+        # Beats, through one register; those of nibbles twice, once for each column of a pair.
         burst = data.View(bursts.burst, outstanding.r_data)
         position = Signal(len(burst.length))
         beat = Signal(read_beat(config))
@@ -142,11 +145,33 @@ class LoadUnit(wiring.Component):
         write_ready = Signal()
         write_last = Signal(reset_less=True)
         all_bytes = Const(-1, config.axi_bytes)
+        nibbles = Signal()
+        second = Signal()
+        whole = Signal()
+        offered = Signal()
+        put = Signal()
+        written = Signal(config.axi_data_width)
+        m.d.comb += written.eq(beat.data)
+        if config.nibbles:
+            m.submodules.expander = expander = NibbleExpander(config.axi_bytes)
+            m.d.comb += [
+                nibbles.eq(space == LocalSpace.NIBBLES),
+                expander.i.eq(beat.data),
+                expander.enable.eq(nibbles),
+                expander.odd.eq(second),
+                written.eq(expander.o),
+            ]
+            with m.If(put):
+                m.d.sync += second.eq(nibbles & ~second)
         m.d.comb += [
-            ready.eq(outstanding.r_rdy & (write_ready | ~write_valid | self.halt)),
+            whole.eq(second | ~nibbles),
+            offered.eq(Mux(streams, self.stream_data.valid, self.data.valid)),
+            put.eq(offered & outstanding.r_rdy & (write_ready | ~write_valid)),
+            ready.eq(outstanding.r_rdy
+                     & (((write_ready | ~write_valid) & whole) | self.halt)),
             self.data.ready.eq(ready & ~streams),
             self.stream_data.ready.eq(ready & streams),
-            take.eq(Mux(streams, self.stream_data.valid, self.data.valid) & ready),
+            take.eq(offered & ready),
             *(beat[name].eq(Mux(streams, self.stream_data.payload[name], self.data.payload[name]))
               for name in ("data", "error", "last")),
             outstanding.r_en.eq(take & beat.last),
@@ -161,18 +186,21 @@ class LoadUnit(wiring.Component):
             beat_bits = (config.axi_bytes - 1).bit_length()
             local = Signal(len(burst.local))
             m.d.comb += local.eq(burst.local + position)
+            # The column of a pair comes in behind the beats of a row of lanes.
+            lane_bits = exact_log2(config.lanes // config.axi_bytes)
+            column = Cat(local[:lane_bits], second, local[lane_bits:])
             m.d.sync += [
-                write_valid.eq(take & ~self.halt),
-                write_last.eq(burst.last & beat.last),
-                write.address.eq(Cat(Const(0, beat_bits), local)),
-                write.data.eq(beat.data),
+                write_valid.eq(put & ~self.halt),
+                write_last.eq(burst.last & beat.last & whole),
+                write.address.eq(Cat(Const(0, beat_bits), Mux(nibbles, column, local))),
+                write.data.eq(written),
                 write.strobe.eq(
                     Mux(burst.row_first & (position == 0), bursts.first_strobe, all_bytes)
                     & Mux(burst.row_last & beat.last, bursts.last_strobe, all_bytes)),
             ]
         for port, targets in (
                 (self.write_activations, (LocalSpace.ACTIVATIONS,)),
-                (self.write_weights, (LocalSpace.WEIGHTS, LocalSpace.TABLES)),
+                (self.write_weights, (LocalSpace.WEIGHTS, LocalSpace.TABLES, LocalSpace.NIBBLES)),
                 (self.write_table, (LocalSpace.TABLE,))):
             selected = Cat(space == target for target in targets).any()
             m.d.comb += [

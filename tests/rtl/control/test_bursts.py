@@ -186,7 +186,7 @@ def test_latency_is_as_stated():
     simulator.run()
 
 
-@pytest.mark.parametrize("spaces", [(), (1, 2, 3, 4, 5)])
+@pytest.mark.parametrize("spaces", [(), (1, 2, 3, 4, 5, 6)])
 def test_constructor_refuses(spaces):
-    with pytest.raises(ValueError, match=rf"spaces has {len(spaces)} entries, must be 1 to 4"):
+    with pytest.raises(ValueError, match=rf"spaces has {len(spaces)} entries, must be 1 to 5"):
         BurstGenerator(config=CONFIGS["h64"], spaces=spaces)

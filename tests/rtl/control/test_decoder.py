@@ -39,7 +39,8 @@ def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
         for name, field in FIELDS[opcode].items() if name not in ("opcode", "checksum")
     }
     limits = {"outputs": config.columns, "last_outputs": config.columns, "height": 32767,
-              "width_bytes": 32767, "weight_step": config.weight_steps - 1}
+              "width_bytes": 32767, "weight_step": config.weight_steps - 1,
+              "space": len(config.spaces) - 1}
     at_least_one = {"outputs", "last_outputs", "row_bytes", "rows",
                     *(f"count_{level}" for level in LEVELS)}
     for name in values:
@@ -190,7 +191,8 @@ def test_bus_error_in_any_beat_comes_first(width, rng):
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(("opcode", "name", "value"), [
-    (Opcode.LOAD, "rows", 0), (Opcode.STORE, "row_bytes", 0), (Opcode.STORE, "stream", 1),
+    (Opcode.LOAD, "rows", 0), (Opcode.LOAD, "space", 5), (Opcode.STORE, "row_bytes", 0),
+    (Opcode.STORE, "stream", 1),
     (Opcode.LOOKUP, "count_kg", 2),
     (Opcode.DEPTHWISE, "count_ox", 2), (Opcode.DEPTHWISE, "count_kx", 4),
     (Opcode.DEPTHWISE, "count_kx", 17), (Opcode.DEPTHWISE, "count_ky", 2),

@@ -2,16 +2,19 @@
 
 from collections import deque
 
+import numpy as np
 import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
+from hadron_model.memories import LocalMemories
 from hadron_rtl.control.load import LoadUnit
 from hadron_rtl.control.memory_port import MemoryPort
 from hadron_rtl.control.store import StoreUnit
 from hadron_rtl.control.stream_reader import StreamReader
 from hadron_rtl.stream.skid import SkidBuffer
+from hadron_spec.commands import LocalSpace
 from hadron_spec.config import CONFIGS
 from hadron_testing.axi_memory import AxiMemory
 
@@ -144,6 +147,48 @@ def test_load_takes_a_beat_a_cycle_from_the_stream():
     simulator.run()
     assert local == [(beat * BEAT, beat * 77) for beat in range(beats)]
     assert cycles <= beats + LoadUnit.OVERHEAD + SkidBuffer.LATENCY + 1
+
+
+@pytest.mark.parametrize("config", [CONFIG, CONFIGS["h64"]], ids=lambda config: config.name)
+@pytest.mark.parametrize(("rows", "row_beats", "cut"), [(1, 64, 0), (1, 64, 5), (6, 8, 0)])
+def test_load_of_nibbles_writes_a_beat_a_cycle(config, rows, row_beats, cut):
+    unit, port = LoadUnit(config), MemoryPort(config)
+    beat = config.axi_bytes
+    local = np.zeros(config.weight_bytes, np.uint8)
+    memories = LocalMemories(config)
+    cycles = None
+    command = {"memory_offset": 256 + cut, "local_address": 512 + cut, "rows": rows,
+               "row_bytes": row_beats * beat - 2 * cut, "memory_pitch": row_beats * beat,
+               "local_pitch": 2 * row_beats * beat, "space": LocalSpace.NIBBLES}
+
+    def connect(m):
+        wiring.connect(m, unit.request, port.load_request)
+        wiring.connect(m, port.load_data, unit.data)
+
+    async def take_writes(ctx):
+        out = unit.write_weights
+        ctx.set(out.ready, 1)
+        while True:
+            *_, valid, write = await ctx.tick().sample(out.valid, out.payload)
+            for lane in range(beat):
+                if valid and write.strobe >> lane & 1:
+                    local[write.address + lane] = write.data >> 8 * lane & 0xFF
+
+    def testbenches(memory):
+        async def run(ctx):
+            nonlocal cycles
+            cycles = await _run_command(ctx, unit, command)
+            data = np.frombuffer(memory.data, np.uint8)
+            for row in range(rows):
+                start = command["memory_offset"] + row * command["memory_pitch"]
+                memories.load(LocalSpace.NIBBLES,
+                              command["local_address"] + row * command["local_pitch"],
+                              data[start : start + command["row_bytes"]])
+        return (take_writes, True), (run, False)
+
+    _simulate(unit, port, connect, testbenches)
+    np.testing.assert_array_equal(local, memories.spaces[LocalSpace.WEIGHTS])
+    assert cycles == 2 * rows * row_beats + LATENCY + LoadUnit.OVERHEAD
 
 
 @pytest.mark.parametrize(("rows", "row_bytes", "offset", "pitch"), CASES)

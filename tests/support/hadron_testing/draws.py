@@ -42,8 +42,10 @@ def draw_activation(rng: np.random.Generator) -> str:
     return choose(rng, ("NONE", *ACTIVATIONS))
 
 
-def draw_weights(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
-    """Draw INT8 weights, -127 to 127."""
+def draw_weights(rng: np.random.Generator, shape: Sequence[int], bits: int = 8) -> np.ndarray:
+    """Draw INT8 weights, -127 to 127, or those of four bits, -8 to 7."""
+    if bits == 4:
+        return rng.integers(-8, 8, shape).astype(np.int8)
     kind = rng.integers(8)
     if kind == 0:
         return rng.choice(np.asarray([-127, 127], np.int8), shape)

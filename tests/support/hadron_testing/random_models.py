@@ -29,6 +29,10 @@ __all__ = ["GENERATORS", "SIMPLE", "Case", "random_average_pool",
            "random_concatenation", "random_conv", "random_depthwise", "random_fully_connected",
            "random_max_pool", "random_mul", "random_network", "random_reshape", "random_softmax"]
 
+WEIGHT_BITS = (8, 8, 4)
+"""Four bits in one of three."""
+
+
 @dataclass
 class Case:
     """A model, inputs for it, and what it was made from."""
@@ -74,9 +78,9 @@ def random_conv(rng: np.random.Generator, *, size_max: int = 9, channels_max: in
     kernel, size, attributes = _window(rng, kernel_max=4, size_max=size_max)
     depth, channels = (int(choose(rng, (1, 3, int(rng.integers(1, channels_max + 1)))))
                        for _ in range(2))
-    builder = ModelBuilder()
+    builder = ModelBuilder(weight_bits=choose(rng, WEIGHT_BITS))
     x = builder.input((1, *size, depth), draw_scale(rng), draw_zero_point(rng))
-    weights = draw_weights(rng, (channels, *kernel, depth))
+    weights = draw_weights(rng, (channels, *kernel, depth), builder.weight_bits)
     bias, scales, scale = draw_quantization(rng, x, kernel[0] * kernel[1] * depth, channels,
                                         bool(rng.random() < 0.8))
     y = builder.conv_2d(x, weights, bias, scales, scale, draw_zero_point(rng), **attributes)
@@ -90,9 +94,9 @@ def random_depthwise(rng: np.random.Generator, *, size_max: int = 9, channels_ma
     depth = int(rng.integers(1, channels_max + 1))
     multiplier = 1 if rng.random() < 0.6 else int(rng.integers(1, multiplier_max + 1))
     channels = depth * multiplier
-    builder = ModelBuilder()
+    builder = ModelBuilder(weight_bits=choose(rng, WEIGHT_BITS))
     x = builder.input((1, *size, depth), draw_scale(rng), draw_zero_point(rng))
-    weights = draw_weights(rng, (1, *kernel, channels))
+    weights = draw_weights(rng, (1, *kernel, channels), builder.weight_bits)
     bias, scales, scale = draw_quantization(rng, x, kernel[0] * kernel[1], channels,
                                         bool(rng.random() < 0.8))
     if bias is None:  # The reference kernel reads the bias' type whether there is one or not.
@@ -106,10 +110,12 @@ def random_fully_connected(rng: np.random.Generator, *, taps_max: int = 200,
                            channels_max: int = 40) -> Case:
     """Make a FULLY_CONNECTED of one row."""
     taps, channels = int(rng.integers(1, taps_max + 1)), int(rng.integers(1, channels_max + 1))
-    builder = ModelBuilder()
+    builder = ModelBuilder(weight_bits=choose(rng, WEIGHT_BITS))
     x = builder.input((1, taps), draw_scale(rng), draw_zero_point(rng))
-    weights = draw_weights(rng, (channels, taps))
-    bias, scales, scale = draw_quantization(rng, x, taps, channels, bool(rng.random() < 0.3))
+    weights = draw_weights(rng, (channels, taps), builder.weight_bits)
+    # TensorFlow Lite Micro takes INT4 weights of one scale.
+    per_channel = bool(rng.random() < 0.3) and builder.weight_bits == 8
+    bias, scales, scale = draw_quantization(rng, x, taps, channels, per_channel)
     attributes = {"activation": draw_activation(rng)}
     y = builder.fully_connected(x, weights, bias, scales, scale, draw_zero_point(rng), **attributes)
     return _case(rng, "FULLY_CONNECTED", builder, y, attributes)

@@ -16,7 +16,7 @@ __all__ = ["ModelBuilder", "Tensor", "output_size"]
 
 _DTYPES = {
     "int8": "INT8", "uint8": "UINT8", "int16": "INT16", "int32": "INT32", "int64": "INT64",
-    "float32": "FLOAT32", "bool": "BOOL",
+    "float32": "FLOAT32", "bool": "BOOL", "int4": "INT4",
 }
 Numbers = float | Sequence[float] | np.ndarray
 
@@ -62,6 +62,9 @@ class ModelBuilder:
     inputs: list[Tensor] = field(default_factory=list)
     operators: list[schema.OperatorT] = field(default_factory=list)
     codes: dict[tuple[int, str | None, int], int] = field(default_factory=dict)
+    weight_bits: int = 8
+    """Bits of the weights of convolutions and fully connected layers: 8, or 4 to store them as
+    INT4."""
 
     def tensor(self, shape: Sequence[int], scale: Numbers | None = None,
                zero_point: int | Sequence[int] = 0, *, dtype: str = "int8", axis: int = 0,
@@ -266,7 +269,8 @@ class ModelBuilder:
         if tensor.data is not None:
             made.buffer = len(buffers)
             buffer = schema.BufferT()
-            buffer.data = np.frombuffer(tensor.data.tobytes(), np.uint8)
+            data = tensor.data.tobytes() if tensor.dtype != "int4" else _nibbles(tensor.data)
+            buffer.data = np.frombuffer(data, np.uint8)
             buffers.append(buffer)
         if tensor.scales.size:
             quantization = schema.QuantizationParametersT()
@@ -282,7 +286,8 @@ class ModelBuilder:
 
     def _weights(self, x: Tensor, weights: np.ndarray, bias: np.ndarray | None,
                  scales: Numbers, axis: int) -> tuple[Tensor, Tensor | None]:
-        kernel = self.constant(weights.astype(np.int8), scales, axis=axis)
+        kernel = self.tensor(weights.shape, scales, dtype=f"int{self.weight_bits}", axis=axis,
+                             data=weights.astype(np.int8))
         if bias is None:
             return kernel, None
         product = np.float32(x.scale) * kernel.scales
@@ -300,6 +305,12 @@ class ModelBuilder:
             "strideW": stride[1],
             "fusedActivationFunction": _activation(activation),
         }
+
+
+def _nibbles(data: np.ndarray) -> bytes:
+    """Lay out INT4 values, two a byte, the first in the low half."""
+    values = np.resize(data.reshape(-1), data.size + data.size % 2).astype(np.uint8) & 15
+    return (values[0::2] | values[1::2] << 4).astype(np.uint8).tobytes()
 
 
 def _activation(name: str) -> int:

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 from hadron_compiler.codegen.command import Command, Space
 from hadron_compiler.codegen.geometry import Geometry, Region, View
+from hadron_compiler.codegen.packing import NibbleGroups, pack_nibbles
+from hadron_compiler.codegen.precision import Precision
 from hadron_compiler.ir.graph import Tensor
+from hadron_spec.config import NpuConfig
 
-__all__ = ["Constants", "Kernel", "Part", "Piece"]
+__all__ = ["Constants", "Kernel", "Part", "Piece", "weight_constants"]
 
 
 @dataclass(eq=False, frozen=True)
@@ -21,13 +24,23 @@ class Constants:
     """Bytes that a LOAD brings on chip before a part runs: weight steps, or tables.
 
     `tail` are weight steps behind the image that tensors in memory hold: of each, from which byte
-    on how many.
+    on how many. `nibbles`: the image is one of `pack_nibbles`.
     """
 
     space: Space
     image: bytes
     steps: int
     tail: tuple[tuple[Tensor, int, int], ...] = ()
+    nibbles: NibbleGroups | None = None
+
+
+def weight_constants(config: NpuConfig, image: bytes, groups: NibbleGroups,
+                     precision: Precision) -> Constants:
+    """Return an image of `pack_groups` in the precision of its operator."""
+    steps = len(image) // config.step_bytes
+    if precision is Precision.W4A8:
+        return Constants(Space.WEIGHTS, pack_nibbles(config, image, groups), steps, nibbles=groups)
+    return Constants(Space.WEIGHTS, image, steps)
 
 
 @dataclass(frozen=True)
@@ -65,6 +78,7 @@ class Kernel(ABC):
 
     geometry: Geometry
     macs: int
+    precision = Precision.W8A8
 
     def scratch(self, rows: int, columns: int) -> int:
         """Return the bytes of scratchpad that a piece of so many rows and columns needs beside its

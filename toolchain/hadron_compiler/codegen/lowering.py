@@ -44,6 +44,7 @@ from hadron_compiler.codegen.pixel_packing import (
     packed_cycles,
 )
 from hadron_compiler.codegen.pool import AveragePoolKernel, MaxPoolKernel, MeanKernel
+from hadron_compiler.codegen.precision import choose_precision
 from hadron_compiler.codegen.softmax import SoftmaxKernel
 from hadron_compiler.codegen.strips import StripKernel, strip_cycles, takes_strips
 from hadron_compiler.codegen.transposed import transpose_conv
@@ -96,7 +97,9 @@ def lower(graph: Graph, config: NpuConfig) -> list[Kernel]:
     for operation in graph.operations:
         try:
             make = _BY_ATTRIBUTES.get(type(operation.attributes)) or _LOWERINGS[operation.kind]
-            kernels.append(make(operation, config))
+            kernel = make(operation, config)
+            kernel.precision = choose_precision(operation, config)
+            kernels.append(kernel)
         except (RefusedError, QuantizationError, ValueError) as error:
             if isinstance(error, CompileError) and not isinstance(error, RefusedError):
                 raise

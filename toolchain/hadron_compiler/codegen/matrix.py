@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hadron_compiler.codegen.command import Command, Space
+from hadron_compiler.codegen.command import Command
 from hadron_compiler.codegen.geometry import Geometry
-from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece
-from hadron_compiler.codegen.packing import pack_groups
+from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece, weight_constants
+from hadron_compiler.codegen.packing import NibbleGroups, pack_groups
 from hadron_compiler.codegen.windowed import ChannelBlocks, WindowedCommand, windowed_commands
 from hadron_compiler.errors import CapacityError
 from hadron_spec.commands import FIELDS, Opcode
@@ -57,10 +57,10 @@ def split_weights(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
 
 
 class _MatrixPart(Part):
-    def __init__(self, config: NpuConfig, command: WindowedCommand, image: bytes) -> None:
+    def __init__(self, command: WindowedCommand, constants: Constants) -> None:
         self.channels = command.blocks.channels
         self.source_channels = command.reads
-        self.constants = Constants(Space.WEIGHTS, image, len(image) // config.step_bytes)
+        self.constants = constants
         self.command = command
 
     def commands(self, piece: Piece) -> list[Command]:
@@ -124,7 +124,9 @@ class _MatrixKernel(Kernel):
                 Opcode.MATRIX, self.name, self.geometry, part, group_reads, folded, segments,
                 config.lanes, part.count * group_steps, fields, macs_per_output,
                 repeats=taps if folded else 1)
-            parts.append(_MatrixPart(config, command, image))
+            groups_of_steps = NibbleGroups(part.count, 1, group_steps - 1)
+            parts.append(_MatrixPart(command, weight_constants(config, image, groups_of_steps,
+                                                               self.precision)))
         return parts
 
     _group_inputs = 0

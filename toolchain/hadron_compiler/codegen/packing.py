@@ -3,13 +3,35 @@
 Source: hadron_spec.commands.PARAMETERS.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from hadron_spec.commands import HEADER_BYTES
 from hadron_spec.config import NpuConfig
 
-__all__ = ["pack_groups"]
+__all__ = ["NibbleGroups", "fits_nibbles", "pack_groups", "pack_nibbles"]
+
+NIBBLE_MIN, NIBBLE_MAX = -8, 7
+
+
+@dataclass(frozen=True)
+class NibbleGroups:
+    """How the steps of an image lie whose weights have four bits: those of all groups with
+    parameters, which are bytes, then those of all groups with weights, a nibble each.
+
+    `parameters` and `weights` are the steps of one group, which has the former first.
+    """
+
+    count: int
+    parameters: int
+    weights: int
+
+
+def fits_nibbles(weights: npt.NDArray[np.int8]) -> bool:
+    """Tell whether all weights have four bits."""
+    return bool(((weights >= NIBBLE_MIN) & (weights <= NIBBLE_MAX)).all())
 
 
 def pack_groups(
@@ -42,3 +64,16 @@ def pack_groups(
     image[:, 1:] = packed.astype(np.int8).view(np.uint8)
     assert image[0, 0].size == config.step_bytes
     return image.tobytes()
+
+
+def pack_nibbles(config: NpuConfig, image: bytes, groups: NibbleGroups) -> bytes:
+    """Return an image of `pack_groups`, or one of more parameter steps a group, with nibbles."""
+    steps = np.frombuffer(image, np.uint8).reshape(groups.count, groups.parameters + groups.weights,
+                                                   config.columns, config.lanes)
+    stored = steps[:, groups.parameters:].view(np.int8).astype(np.int16)
+    even = stored[:, :, 0::2]
+    odd = stored[:, :, 1::2] + (even < 0)
+    assert fits_nibbles(even.astype(np.int8))
+    assert fits_nibbles(odd.astype(np.int8))
+    pairs = (even & 15 | (odd & 15) << 4).astype(np.uint8)
+    return steps[:, :groups.parameters].tobytes() + pairs.tobytes()

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from hadron_compiler.codegen.command import Command, Range, Space
 from hadron_compiler.codegen.geometry import Geometry, Region
-from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece
+from hadron_compiler.codegen.kernel import Kernel, Part, Piece, weight_constants
 from hadron_compiler.codegen.loops import Loop, coordinates_fit, loop_fields, out_of_range
 from hadron_compiler.codegen.matrix import OutputStage
-from hadron_compiler.codegen.packing import pack_groups
+from hadron_compiler.codegen.packing import NibbleGroups, pack_groups
 from hadron_compiler.codegen.windowed import ChannelBlocks
 from hadron_compiler.errors import CapacityError
 from hadron_compiler.ir.graph import Window
@@ -189,8 +189,8 @@ class _StripPart(Part):
         self.blocks = blocks
         self.channels = blocks.channels
         self.source_channels = blocks.channels
-        self.constants = Constants(Space.WEIGHTS, kernel.image(blocks.channels),
-                                   blocks.count * BLOCK_STEPS)
+        self.constants = weight_constants(kernel.config, kernel.image(blocks.channels),
+                                          NibbleGroups(blocks.count, 2, 2), kernel.precision)
 
     def commands(self, piece: Piece) -> list[Command]:
         region = piece.region

@@ -70,10 +70,11 @@ class Checker:
                       before_y, before_x)
 
     def weights(self, channel_axis: int) -> None:
-        """Check weights and bias: INT8, per tensor or per output channel."""
+        """Check weights and bias: INT8 or, of some operators, INT4, per tensor or per output
+        channel."""
         weights = self.operation.required(1)
         channels = weights.shape[channel_axis]
-        self.require(weights.dtype is DType.INT8, f"weights {weights.name} are "
+        self.require(weights.dtype in (DType.INT4, DType.INT8), f"weights {weights.name} are "
                      f"{weights.dtype.name}; INT8 weights are supported")
         self.require(all(point == 0 for point in weights.zero_points),
                      f"weights {weights.name} have a zero point other than 0")

@@ -190,13 +190,24 @@ def _tensor(model: Any, tensor: Any) -> RawTensor:
         raw = bytes(buffer.DataAsNumpy())
         if len(raw) != buffer.DataLength():
             raise ValueError("a buffer ends early")
-        if dtype in _DTYPES:
-            flat = np.frombuffer(raw, dtype=_DTYPES[dtype])
+        if dtype == "INT4" or dtype in _DTYPES:
+            flat = (_nibbles(raw, shape) if dtype == "INT4"
+                    else np.frombuffer(raw, dtype=_DTYPES[dtype]))
             if any(size < 0 for size in shape) or flat.size != int(np.prod(shape, dtype=object)):
                 raise ValueError(f"the buffer of tensor {_text(name)} has {flat.size} elements, "
                                  f"its shape is {shape}")
             values = flat.reshape(shape)
     return RawTensor(_text(name), shape, signature, dtype, scales, zero_points, dimension, values)
+
+
+def _nibbles(raw: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.int8]:
+    """Return INT4 values as INT8; two a byte, the first in the low half.
+
+    Source: tensorflow/lite/kernels/internal/portable_tensor_utils.cc, UnpackPackedIntToInt8.
+    """
+    data = np.frombuffer(raw, np.int8)
+    values = np.stack((data << 4 >> 4, data >> 4), 1).reshape(-1)
+    return values[:-1] if values.size == prod(shape) + 1 else values
 
 
 def _text(name: bytes | None) -> str:

@@ -17,6 +17,7 @@ from hadron_compiler.frontend.onnx_operators import OPERATORS as ONNX_OPERATORS
 from hadron_compiler.frontend.problems import Problems
 from hadron_compiler.frontend.unary import UNARY
 from hadron_compiler.ir.graph import (
+    NIBBLE_KINDS,
     Activation,
     AddAttributes,
     ConcatenationAttributes,
@@ -102,13 +103,15 @@ _WITHOUT_OPTIONS = (
 
 
 def supported_operators() -> dict[str, str]:
-    """Return, for each supported operator, what of it is supported, in words."""
+    """Return, for each supported operator, what of it is supported, in words, and in which
+    precisions."""
     texts = {}
     for kind, importer in _IMPORTERS.items():
         words = " ".join((importer.__doc__ or "").split())
-        texts[kind.value] = words.partition(": ")[2]
+        precisions = "W8A8, W4A8" if kind in NIBBLE_KINDS else "W8A8"
+        texts[kind.value] = f"{words.partition(': ')[2]} [{precisions}]"
     for name, text in EDGE_OPERATORS.items():
-        texts[name] = f"{texts[name].removesuffix('.')}; {text}" if name in texts else text
+        texts[name] = f"{texts[name]}; {text}" if name in texts else text
     names = ["QuantizeLinear", "DequantizeLinear", *ONNX_OPERATORS]
     texts["ONNX"] = f"QDQ models of {', '.join(names)}"
     return texts
@@ -132,8 +135,8 @@ def import_operator(operation: Operation, options: Options | None,
 
 
 def _conv_2d(check: Checker) -> Any:
-    """CONV_2D: any kernel, stride, dilation, groups, SAME or VALID; weights constant, per channel
-    or per tensor."""
+    """CONV_2D: any kernel, stride, dilation, groups, SAME or VALID; weights constant, INT8 or INT4,
+    per channel or per tensor."""
     source, weights, output = (check.operation.required(0), check.operation.required(1),
                                check.operation.outputs[0])
     if not (check.rank(source, 4) and check.rank(weights, 4) and check.rank(output, 4)):
@@ -203,7 +206,8 @@ def _transpose_conv(check: Checker) -> Any:
 
 
 def _fully_connected(check: Checker) -> Any:
-    """FULLY_CONNECTED: any number of rows; weights constant, per channel or per tensor."""
+    """FULLY_CONNECTED: any number of rows; weights constant, INT8 or INT4, per channel or per
+    tensor."""
     source, weights, output = (check.operation.required(0), check.operation.required(1),
                                check.operation.outputs[0])
     if not check.rank(weights, 2):

@@ -14,7 +14,7 @@ from hadron_compiler.frontend.edges import find_edges
 from hadron_compiler.frontend.flatbuffer import RawModel, RawOperator, RawTensor, read_model
 from hadron_compiler.frontend.operators import CONSTANT_INPUTS, SEVERAL_OUTPUTS, import_operator
 from hadron_compiler.frontend.problems import Problems
-from hadron_compiler.ir.graph import DType, Graph, Operation, OpKind, Tensor
+from hadron_compiler.ir.graph import NIBBLE_KINDS, DType, Graph, Operation, OpKind, Tensor
 
 __all__ = ["MAX_RANK", "MAX_TENSOR_BYTES", "OperatorOutput", "import_tflite", "operator_outputs"]
 
@@ -156,7 +156,7 @@ class _Importer:
                     sound = False
                 inputs.append(None)
             elif position in constant:
-                value = self.constant(label, i)
+                value = self.constant(label, i, nibbles=kind in NIBBLE_KINDS and position == 1)
                 sound &= value is not None
                 inputs.append(value)
             else:
@@ -190,10 +190,11 @@ class _Importer:
                                  0, raw.data)
         return True
 
-    def constant(self, user: str, i: int) -> Tensor | None:
-        """Return tensor `i` as a constant of INT8 or INT32, or report why it is none."""
+    def constant(self, user: str, i: int, *, nibbles: bool = False) -> Tensor | None:
+        """Return tensor `i` as a constant of INT8, INT32 or, with `nibbles`, INT4, or report why it
+        is none."""
         raw = self.model.tensors[i]
-        if raw.dtype not in ("INT8", "INT32"):
+        if raw.dtype not in ("INT8", "INT32") and not (nibbles and raw.dtype == "INT4"):
             if i not in self.reported:
                 self.reported.add(i)
                 self.problems.add_type(user, self.name(i), raw.dtype)

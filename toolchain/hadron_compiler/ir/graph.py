@@ -40,6 +40,7 @@ from hadron_compiler.program import HostEdge
 
 __all__ = [
     "FILL",
+    "NIBBLE_KINDS",
     "Activation",
     "AddAttributes",
     "Attributes",
@@ -72,8 +73,9 @@ __all__ = [
 
 
 class DType(Enum):
-    """Element types the compiler works with."""
+    """Element types the compiler works with; of INT4, constants only, a byte each."""
 
+    INT4 = "int4"
     INT8 = "int8"
     INT32 = "int32"
 
@@ -132,6 +134,10 @@ class OpKind(Enum):
     MIRROR_PAD = "MIRROR_PAD"
     GATHER = "GATHER"
     BROADCAST_TO = "BROADCAST_TO"
+
+
+NIBBLE_KINDS = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED)
+"""Operators whose weights may have four bits."""
 
 
 @dataclass(eq=False)

@@ -13,7 +13,12 @@ from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece
 from hadron_compiler.ir.graph import Graph, Operation, Tensor
 from hadron_compiler.schedule.cycles import execute_overhead
 from hadron_compiler.schedule.tiles import TilePlan
-from hadron_compiler.schedule.transfers import load_bytes, load_view, store_view
+from hadron_compiler.schedule.transfers import (
+    load_bytes,
+    load_nibbles,
+    load_view,
+    store_view,
+)
 from hadron_spec.commands import Opcode
 from hadron_spec.config import NpuConfig
 
@@ -184,7 +189,9 @@ class _Builder:
                                                 len(constants.image)))
             return 0
         step, present = self.ring.find(constants)
-        if not present:
+        if not present and constants.nibbles is not None:
+            self.commands += load_nibbles(layer, offset, step, constants.nibbles, self.config)
+        elif not present:
             size = len(constants.image)
             step_bytes = self.config.step_bytes if constants.tail else size // constants.steps
             self.commands.append(load_bytes(layer, constants.space, offset, step, size,

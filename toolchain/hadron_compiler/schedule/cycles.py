@@ -7,7 +7,7 @@ otherwise. What they stand for is said at each.
 from dataclasses import dataclass
 
 from hadron_compiler.codegen.command import Command, Space
-from hadron_spec.commands import Opcode
+from hadron_spec.commands import LocalSpace, Opcode
 from hadron_spec.config import NpuConfig
 
 __all__ = ["MEMORY_LATENCY", "START_LATENCY", "STOP_LATENCY", "CommandCycles", "command_cycles",
@@ -96,6 +96,8 @@ def command_cycles(command: Command, config: NpuConfig) -> CommandCycles:
         local = command.writes if command.opcode is Opcode.LOAD else command.reads
         if local[0].space is Space.TABLE:
             beats = max(beats, fields["row_bytes"] // TABLE_BYTES_PER_CYCLE)
+        if fields.get("space") == LocalSpace.NIBBLES:
+            beats *= 2
         port = all(part.space is Space.SCRATCHPAD for part in local)
         return CommandCycles(MEMORY_LATENCY + overhead, beats, port, 0)
     counts = {name: fields[f"count_{name}"] for name in ("kg", "oy", "ox", "ky", "kx", "seg")}

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from hadron_compiler.codegen.command import Command, Range, Space
 from hadron_compiler.codegen.geometry import View
+from hadron_compiler.codegen.packing import NibbleGroups
 from hadron_spec.commands import FIELDS, LocalSpace, Opcode
+from hadron_spec.config import NpuConfig
 
-__all__ = ["LocalLayout", "load_bytes", "load_view", "local_layout", "store_view"]
+__all__ = ["LocalLayout", "load_bytes", "load_nibbles", "load_view", "local_layout", "store_view"]
 
 _MAX_ROWS = FIELDS[Opcode.LOAD]["rows"].maximum
 
@@ -51,6 +53,26 @@ def load_bytes(layer: int, space: Space, memory: int, local: int, size: int,
     written = Space.WEIGHTS if space is Space.TABLES else space
     return Command(Opcode.LOAD, layer, fields, [Range(Space.MEMORY, memory, memory + size)],
                    [Range(written, local, local + size // step_bytes)])
+
+
+def load_nibbles(layer: int, memory: int, step: int, groups: NibbleGroups,
+                 config: NpuConfig) -> list[Command]:
+    """Return the LOADs of an image with weights of four bits: of parameters, then of weights."""
+    size = config.step_bytes
+    group = groups.parameters + groups.weights
+    written = Range(Space.WEIGHTS, step, step + groups.count * group)
+    made = []
+    for space, first, row, unit in (
+            (LocalSpace.WEIGHTS, step, groups.parameters * size, size),
+            (LocalSpace.NIBBLES, step + groups.parameters, groups.weights * size // 2, size // 2)):
+        fields = {"memory_offset": memory, "local_address": first * unit, "row_bytes": row,
+                  "rows": groups.count, "memory_pitch": row, "local_pitch": group * unit,
+                  "space": int(space)}
+        end = memory + groups.count * row
+        made.append(Command(Opcode.LOAD, layer, fields, [Range(Space.MEMORY, memory, end)],
+                            [written]))
+        memory = end
+    return made
 
 
 def load_view(layer: int, memory: int, image: tuple[int, int, int], view: View,

@@ -1,0 +1,40 @@
+"""In which precision an operator runs: what its numbers allow, never what would change a result."""
+
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from hadron_compiler.codegen.packing import fits_nibbles
+from hadron_compiler.ir.graph import NIBBLE_KINDS, DType, Operation
+from hadron_spec.config import NpuConfig
+
+__all__ = ["Precision", "choose_precision"]
+
+WORTHWHILE_WEIGHTS = 2048
+"""INT8 weights that all fit four bits are stored as such from this number on: half the bytes, but
+one LOAD more."""
+
+
+class Precision(StrEnum):
+    """Bits of weights and activations."""
+
+    W8A8 = "W8A8"
+    W4A8 = "W4A8"
+
+
+def choose_precision(operation: Operation, config: NpuConfig) -> Precision:
+    """Return the precision of an operator: W4A8 where all weights have four bits.
+
+    Those of INT4 tensors always have, and INT8 ones may turn out to: the array multiplies the same
+    numbers either way.
+    """
+    if operation.kind not in NIBBLE_KINDS or not config.nibbles:
+        return Precision.W8A8
+    weights = operation.required(1)
+    values: npt.NDArray[np.int8] | None = (
+        None if weights.data is None else weights.data.astype(np.int8))
+    if values is None or not fits_nibbles(values):
+        return Precision.W8A8
+    small = weights.dtype is DType.INT8 and values.size < WORTHWHILE_WEIGHTS
+    return Precision.W8A8 if small else Precision.W4A8
