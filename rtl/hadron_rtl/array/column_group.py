@@ -164,10 +164,17 @@ class ColumnGroup(wiring.Component):
             former.x[channel].eq(self.o.x[self.group + channel * (self.config.columns // 2)])
             for channel in range(2)
         ]
+        windows = self._link_sums_is(m, Sums.WINDOWS)
         factors = Signal(self.o.x.shape(), reset_less=True)
         m.d.sync += factors.as_value().eq(Mux(
-            self.o.sums == Sums.WINDOWS, former.o.as_value(), self.o.x.as_value()))
+            windows, former.o.as_value(), self.o.x.as_value()))
         return factors
+
+    def _link_sums_is(self, m, sums):
+        """Return a register that tells whether `o.sums` is `sums`: hundreds of gates read it."""
+        decoded = Signal(name=f"sums_are_{sums.name.lower()}", reset_less=True)
+        m.d.sync += decoded.eq(self.i.sums == sums)
+        return decoded
 
     def elaborate(self, platform):
         m = Module()
@@ -196,6 +203,7 @@ class ColumnGroup(wiring.Component):
             columns.x.eq(self._factors(m)),
             columns.weights.eq(weights.weights),
         ]
+        entries = self._link_sums_is(m, Sums.ENTRIES)
         lookups = []
         for i in range(2):
             m.submodules[f"lookup{i}"] = lookup = TableLookup(self.config)
@@ -218,7 +226,7 @@ class ColumnGroup(wiring.Component):
             m.submodules[f"adder{i}"] = adder = MaskedAdder(width=32)
             m.d.comb += [adder.a.eq(accumulator), adder.b.eq(addend)]
             m.d.sync += [
-                addend.eq(Mux(self.o.sums == Sums.ENTRIES, lookups[i].entry, columns.sums[i])),
+                addend.eq(Mux(entries, lookups[i].entry, columns.sums[i])),
                 accumulator.eq(adder.o),
                 result.eq(adder.o),
             ]
