@@ -11,8 +11,9 @@ class Harness(wiring.Component):
     """A shift register drives every input, a tree of exclusive-ors observes every output.
 
     Both belong to what is measured: ``sink_lut4`` says how many LUTs the tree takes, once
-    elaborated; the shift register takes none. One register more on each side keeps them out of the
-    component's paths.
+    elaborated; the shift register takes none. Its registers are set by a reset, which no register
+    behind an input is: otherwise synthesis would merge a systolic chain there, bit by bit,
+    into the shift register.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ class Harness(wiring.Component):
             (inputs if member.flow == wiring.In else outputs).append(Value.cast(value))
 
         driven = Cat(*inputs)
-        chain = Signal(len(driven), reset_less=True)
+        chain = Signal(len(driven), init=-1)
         m.d.sync += chain.eq(Cat(self.si, chain))
         m.d.comb += driven.eq(chain)
 
