@@ -11,6 +11,7 @@ from hadron_spec.config import NpuConfig, load_config
 
 from .boards import BOARDS, BoardTop
 from .carry_chains import trim_carry_chains
+from .floorplan import floorplan
 from .place_and_route import RoutedDesign, place_and_route
 from .tools import run_tool, tool_versions
 
@@ -79,13 +80,15 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
     on_progress("synthesis", 0.0)
     run_tool("yosys", [f"{_NAME}.ys"], folder=folder, log="yosys.log")
     trim_carry_chains(folder / f"{_NAME}.json")
+    device_option = platform._nextpnr_device_options[platform.device]
+    floorplan(folder / f"{_NAME}.json", device_option.lstrip("-"))
     on_progress("synthesis", 1.0)
 
     def route(seed: int) -> RoutedDesign:
         return place_and_route(
             folder=folder, netlist=f"{_NAME}.json", seed=seed,
             device_options=[
-                platform._nextpnr_device_options[platform.device],
+                device_option,
                 "--package", platform._nextpnr_package_options[platform.package].upper(),
                 "--speed", platform.speed],
             lpf=f"{_NAME}.lpf", config=f"seed{seed}.config",

@@ -18,6 +18,7 @@ from hadron_rtl.vendor.target import Ecp5Export
 from hadron_spec.config import NpuConfig, load_config
 
 from .carry_chains import trim_carry_chains
+from .floorplan import floorplan
 from .harness import Harness
 from .place_and_route import place_and_route
 from .tools import run_tool, tool_versions
@@ -32,7 +33,7 @@ SPEED = 6
 BASELINE = Path(__file__).resolve().parents[1] / "baselines" / "engine.json"
 
 
-def synthesize(config: NpuConfig, folder: Path) -> int:
+def synthesize(config: NpuConfig, device: str, folder: Path) -> int:
     """Write ``top.json`` to `folder`; return how many LUTs observe the outputs."""
     folder.mkdir(parents=True, exist_ok=True)
     harness = Harness(SystolicArray(config=config))
@@ -41,12 +42,13 @@ def synthesize(config: NpuConfig, folder: Path) -> int:
     run_tool("yosys", ["-p", "read_rtlil top.il; synth_ecp5 -top top -json top.json"],
              folder=folder, log="yosys.log")
     trim_carry_chains(folder / "top.json")
+    floorplan(folder / "top.json", device)
     return harness.sink_lut4
 
 
 def measure(config: NpuConfig, device: str, seeds: int, folder: Path) -> dict:
     """Synthesize once, place and route with seeds 1 to `seeds`; return the figures."""
-    sink_lut4 = synthesize(config, folder)
+    sink_lut4 = synthesize(config, device, folder)
     runs = []
     for seed in range(1, seeds + 1):
         run = place_and_route(
