@@ -12,10 +12,14 @@ from hadron_spec.config import NpuConfig, load_config
 from .boards import BOARDS, BoardTop
 from .carry_chains import trim_carry_chains
 from .floorplan import floorplan
+from .module_resources import module_resources
 from .place_and_route import RoutedDesign, place_and_route
 from .tools import run_tool, tool_versions
 
-__all__ = ["UnknownBoardError", "build"]
+__all__ = ["LEAST_LUT4", "UnknownBoardError", "build"]
+
+LEAST_LUT4 = 200
+"""How many LUTs a module must take to be in the report."""
 
 _NAME = "top"
 
@@ -43,7 +47,8 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
     -------
     dict
         board, config, device, clocks (name, target_mhz, fmax_mhz a seed), resources (used and
-        available of each), critical_path of the slowest seed, seconds, bitstream, tools.
+        available of each), modules (resources of each of ``LEAST_LUT4`` or more, from the netlist),
+        critical_path of the slowest seed, seconds, bitstream, tools.
 
     Raises
     ------
@@ -117,6 +122,7 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
         ],
         "seeds": list(seeds),
         "resources": worst.resources,
+        "modules": module_resources(folder / f"{_NAME}.json", least_lut4=LEAST_LUT4),
         "critical_path": worst.critical_path,
         "seconds": round(time.monotonic() - begin, 1),
         "bitstream": str(bitstream),

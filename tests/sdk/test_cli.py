@@ -2,25 +2,20 @@
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import hadron.cli.doctor
 import hadron.doctor
 import hadron.session
-from hadron.cli import app
-from hadron.cli.build import slowest_clock
 from hadron.doctor import Check, examine
 from hadron_compiler import Program, compile_model, supported_operators
 from hadron_cosim.cxxrtl import STAGES
-from hadron_fpga.boards import BOARDS
-from hadron_fpga.tools import ToolError
 from hadron_spec.config import CONFIGS, to_toml
+from hadron_testing.command_line import Outcome, fails, read, succeeds
 from hadron_testing.fake_simulator import CYCLES, FakeSimulator
 
 MODEL = "toolchain/hadron/data/digits.tflite"
@@ -40,36 +35,6 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeSimulator]:
 
     monkeypatch.setattr(hadron.session, "NpuSimulator", Fake)
     return Fake
-
-
-class Outcome:
-    """What a command line printed and how it ended."""
-
-    def __init__(self, *arguments: object) -> None:
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-        assert result.exception is None or isinstance(result.exception, SystemExit), \
-            repr(result.exception)
-        self.status, self.out, self.err = result.exit_code, result.stdout, result.stderr
-
-
-def succeeds(*arguments: object) -> str:
-    outcome = Outcome(*arguments)
-    assert (outcome.status, outcome.err) == (0, "")
-    return outcome.out
-
-
-def fails(*arguments: object, status: int = 2) -> str:
-    """Return the message of a command that must fail, which is one line on stderr."""
-    outcome = Outcome(*arguments)
-    assert outcome.status == status, outcome.err
-    lines = [line for line in outcome.err.splitlines() if line.startswith("hadron: error: ")]
-    assert len(lines) == 1, outcome.err
-    assert outcome.err.endswith(lines[0] + "\n")
-    return lines[0].removeprefix("hadron: error: ")
-
-
-def read(path: str) -> Any:
-    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def test_run_prints_and_writes_the_result() -> None:
@@ -283,62 +248,6 @@ def test_verilog_of_the_isp_comes_with_its_registers(monkeypatch: pytest.MonkeyP
     assert "WHITE_BALANCE_GAIN_0" in Path("ip/hadron_isp_registers.h").read_text()
     assert read("v.json")["top"] == "hadron_isp"
     assert sorted(read("v.json")["files"]) == sorted(map(str, Path("ip").iterdir()))
-
-
-BUILD = {
-    "board": "ulx3s-25f", "config": "h64", "device": "LFE5U-25F-6", "seeds": [1, 2],
-    "clocks": [{"name": "$glbnet$clk", "target_mhz": 75.0, "fmax_mhz": [70.0, 80.5]},
-               {"name": "slow", "target_mhz": 75.0, "fmax_mhz": [200.0, None]}],
-    "resources": {"lut4": {"used": 12, "available": 24}}, "critical_path": [], "seconds": 1.0,
-    "bitstream": "build/ulx3s-25f/x.bit", "tools": {},
-}
-
-
-def test_build_reports_clocks_and_resources(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-
-    def build(board: str, **arguments: Any) -> dict[str, Any]:
-        calls.append((board, arguments))
-        arguments["on_progress"]("synthesis", 0.0)
-        arguments["on_progress"]("synthesis", 1.0)
-        return BUILD
-
-    monkeypatch.setattr("hadron_fpga.build.build", build)
-    outcome = Outcome("build", "ulx3s-25f", "--config", "h64", "--seeds", 2, "--json", "b.json",
-                      "--fail-under", 80)
-    assert (outcome.status, outcome.err) == (0, "synthesis\n")
-    assert "clock   $glbnet$clk: 70.0, 80.5 MHz (target 75)\n" in outcome.out
-    assert "lut4    12 of 24 (50%)\n" in outcome.out
-    assert read("b.json") == BUILD
-    [(board, arguments)] = calls
-    assert (board, arguments["config"]) == ("ulx3s-25f", CONFIGS["h64"])
-    assert list(arguments["seeds"]) == [1, 2]
-    message = fails("build", "ulx3s-25f", "--fail-under", 81, "--json", "b.json", status=1)
-    assert message == "ulx3s-25f: clock $glbnet$clk reaches 80.50 MHz, below 81"
-
-
-def test_a_design_without_clocks_reaches_nothing() -> None:
-    assert slowest_clock({"clocks": []}) == ("none", 0.0)
-
-
-def test_an_unknown_board_is_told_with_those_there_are() -> None:
-    assert fails("build", "ulx4") == f"unknown board 'ulx4'; known: {', '.join(BOARDS)}"
-
-
-def test_a_failing_tool_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def build(board: str, **arguments: Any) -> None:
-        raise ToolError("nextpnr-ecp5 failed (log: x):\nfirst\nlast")
-
-    monkeypatch.setattr("hadron_fpga.build.build", build)
-    assert fails("build", "ulx3s-25f", status=1) == \
-        "nextpnr-ecp5 failed (log: x): first; last"
-
-
-def test_build_without_its_extra_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "amaranth_boards", None)
-    monkeypatch.delitem(sys.modules, "hadron_fpga.boards", raising=False)
-    assert fails("build", "ulx3s-25f") == \
-        "building needs amaranth_boards: pip install 'hadron-npu[fpga]'"
 
 
 def test_version_and_help() -> None:

@@ -8,6 +8,8 @@ import typer
 from rich.console import Console
 
 from hadron.atomic import make_folder, write_json
+from hadron.bench.baseline import read_baseline
+from hadron.build_baseline import regressions
 from hadron.cli.options import Config, JsonFile, check_files, console
 from hadron.errors import CheckFailedError, HadronError, UsageError
 from hadron.models import find_config
@@ -23,6 +25,9 @@ def build(board: Annotated[str, typer.Argument(metavar="BOARD", show_default=Fal
           fail_under: Annotated[float | None, typer.Option(
               "--fail-under", metavar="MHZ", show_default=False,
               help="Exit with 1 when a clock of the bitstream is slower.")] = None,
+          check: Annotated[Path | None, typer.Option(
+              "--check", metavar="FILE", show_default=False,
+              help="Fail when slower or larger than the build whose --json this is.")] = None,
           jobs: Annotated[int | None, typer.Option(
               "--jobs", min=1, metavar="N", show_default=False,
               help="Placements side by side. Default: a processor each.")] = None,
@@ -41,6 +46,7 @@ def build(board: Annotated[str, typer.Argument(metavar="BOARD", show_default=Fal
         raise UsageError(f"unknown board {board!r}; known: {', '.join(BOARDS)}")
     sizes = None if config is None else find_config(config)
     check_files(json_file)
+    baseline = None if check is None else _baseline(check)
     folder = make_folder(output or Path("build") / board)
     try:
         with _Stages() as stages:
@@ -56,6 +62,24 @@ def build(board: Annotated[str, typer.Argument(metavar="BOARD", show_default=Fal
         if reached < fail_under:
             raise CheckFailedError(f"{board}: clock {name} reaches {reached:.2f} MHz, below "
                                    f"{fail_under:g}")
+    if baseline is not None:
+        _check(baseline, result, str(check))
+
+
+def _baseline(file: Path) -> dict[str, Any]:
+    baseline = read_baseline(file)
+    if not {"config", "device", "clocks", "resources"} <= baseline.keys():
+        raise UsageError(f"{file}: not a baseline")
+    return baseline
+
+
+def _check(baseline: dict[str, Any], result: dict[str, Any], file: str) -> None:
+    before, now = (f"{build['config']} on {build['device']}" for build in (baseline, result))
+    if before != now:
+        raise UsageError(f"{file}: of {before}, not of {now}")
+    if worse := regressions(baseline, result):
+        raise CheckFailedError(f"worse than {file}:\n" + "\n".join(worse))
+    console().print(f"as good as {file}")
 
 
 def slowest_clock(result: dict[str, Any]) -> tuple[str, float]:
@@ -77,6 +101,9 @@ def _print(result: dict[str, Any]) -> None:
     for name, resource in result["resources"].items():
         used, available = resource["used"], resource["available"]
         terminal.print(f"{name:<7} {used:,} of {available:,} ({used / max(1, available):.0%})")
+    terminal.print("slowest path, of the slowest seed:")
+    for step in result["critical_path"]:
+        terminal.print(f"  {step}")
 
 
 class _Stages:

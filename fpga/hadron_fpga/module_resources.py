@@ -1,0 +1,52 @@
+"""What each module of a design takes of a device, from the synthesized netlist."""
+
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+
+__all__ = ["module_resources"]
+
+_TAKES = {
+    "LUT4": ("lut4", 1),
+    "CCU2C": ("lut4", 2),
+    # Sixteen words of four bits; two more LUTs are spent on writing them.
+    "TRELLIS_DPR16X4": ("lut4", 6),
+    "TRELLIS_FF": ("ff", 1),
+    "DP16KD": ("ebr", 1),
+    "MULT18X18D": ("mult18", 1),
+}
+"""Cells of the netlist: kind of resource, and how many of it."""
+
+
+def module_resources(netlist: Path, *, least_lut4: int) -> dict[str, dict[str, int]]:
+    """Count resources by module, each with all that is inside it.
+
+    Cells count where their names put them: logic that synthesis moved across a border counts where
+    it went, and what placement adds (feeding carry chains, LUTs it leaves unused) is not in it.
+
+    Parameters
+    ----------
+    netlist : Path
+        What ``write_json`` wrote, flattened; a name says its modules, separated by dots.
+    least_lut4 : int
+        Modules with fewer LUTs are left out.
+
+    Returns
+    -------
+    dict of str to dict of str to int
+        For each module's path ("" is the whole), lut4, ff, ebr and mult18; by path.
+    """
+    modules: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for module in json.loads(netlist.read_text(encoding="utf-8"))["modules"].values():
+        for name, cell in module.get("cells", {}).items():
+            if cell["type"] not in _TAKES:
+                continue
+            kind, count = _TAKES[cell["type"]]
+            path = name.split(".")[:-1]
+            for depth in range(len(path) + 1):
+                modules[".".join(path[:depth])][kind] += count
+    return {
+        path: {kind: count[kind] for kind in ("lut4", "ff", "ebr", "mult18")}
+        for path, count in sorted(modules.items())
+        if count["lut4"] >= least_lut4 or not path
+    }
