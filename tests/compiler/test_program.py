@@ -80,7 +80,7 @@ def test_load_refuses_what_is_no_program(program: Program, tmp_path: Path) -> No
         Program.load(tmp_path)
     values = program.description() | {"format": 99}
     (tmp_path / "program.json").write_text(json.dumps(values))
-    with pytest.raises(CompileError, match="program format 99, must be 1"):
+    with pytest.raises(CompileError, match="program format 99, must be 2"):
         Program.load(tmp_path)
 
 

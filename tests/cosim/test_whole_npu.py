@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from hadron_compiler import compile_model
+from hadron_compiler import compile_model, compiler
 from hadron_cosim.memory_model import Stalls
 from hadron_cosim.simulator import NpuSimulator
 from hadron_model.executor import Executor
 from hadron_spec.config import CONFIGS, NpuConfig
 from hadron_testing import oracle
+from hadron_testing.chains import inverted_residuals, random_chains
 from hadron_testing.programs import memory_image, outputs_of
 from hadron_testing.random_elementwise import UNARY
 from hadron_testing.random_graphs import random_graph
@@ -23,6 +24,8 @@ OPERATORS = sorted(GENERATORS)
 CASES_OF_AN_OPERATOR = 16
 RANDOM_GRAPHS = 70
 """A configuration: 210 in all."""
+RANDOM_GRAPHS_IN_CHAINS = 12
+"""A configuration."""
 CASES = {**dict.fromkeys(SIMPLE, 5), **dict.fromkeys((*MOVEMENT, *UNARY, "BATCH_MATMUL"), 3)}
 """Operators of which fewer tell enough."""
 
@@ -65,8 +68,11 @@ def test_random_network(simulator, rng):
         _check(simulator, random_network(rng), rng)
 
 
-def test_random_graphs(simulator, rng):
-    for _ in range(RANDOM_GRAPHS):
+@pytest.mark.parametrize("fused", [False, True])
+def test_random_graphs(simulator, fused, rng, monkeypatch):
+    if fused:
+        monkeypatch.setattr(compiler, "choose_chains", random_chains(rng, []))
+    for _ in range(RANDOM_GRAPHS_IN_CHAINS if fused else RANDOM_GRAPHS):
         model, inputs, outputs, kinds = random_graph(rng)
         program = compile_model(model, simulator.config)
         golden = memory_image(program, inputs)
@@ -82,3 +88,23 @@ def test_random_graphs(simulator, rng):
         reference = oracle.run(model, inputs, outputs=outputs)
         for output, expected in zip(outputs_of(program, golden), reference, strict=True):
             np.testing.assert_array_equal(output, expected, err_msg=str(kinds))
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_chains_that_stream(simulator, forced, rng, monkeypatch):
+    if forced:
+        monkeypatch.setattr(compiler, "choose_chains", random_chains(rng, []))
+    layers, outputs = inverted_residuals(rng)
+    model = layers.builder.finish(outputs)
+    inputs = [rng.integers(-128, 128, x.shape).astype(np.int8) for x in layers.builder.inputs]
+    program = compile_model(model, simulator.config)
+    golden = memory_image(program, inputs)
+    assert Executor(simulator.config).run(
+        golden, command_base=program.command_offset, command_count=program.command_count,
+        memory_base=0, memory_bytes=program.region_bytes).ok
+    memory = memory_image(program, inputs)
+    result = simulator.run(memory, program.command_offset, program.command_count, 0,
+                           program.region_bytes, 20 * program.cycles,
+                           memory_model="fast" if forced else "sdram")
+    assert result.status == "done", result
+    np.testing.assert_array_equal(memory, golden)

@@ -9,7 +9,7 @@ from hadron_spec.commands import Unit
 
 
 def layers(count: int) -> list[LayerReport]:
-    return [LayerReport(i, f"l{i}", "CONV_2D", 1, 1, 0, 0) for i in range(count)]
+    return [LayerReport(i, f"l{i}", "CONV_2D", 1, 1, 0, 0, i) for i in range(count)]
 
 
 def test_layers_add_up_to_the_run() -> None:
@@ -39,6 +39,19 @@ def test_work_belongs_to_the_layer_of_its_command() -> None:
     first, second = layer_timings(layers(2), trace)
     assert (first.mac_active, first.execute_busy, first.stalls["requantizer"]) == (10, 15, 3)
     assert (second.mac_active, second.execute_busy, second.stalls["requantizer"]) == (9, 18, 0)
+
+
+def test_fused_layers_take_turns() -> None:
+    trace = [TraceEvent(Unit.LOAD, 0, 0, 10), TraceEvent(Unit.EXECUTE, 0, 10, 20),
+             TraceEvent(Unit.EXECUTE, 1, 22, 40), TraceEvent(Unit.LOAD, 0, 40, 50),
+             TraceEvent(Unit.EXECUTE, 0, 50, 60), TraceEvent(Unit.EXECUTE, 1, 60, 70),
+             TraceEvent(Unit.STORE, 1, 70, 85), TraceEvent(Unit.EXECUTE, 2, 72, 95)]
+    fused = [LayerReport(i, f"l{i}", "CONV_2D", 1, 1, 0, 0, chain)
+             for i, chain in enumerate((0, 0, 2))]
+    first, second, third = layer_timings(fused, trace)
+    assert (first.cycles, second.cycles, third.cycles) == (40, 45, 10)
+    assert first.stalls == {"load": 20, "store": 0, "command": 0, "requantizer": 0}
+    assert second.stalls == {"load": 0, "store": 2, "command": 2, "requantizer": 0}
 
 
 def test_no_trace_is_no_time() -> None:

@@ -4,7 +4,7 @@ from html import escape
 
 from hadron.layers import STALLS
 from hadron.plots import roofline, timeline
-from hadron.report import NOMINAL_MHZ, SHARES, LayerResult, RunReport
+from hadron.report import NOMINAL_MHZ, SHARES, LayerResult, RunReport, numbered
 from hadron.text_report import LANE_NAMES, short_name
 from hadron_spec.config import NpuConfig
 
@@ -44,7 +44,8 @@ def html_report(report: RunReport) -> str:
     text = {"layer", "operator", "cycles of the layer"}
     head = "".join(f'<th class="text">{name}</th>' if name in text else f"<th>{name}</th>"
                    for name in headers)
-    rows = "".join(_row(layer, report, max(1, longest)) for layer in report.layers)
+    rows = "".join(_row(number, layer, report, max(1, longest))
+                   for number, layer in zip(numbered(report.layers), report.layers, strict=True))
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -115,10 +116,10 @@ def _key(color: str) -> str:
     return f'<span class="key" style="background:{color}"></span>'
 
 
-def _row(layer: LayerResult, report: RunReport, longest: int) -> str:
+def _row(number: str, layer: LayerResult, report: RunReport, longest: int) -> str:
     known = layer.predicted
     cells = [
-        f"<td>{known.index}</td>",
+        f"<td>{number}</td>",
         f'<td class="text" title="{escape(known.name)}">{escape(short_name(known.name))}</td>',
         f'<td class="text">{escape(known.op)}</td>',
         *(f"<td>{cell}</td>" for cell in (

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hadron_compiler import LayerReport
+from hadron_compiler.schedule.attribution import Work, cycles_of, spans_of
 from hadron_cosim.simulator import TraceEvent
 from hadron_spec.commands import Unit
 
@@ -28,7 +29,8 @@ class LayerTiming:
     cycles : int
         From the end of the layers before to the end of its last command, as the compiler predicts
         them: the layers of a program add up to its run. What a layer computes while the one before
-        still stores counts for the latter, so utilization may exceed 1 by a little.
+        still stores counts for the latter, so utilization may exceed 1 by a little. Layers that
+        are fused take turns (`hadron_compiler.schedule.attribution`).
     stalls : dict of str to int
         Of these, cycles in which the layer waited, by cause (`STALLS`).
     mac_active : int
@@ -45,13 +47,10 @@ class LayerTiming:
 
 def layer_timings(layers: Sequence[LayerReport], trace: Sequence[TraceEvent]) -> list[LayerTiming]:
     """Measure each layer of a program from the trace of its run."""
-    ends = np.zeros(len(layers), dtype=np.int64)
-    for event in trace:
-        if event.layer < len(layers):
-            ends[event.layer] = max(ends[event.layer], event.end)
-    ends = np.maximum.accumulate(ends)
-    cycles = np.diff(ends, prepend=0)
-    stalls = _rests(ends, trace)
+    spans = spans_of([layer.chain for layer in layers],
+                     [Work(event.layer, event.end, event.unit == Unit.EXECUTE) for event in trace])
+    cycles = cycles_of(len(layers), spans)
+    stalls = _rests(spans, len(layers), trace)
     active, busy, stalled = (np.zeros(len(layers), np.int64) for _ in range(3))
     for event in trace:
         if event.unit == Unit.EXECUTE and event.layer < len(layers):
@@ -59,17 +58,20 @@ def layer_timings(layers: Sequence[LayerReport], trace: Sequence[TraceEvent]) ->
             busy[event.layer] += event.end - event.start
             stalled[event.layer] += event.stalled
     stalls["requantizer"] = stalled
-    return [LayerTiming(int(cycles[i]), {cause: int(stalls[cause][i]) for cause in STALLS},
+    return [LayerTiming(cycles[i], {cause: int(stalls[cause][i]) for cause in STALLS},
                         int(active[i]), int(busy[i]))
             for i in range(len(layers))]
 
 
-def _rests(ends: Cycles, trace: Sequence[TraceEvent]) -> dict[str, Cycles]:
+def _rests(spans: Sequence[tuple[int, int]], layers: int,
+           trace: Sequence[TraceEvent]) -> dict[str, Cycles]:
     """Split the run where any unit starts or ends and sum up the pieces in which EXECUTE rests."""
+    ends = [end for end, _ in spans]
+    owners = np.array([*(layer for _, layer in spans), layers], dtype=np.int64)
     edges = [0, *ends, *(event.start for event in trace), *(event.end for event in trace)]
     points = np.unique(np.array(edges, dtype=np.int64))
     widths = np.diff(points)
-    layer = np.searchsorted(ends, points[:-1], side="right")
+    layer = owners[np.searchsorted(ends, points[:-1], side="right")]
 
     def runs(unit: Unit) -> npt.NDArray[np.bool_]:
         change = np.zeros(len(points), dtype=np.int64)
@@ -82,5 +84,5 @@ def _rests(ends: Cycles, trace: Sequence[TraceEvent]) -> dict[str, Cycles]:
     load, execute, store = runs(Unit.LOAD), runs(Unit.EXECUTE), runs(Unit.STORE)
     causes = {"load": ~execute & load, "store": ~execute & ~load & store,
               "command": ~execute & ~load & ~store}
-    return {cause: np.bincount(layer, widths * rests, len(ends) + 1)[:len(ends)].astype(np.int64)
+    return {cause: np.bincount(layer, widths * rests, layers + 1)[:layers].astype(np.int64)
             for cause, rests in causes.items()}

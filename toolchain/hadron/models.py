@@ -137,7 +137,8 @@ def _program_problem(program: Program) -> str:
         if reason:
             return f"tensor {binding.name}: {reason}"
     for index, layer in enumerate(program.layers):
-        counts = (layer.index, layer.macs, layer.cycles, layer.bytes_loaded, layer.bytes_stored)
+        counts = (layer.index, layer.macs, layer.cycles, layer.bytes_loaded, layer.bytes_stored,
+                  layer.chain)
         if not all(type(value) is int and value >= 0 for value in counts) or layer.index != index:
             return f"layer {index}: counts must be whole numbers"
     return ""

@@ -10,7 +10,7 @@ from hadron_cosim.simulator import TraceEvent
 from hadron_spec.config import NpuConfig
 
 __all__ = ["NOMINAL_MHZ", "SHARES", "LayerResult", "OutputSummary", "RunReport",
-           "predicted_report"]
+           "numbered", "predicted_report"]
 
 NOMINAL_MHZ = 100.0
 """Clock for which reports give times; what a board reaches is in its build report."""
@@ -71,6 +71,7 @@ class LayerResult:
         layer = self.predicted
         return {
             "index": layer.index,
+            "chain": layer.chain,
             "name": layer.name,
             "op": layer.op,
             "precision": layer.precision,
@@ -205,6 +206,18 @@ class RunReport:
             "difference": self.difference or None,
             "counters": dict(self.counters),
         }
+
+
+def numbered(layers: Sequence[LayerResult]) -> list[str]:
+    """Return the layers' numbers for a table, those of a chain of fused layers bracketed."""
+    chains = [layer.predicted.chain for layer in layers]
+    marks = []
+    for place, layer in enumerate(layers):
+        before, after = (0 <= near < len(chains) and chains[near] == chains[place]
+                         for near in (place - 1, place + 1))
+        mark = {(True, True): "│ ", (True, False): "└ ", (False, True): "┌ "}.get((before, after))
+        marks.append(f"{mark or ''}{layer.predicted.index}")
+    return marks
 
 
 def predicted_report(program: Program) -> RunReport:

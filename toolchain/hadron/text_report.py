@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from hadron.report import NOMINAL_MHZ, OutputSummary, RunReport
+from hadron.report import NOMINAL_MHZ, OutputSummary, RunReport, numbered
 from hadron_cosim.memory_model import FAST
 
 __all__ = ["LANE_NAMES", "layer_table", "short_name", "summary"]
@@ -61,8 +61,9 @@ def _output_lines(output: OutputSummary) -> list[str]:
 
 
 def layer_table(report: RunReport, *, traffic: bool = False) -> Table:
-    """Return a table with a row a layer; with `traffic`, also its precision and the bytes it moved,
-    the part of its cycles in which the array was busy, and what most of its cycles went to."""
+    """Return a table with a row a layer, fused ones bracketed; with `traffic`, also its precision
+    and the bytes it moved, the part of its cycles in which the array was busy, and what most of
+    its cycles went to."""
     config = report.program.config
     table = Table(box=None, pad_edge=False, header_style="bold")
     headers = ["", "layer", "operator", "MACs", "cycles"]
@@ -72,11 +73,11 @@ def layer_table(report: RunReport, *, traffic: bool = False) -> Table:
     if traffic:
         headers += ["precision", "loaded", "stored"]
         headers += ["array", "mostly"] if report.measured else []
-    for number, header in enumerate(headers):
-        table.add_column(header, justify="left" if number in (1, 2) else "right", no_wrap=True)
-    for layer in report.layers:
+    for column, header in enumerate(headers):
+        table.add_column(header, justify="left" if column in (1, 2) else "right", no_wrap=True)
+    for number, layer in zip(numbered(report.layers), report.layers, strict=True):
         known = layer.predicted
-        row = [str(known.index), short_name(known.name), known.op, f"{known.macs:,}",
+        row = [number, short_name(known.name), known.op, f"{known.macs:,}",
                f"{layer.cycles:,}"]
         if layer.measured is not None:
             row += [f"{known.cycles:,}", f"{sum(layer.measured.stalls.values()):,}"]

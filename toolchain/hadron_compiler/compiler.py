@@ -1,6 +1,7 @@
 """From a model to a program: the pipeline, top to bottom."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hadron_compiler.allocate.intervals import Block, align_up
@@ -15,11 +16,15 @@ from hadron_compiler.frontend.tflite import import_tflite
 from hadron_compiler.ir.graph import Graph, Tensor
 from hadron_compiler.passes import expand_matmuls, run_passes
 from hadron_compiler.program import LayerReport, Program, TensorBinding
-from hadron_compiler.schedule.build import MemoryOffsets, build_commands
+from hadron_compiler.schedule.bands import Chain
+from hadron_compiler.schedule.build import build_commands
 from hadron_compiler.schedule.dependencies import derive_dependencies
+from hadron_compiler.schedule.fusion import choose_chains
 from hadron_compiler.schedule.order import order_commands
 from hadron_compiler.schedule.prediction import Prediction, predict
+from hadron_compiler.schedule.tiles import Tiler
 from hadron_compiler.schedule.tokens import assign_tokens
+from hadron_compiler.schedule.writer import MemoryOffsets
 from hadron_spec.commands import COMMAND_ALIGN, COMMAND_BYTES, CommandError, Opcode, Unit
 from hadron_spec.config import NpuConfig
 
@@ -75,15 +80,46 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
         raise CompileError(f"{source}: {error}") from None
 
 
-def _generate(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig) -> Program:
-    layout = place_activations(graph, list(kernels), config)
+SLOW_MEMORY = 2
+"""Bytes a cycle of the memory that chains are chosen for beside one that is as fast as the bus: a
+16-bit SDRAM's."""
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A network placed and scheduled."""
+
+    layout: Layout
+    image: MemoryImage
+    offsets: MemoryOffsets
+    end: int
+    commands: list[Command]
+
+
+def _draft(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
+           chains: Sequence[Chain]) -> _Draft:
+    layout = place_activations(graph, tilers, config, chains)
     image, offsets, end = _place_memory(graph, layout)
-    commands = build_commands(graph, kernels, layout, offsets, config)
+    commands = build_commands(graph, [tiler.kernel for tiler in tilers], layout, offsets, config)
     derive_dependencies(commands)
     commands = order_commands(commands)
     assign_tokens(commands)
+    return _Draft(layout, image, offsets, end, commands)
+
+
+def _generate(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig) -> Program:
+    tilers = [Tiler(config, kernel, operation.label)
+              for kernel, operation in zip(kernels, graph.operations, strict=True)]
+
+    def cost(chains: Sequence[Chain]) -> tuple[float, Layout]:
+        draft = _draft(graph, tilers, config, chains)
+        slow = predict(draft.commands, config, SLOW_MEMORY).total
+        return predict(draft.commands, config).total * slow, draft.layout
+
+    draft = _draft(graph, tilers, config, choose_chains(graph, tilers, config, cost))
+    image, offsets, end, commands = draft.image, draft.offsets, draft.end, draft.commands
     commands.append(Command(Opcode.END, max(0, len(kernels) - 1), {}, [], []))
-    timing = predict(commands, len(kernels), config)
+    timing = predict(commands, config)
     base = align_up(len(commands) * COMMAND_BYTES, COMMAND_ALIGN)
     for command in commands:
         if "memory_offset" in command.fields:
@@ -106,9 +142,9 @@ def _generate(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig) -> Pro
         command_count=len(commands),
         inputs=tuple(bind(tensor, "input", i) for i, tensor in enumerate(graph.inputs)),
         outputs=tuple(bind(tensor, "output", i) for i, tensor in enumerate(graph.outputs)),
-        layers=_reports(graph, kernels, commands, timing),
+        layers=_reports(graph, kernels, commands, draft.layout, timing),
         cycles=timing.total,
-        scratchpad_peak=layout.peak,
+        scratchpad_peak=draft.layout.peak,
         host=graph.host,
     )
 
@@ -117,8 +153,8 @@ def _place_memory(graph: Graph, layout: Layout) -> tuple[MemoryImage, MemoryOffs
     """Place constants, then inputs and outputs, then streamed tensors, from offset 0 on."""
     image = MemoryImage()
     constants: dict[Constants, int] = {}
-    for plan in layout.plans:
-        for part in plan.parts:
+    for stage in layout.stages:
+        for part in stage.plan.parts:
             if part.constants is not None and part.constants not in constants:
                 constants[part.constants] = image.add(part.constants.image)
     tensors: dict[Tensor, int] = {}
@@ -139,14 +175,16 @@ def _place_memory(graph: Graph, layout: Layout) -> tuple[MemoryImage, MemoryOffs
 
 
 def _reports(graph: Graph, kernels: Sequence[Kernel], commands: Sequence[Command],
-             timing: Prediction) -> tuple[LayerReport, ...]:
+             layout: Layout, timing: Prediction) -> tuple[LayerReport, ...]:
     moved = {unit: [0] * len(kernels) for unit in Unit}
     for command in commands:
         if command.unit in (Unit.LOAD, Unit.STORE):
             moved[command.unit][command.layer] += (
                 command.fields["row_bytes"] * command.fields["rows"])
+    chains = [stage.first for stage in layout.stages for _ in range(stage.first, stage.end)]
     return tuple(
         LayerReport(index, operation.outputs[0].name, operation.kind.value, kernel.macs, cycles,
-                    moved[Unit.LOAD][index], moved[Unit.STORE][index], str(kernel.precision))
+                    moved[Unit.LOAD][index], moved[Unit.STORE][index], chains[index],
+                    str(kernel.precision))
         for index, (operation, kernel, cycles) in enumerate(
-            zip(graph.operations, kernels, timing.layers, strict=True)))
+            zip(graph.operations, kernels, timing.layers(chains), strict=True)))

@@ -12,7 +12,7 @@ from hadron_spec.config import NpuConfig
 
 __all__ = ["FORMAT", "HostEdge", "LayerReport", "Program", "TensorBinding"]
 
-FORMAT = 1
+FORMAT = 2
 """Version of program.json."""
 
 
@@ -75,6 +75,8 @@ class LayerReport:
     """What the compiler knows of a layer; `index` is the `layer` of its commands.
 
     `precision` are the bits of weights and activations, as "W4A8".
+    `chain` is the first of the layers that it is fused with, which take turns; its own index when
+    it runs alone.
     """
 
     index: int
@@ -84,6 +86,7 @@ class LayerReport:
     cycles: int
     bytes_loaded: int
     bytes_stored: int
+    chain: int
     precision: str = "W8A8"
 
 

@@ -95,23 +95,30 @@ def test_transfers_take_a_beat_a_cycle() -> None:
 
 
 def test_a_load_runs_under_work_that_does_not_wait_for_it() -> None:
-    free = predict([execute(1000, 9), load(16000), execute(1000, 9)], 1, H256).total
-    held = predict([execute(1000, 9), load(16000, send=1), execute(1000, 9, wait=1)], 1,
+    free = predict([execute(1000, 9), load(16000), execute(1000, 9)], H256).total
+    held = predict([execute(1000, 9), load(16000, send=1), execute(1000, 9, wait=1)],
                    H256).total
-    alone = predict([execute(1000, 9), execute(1000, 9)], 1, H256).total
+    alone = predict([execute(1000, 9), execute(1000, 9)], H256).total
     assert free <= alone + 64
     assert held <= free + 64  # the load is done long before the first work is
     late = predict([execute(1000, 9, send=1), load(16000, wait=1, send=1),
-                    execute(1000, 9, wait=1)], 1, H256).total
+                    execute(1000, 9, wait=1)], H256).total
     assert late > alone + 900
 
 
 def test_loads_stores_and_results_share_a_port() -> None:
-    alone = predict([streamed(Opcode.LOAD, 16000)], 1, H256).total
-    both = predict([streamed(Opcode.LOAD, 16000), streamed(Opcode.STORE, 16000)], 1, H256).total
+    alone = predict([streamed(Opcode.LOAD, 16000)], H256).total
+    both = predict([streamed(Opcode.LOAD, 16000), streamed(Opcode.STORE, 16000)], H256).total
     assert 1900 < both - alone + 1000 < 2200
-    under = predict([execute(1000, 4), streamed(Opcode.LOAD, 16000)], 1, H256).total
-    beside = predict([execute(1000, 4), load(16000)], 1, H256).total
+    under = predict([execute(1000, 4), streamed(Opcode.LOAD, 16000)], H256).total
+    beside = predict([execute(1000, 4), load(16000)], H256).total
     assert under == beside  # a quarter of the port is taken: the load still ends before the work
-    busy = predict([execute(250, 4), streamed(Opcode.LOAD, 16000)], 1, H256).total
+    busy = predict([execute(250, 4), streamed(Opcode.LOAD, 16000)], H256).total
     assert busy - alone > 100
+
+
+def test_a_slow_memory_is_shared_by_all_that_moves() -> None:
+    assert predict([load(3200)], H256, 2).total - predict([load(1600)], H256, 2).total == 800
+    alone = predict([streamed(Opcode.STORE, 1600)], H256, 2).total
+    both = predict([load(1600), streamed(Opcode.STORE, 1600)], H256, 2).total
+    assert 700 < both - alone < 900

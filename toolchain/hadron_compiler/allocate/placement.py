@@ -1,93 +1,160 @@
 """Decide which tensors live in the scratchpad, and where; the others are streamed from memory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hadron_compiler.allocate.intervals import Block, align_up, largest_gap, place
-from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.errors import CapacityError
 from hadron_compiler.ir.graph import Graph, Operation, Tensor
+from hadron_compiler.schedule.bands import BandPlan, Chain
 from hadron_compiler.schedule.tiles import TilePlan, Tiler
 from hadron_spec.config import NpuConfig
 
-__all__ = ["Layout", "place_activations"]
+__all__ = ["Layout", "Stage", "place_activations"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Layers `first` to `end` - 1, one or a chain, how they are cut, and where their workspace
+    begins."""
+
+    first: int
+    end: int
+    plan: TilePlan | BandPlan
+    workspace: int
 
 
 @dataclass
 class Layout:
     """Result of :func:`place_activations`.
 
-    `addresses` holds the resident tensors; `lifetimes` all tensors that own bytes, as first and
-    last layer. `plans` and `workspaces` belong to the layers; `peak` is the most scratchpad bytes
-    in use at once.
+    `addresses` holds the resident tensors; `lifetimes` all tensors that own bytes for more than
+    some rows at a time, as first and last stage. `peak` is the most scratchpad bytes in use at
+    once.
     """
 
     addresses: dict[Tensor, int] = field(default_factory=dict)
     lifetimes: dict[Tensor, tuple[int, int]] = field(default_factory=dict)
-    plans: list[TilePlan] = field(default_factory=list)
-    workspaces: list[int] = field(default_factory=list)
+    stages: list[Stage] = field(default_factory=list)
     peak: int = 0
 
+    @property
+    def streamed(self) -> list[Tensor]:
+        """The tensors that live in memory, though they need not."""
+        return [tensor for tensor in self.lifetimes
+                if tensor not in self.addresses and not tensor.in_memory]
 
-def _lifetimes(graph: Graph) -> dict[Tensor, tuple[int, int]]:
+
+class _Layer:
+    """A stage of one layer."""
+
+    def __init__(self, tiler: Tiler, operation: Operation, index: int) -> None:
+        self.tiler = tiler
+        self.operation = operation
+        self.name = operation.label
+        self.first, self.end = index, index + 1
+        self.internal: frozenset[Tensor] = frozenset()
+
+    def _streaming(self, streamed: frozenset[Tensor]) -> Tiler:
+        sources = sum(tensor.storage in streamed for tensor in self.operation.activations
+                      if not tensor.in_memory)
+        return self.tiler.streaming(sources, self.operation.outputs[0] in streamed)
+
+    def minimum(self, streamed: frozenset[Tensor], capacity: int) -> int:
+        """Return the workspace to ask for."""
+        return self._streaming(streamed).minimum(capacity)
+
+    def plan(self, streamed: frozenset[Tensor], busy: Sequence[tuple[int, int]],
+             capacity: int) -> tuple[TilePlan | BandPlan, int]:
+        """Return the plan in the largest gap that is left, and where that begins."""
+        tiler = self._streaming(streamed)
+        if not tiler.needs_space:
+            return tiler.resident(), 0
+        start, end = largest_gap(busy, capacity)
+        return tiler.choose(end - start), start
+
+
+class _Fused:
+    """A stage of several layers."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.name = chain.members[0].operation.label
+        self.first, self.end = chain.first, chain.end
+        self.internal = chain.internal
+
+    def minimum(self, streamed: frozenset[Tensor], capacity: int) -> int:
+        """Return the workspace to ask for."""
+        return self.chain.minimum(streamed, capacity)
+
+    def plan(self, streamed: frozenset[Tensor], busy: Sequence[tuple[int, int]],
+             capacity: int) -> tuple[TilePlan | BandPlan, int]:
+        """Return the plan in the largest gap that is left, and where that begins."""
+        start, end = largest_gap(busy, capacity)
+        return self.chain.choose(streamed, end - start), start
+
+
+def _lifetimes(graph: Graph, stages: Sequence[_Layer | _Fused]) -> dict[Tensor, tuple[int, int]]:
     lifetimes: dict[Tensor, tuple[int, int]] = {}
-    for index, operation in enumerate(graph.operations):
-        for tensor in [*operation.activations, *operation.outputs]:
-            first, _ = lifetimes.get(tensor.storage, (index, index))
-            lifetimes[tensor.storage] = (first, index)
+    for time, stage in enumerate(stages):
+        for operation in graph.operations[stage.first:stage.end]:
+            for tensor in [*operation.activations, *operation.outputs]:
+                if tensor.storage not in stage.internal:
+                    first, _ = lifetimes.get(tensor.storage, (time, time))
+                    lifetimes[tensor.storage] = (first, time)
     return lifetimes
 
 
-def place_activations(graph: Graph, kernels: list[Kernel], config: NpuConfig) -> Layout:
+def place_activations(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
+                      chains: Sequence[Chain] = ()) -> Layout:
     """Keep in the scratchpad what fits; stream the largest tensors where all do not.
+
+    Parameters
+    ----------
+    tilers : sequence of Tiler
+        One for each layer.
+    chains : sequence of Chain
+        The layers that run band by band; no two have a layer in common.
 
     Raises
     ------
     CapacityError
         When the smallest tile of a layer does not fit the scratchpad.
     """
-    layout = Layout(lifetimes=_lifetimes(graph))
-    streamed = {tensor for tensor in layout.lifetimes if tensor.in_memory}
-    whole = [Tiler(config, kernel, operation.label)
-             for kernel, operation in zip(kernels, graph.operations, strict=True)]
+    stages: list[_Layer | _Fused] = [_Fused(chain) for chain in chains]
+    fused = {index for chain in chains for index in range(chain.first, chain.end)}
+    stages += [_Layer(tiler, operation, index) for index, (tiler, operation) in enumerate(
+        zip(tilers, graph.operations, strict=True)) if index not in fused]
+    stages.sort(key=lambda stage: stage.first)
+    layout = Layout(lifetimes=_lifetimes(graph, stages))
+    streamed = frozenset(tensor for tensor in layout.lifetimes if tensor.in_memory)
     while True:
-        tilers = [_streaming(tiler, operation, streamed)
-                  for tiler, operation in zip(whole, graph.operations, strict=True)]
-        minimums = [tiler.minimum(config.act_bytes) for tiler in tilers]
+        minimums = [stage.minimum(streamed, config.act_bytes) for stage in stages]
         residents = [tensor for tensor in layout.lifetimes if tensor not in streamed]
         blocks = [Block(tensor.size, *layout.lifetimes[tensor]) for tensor in residents]
         spaces = [Block(size, index, index) for index, size in enumerate(minimums) if size]
         placement = place(blocks + spaces)
         if placement.size <= config.act_bytes:
             break
-        streamed.add(_victim(residents, blocks + spaces, placement.addresses, config, graph,
-                             tilers))
+        streamed |= {_victim(residents, blocks + spaces, placement.addresses, config,
+                             [(stage.name, minimum) for stage, minimum in
+                              zip(stages, minimums, strict=True)])}
     layout.addresses = dict(zip(residents, placement.addresses, strict=False))
-    for index, tiler in enumerate(tilers):
+    for index, stage in enumerate(stages):
         busy = [(address, address + align_up(tensor.size))
                 for tensor, address in layout.addresses.items()
                 if layout.lifetimes[tensor][0] <= index <= layout.lifetimes[tensor][1]]
-        if tiler.needs_space:
-            start, end = largest_gap(busy, config.act_bytes)
-            plan = tiler.choose(end - start)
-        else:
-            start, plan = 0, tiler.resident()
-        layout.plans.append(plan)
-        layout.workspaces.append(start)
+        plan, start = stage.plan(streamed, busy, config.act_bytes)
+        layout.stages.append(Stage(stage.first, stage.end, plan, start))
         used = sum(stop - begin for begin, stop in busy) + plan.workspace
         layout.peak = max(layout.peak, used)
     return layout
 
 
-def _streaming(tiler: Tiler, operation: Operation, streamed: set[Tensor]) -> Tiler:
-    sources = sum(tensor.storage in streamed for tensor in operation.activations
-                  if not tensor.in_memory)
-    return tiler.streaming(sources, operation.outputs[0] in streamed)
-
-
 def _victim(residents: list[Tensor], blocks: list[Block], addresses: tuple[int, ...],
-            config: NpuConfig, graph: Graph, tilers: list[Tiler]) -> Tensor:
+            config: NpuConfig, stages: list[tuple[str, int]]) -> Tensor:
     """Return the largest resident tensor that lives while the scratchpad overflows."""
-    times = range(len(graph.operations))
+    times = range(len(stages))
     load = [sum(align_up(block.size) for block in blocks if block.first <= time <= block.last)
             for time in times]
     worst = max(times, key=lambda time: load[time])
@@ -98,7 +165,8 @@ def _victim(residents: list[Tensor], blocks: list[Block], addresses: tuple[int, 
     live = [tensor for tensor, block in zip(residents, blocks, strict=False)
             if block.first <= worst <= block.last]
     if not live:
+        name, minimum = stages[worst]
         raise CapacityError(
-            f"{tilers[worst].name}: a tile needs {tilers[worst].minimum(config.act_bytes)} bytes "
+            f"{name}: a tile needs {minimum} bytes "
             f"of scratchpad, configuration {config.name!r} has act_bytes={config.act_bytes}")
     return max(live, key=lambda tensor: tensor.size)

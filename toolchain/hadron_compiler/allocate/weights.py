@@ -27,8 +27,8 @@ class WeightRing:
         self._present: dict[Constants, int] = {}
         self._keep = False
 
-    def begin_layer(self, parts: Sequence[Part]) -> None:
-        """Forget the constants of the last layer; keep those of this one if all fit at once."""
+    def begin_stage(self, parts: Sequence[Part]) -> None:
+        """Forget the constants of the last stage; keep those of this one if all fit at once."""
         wanted = {part.constants: part.constants.steps for part in parts
                   if part.constants is not None and part.constants.space is not Space.TABLE}
         total = sum(wanted.values())

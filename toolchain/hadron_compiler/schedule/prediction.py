@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hadron_compiler.codegen.command import Command
+from hadron_compiler.schedule.attribution import Work, cycles_of, spans_of
 from hadron_compiler.schedule.cycles import (
     START_LATENCY,
     STOP_LATENCY,
@@ -27,20 +28,14 @@ FETCH_OVERHEAD = 4
 
 @dataclass(frozen=True)
 class Prediction:
-    """Predicted cycles of a program, in all and at the end of each layer's last command."""
+    """Predicted cycles of a program, and when which command ended."""
 
     total: int
-    layer_ends: tuple[int, ...]
+    work: tuple[Work, ...]
 
-    @property
-    def layers(self) -> list[int]:
-        """Cycles from the end of the layer before to the end of each layer."""
-        previous = 0
-        spans = []
-        for end in self.layer_ends:
-            spans.append(max(0, end - previous))
-            previous = max(previous, end)
-        return spans
+    def layers(self, chains: Sequence[int]) -> list[int]:
+        """Return the cycles of each layer, of which `chains` says with which it is fused."""
+        return cycles_of(len(chains), spans_of(chains, self.work))
 
 
 @dataclass
@@ -53,22 +48,33 @@ class _Running:
     work: float
 
 
-def predict(commands: Sequence[Command], layers: int, config: NpuConfig) -> Prediction:
-    """Return when a program and each of its layers end."""
-    return _Simulation(commands, layers, config).run()
+def predict(commands: Sequence[Command], config: NpuConfig,
+            bytes_per_cycle: int | None = None) -> Prediction:
+    """Return when a program and each of its commands end.
+
+    Parameters
+    ----------
+    bytes_per_cycle : int or None
+        What LOAD, STORE and the fetcher share; None for a memory that gives each a beat a cycle.
+    """
+    return _Simulation(commands, config, bytes_per_cycle).run()
 
 
 class _Simulation:
-    def __init__(self, commands: Sequence[Command], layers: int, config: NpuConfig) -> None:
+    def __init__(self, commands: Sequence[Command], config: NpuConfig,
+                 bytes_per_cycle: int | None) -> None:
         self.config = config
+        self.beats_per_cycle = (None if bytes_per_cycle is None
+                                else min(1.0, bytes_per_cycle / config.axi_bytes))
         self.commands = deque(command for command in commands if command.unit is not None)
         self.queues: dict[Unit, deque[Command]] = {unit: deque() for unit in Unit}
         self.running: dict[Unit, _Running] = {}
         self.tokens = dict.fromkeys(
             ((sender, receiver) for sender in Unit for receiver in OTHER_UNITS[sender]), 0)
-        self.ends = [0] * layers
+        self.work: list[Work] = []
         self.now = 0.0
-        self.fetch_cycles = -(-COMMAND_BYTES // config.axi_bytes) + FETCH_OVERHEAD
+        beats = -(-COMMAND_BYTES // config.axi_bytes)
+        self.fetch_cycles = round(beats / (self.beats_per_cycle or 1)) + FETCH_OVERHEAD
         # When the next command has been read and waits for room in its queue.
         self.fetched = float(START_LATENCY + self.fetch_cycles)
 
@@ -88,7 +94,7 @@ class _Simulation:
                 self._advance(unit, step, rates[unit])
         # END is fetched like any other command, and found when all units are idle.
         total = max(self.now + STOP_LATENCY, self.fetched)
-        return Prediction(round(total), tuple(self.ends))
+        return Prediction(round(total), tuple(self.work))
 
     def _hand_out(self) -> None:
         """Move the fetched command to its queue if there is room, and fetch the next."""
@@ -126,6 +132,11 @@ class _Simulation:
                 free -= execute.cycles.results / execute.cycles.total
             for unit in sharing:
                 rates[unit] = max(free, 0.01) / len(sharing)
+        if self.beats_per_cycle is not None:
+            moving = [unit for unit, run in self.running.items()
+                      if unit is not Unit.EXECUTE and not run.fixed]
+            for unit in moving:
+                rates[unit] = min(rates[unit], self.beats_per_cycle / len(moving))
         return rates
 
     def _advance(self, unit: Unit, step: float, rate: float) -> None:
@@ -137,8 +148,7 @@ class _Simulation:
         if run.fixed > 1e-6 or run.work > 1e-6:
             return
         del self.running[unit]
-        end = round(self.now)
-        self.ends[run.command.layer] = max(self.ends[run.command.layer], end)
+        self.work.append(Work(run.command.layer, round(self.now), unit is Unit.EXECUTE))
         for bit, receiver in enumerate(OTHER_UNITS[unit]):
             if run.command.send >> bit & 1:
                 self.tokens[unit, receiver] += 1

@@ -1,0 +1,273 @@
+"""Layers that run band by band, one behind the other, so that what passes between them stays small.
+
+A *chain* is a run of neighbouring layers. In each *band* every layer of it makes some rows, of what
+the layers before it made in this band and the ones before. Of a tensor that only the chain reads,
+no more rows are kept than are still needed: it has a buffer for these, not a place of its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from hadron_compiler.allocate.intervals import align_up
+from hadron_compiler.codegen.geometry import Geometry, Region
+from hadron_compiler.codegen.kernel import Kernel, Part
+from hadron_compiler.errors import CapacityError
+from hadron_compiler.ir.graph import Graph, Operation, Tensor
+from hadron_compiler.schedule.tiles import OVERLAPPED_TILES, Tiler
+from hadron_spec.config import NpuConfig
+
+__all__ = ["BandPlan", "Chain", "Member", "RowBuffer", "Rows"]
+
+MOST_BANDS = 16
+"""A chain asks for so much scratchpad that it takes no more bands, if that can be had."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A layer of a chain; `sources` own the bytes it reads."""
+
+    index: int
+    operation: Operation
+    kernel: Kernel
+
+    @property
+    def geometry(self) -> Geometry:
+        """Shape of the layer."""
+        return self.kernel.geometry
+
+    @cached_property
+    def sources(self) -> tuple[Tensor, ...]:
+        """The tensors it reads, in the order of its operands."""
+        return tuple(tensor.storage for tensor in self.operation.activations)
+
+    @property
+    def destination(self) -> Tensor:
+        """The tensor it writes."""
+        return self.operation.outputs[0]
+
+    def needed(self, rows: tuple[int, int]) -> tuple[int, int]:
+        """Return the input rows that some rows of the output need."""
+        return self.geometry.needed(Region(rows, (0, self.geometry.destination[1]))).y
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What happens to a tensor in a band: rows `start` to `end` - 1 are made or loaded, those from
+    `keep` on must still be there."""
+
+    keep: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class RowBuffer:
+    """Room for `capacity` rows of `row_bytes` each, `offset` bytes into the workspace."""
+
+    capacity: int
+    row_bytes: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class BandPlan:
+    """How a chain runs: the rows of every tensor in each band, and where they are kept.
+
+    `members` and `parts_of` belong together; `scratch` is what the kernels need beside, `offset`
+    bytes into the workspace.
+    """
+
+    members: tuple[Member, ...]
+    parts_of: tuple[tuple[Part, ...], ...]
+    bands: tuple[dict[Tensor, Rows], ...]
+    buffers: dict[Tensor, RowBuffer]
+    scratch: int
+    workspace: int
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All parts of all layers."""
+        return tuple(part for parts in self.parts_of for part in parts)
+
+
+class Chain:
+    """Neighbouring layers that can run band by band.
+
+    Parameters
+    ----------
+    tilers : sequence of Tiler
+        One for each layer of the graph.
+    first, end : int
+        The layers, half-open.
+
+    Raises
+    ------
+    CapacityError
+        When they cannot: one computes more than an image, or its operands in other rows than the
+        ones they are made in.
+    """
+
+    def __init__(self, graph: Graph, tilers: Sequence[Tiler], config: NpuConfig, first: int,
+                 end: int) -> None:
+        self.config = config
+        self.first, self.end = first, end
+        self.members = tuple(Member(i, graph.operations[i], tilers[i].kernel)
+                             for i in range(first, end))
+        self._tilers = tilers[first:end]
+        self.writers = {member.destination: member for member in self.members}
+        self.readers: dict[Tensor, list[Member]] = {}
+        for member in self.members:
+            for tensor in dict.fromkeys(member.sources):
+                self.readers.setdefault(tensor, []).append(member)
+        outside = {tensor.storage for tensor in graph.outputs}
+        for operation in [*graph.operations[:first], *graph.operations[end:]]:
+            outside |= {tensor.storage for tensor in [*operation.activations, *operation.outputs]}
+        self.internal = frozenset(self.writers) - outside
+        """Tensors that nobody reads but the chain."""
+        self.kept = frozenset(self.writers) & outside
+        self._plans: dict[tuple[int, frozenset[Tensor]], BandPlan] = {}
+        self._check(outside)
+
+    def _check(self, outside: set[Tensor]) -> None:
+        for member in self.members:
+            geometry, tensor = member.geometry, member.destination
+            readers = self.readers.get(tensor, [])
+            sound = (
+                geometry.images == 1 and geometry.channels is None and not tensor.in_memory
+                and not any(source.in_memory for source in member.sources)
+                and (tensor in outside or readers)
+                and all(reader.index > member.index for reader in readers))
+            if not sound or len(self.writers) != len(self.members):
+                raise CapacityError(f"{member.operation.label}: not in bands")
+        for tensor, readers in self.readers.items():
+            images = {_rows_of(reader.geometry.source) for reader in readers}
+            if tensor in self.writers:
+                images.add(_rows_of(self.writers[tensor].geometry.destination))
+            if len(images) > 1:
+                raise CapacityError(f"{tensor.name}: read in other rows than it is written in")
+
+    @cached_property
+    def height(self) -> int:
+        """Rows that the last layer makes."""
+        return self.members[-1].geometry.destination[0]
+
+    @cached_property
+    def parts_of(self) -> tuple[tuple[Part, ...], ...]:
+        """The parts of each layer: as few as there can be where the weights of all fit at once."""
+        steps = self.config.weight_steps
+        try:
+            whole = tuple(tuple(member.kernel.parts(steps, None)) for member in self.members)
+        except CapacityError:
+            whole = ()
+        constants = {part.constants for parts in whole for part in parts}
+        total = sum(0 if some is None else some.steps for some in constants)
+        if whole and total <= steps:
+            return whole
+        return tuple(tiler.parts() for tiler in self._tilers)
+
+    def schedule(self, bands: int) -> tuple[dict[Tensor, Rows], ...]:
+        """Return the rows of all tensors, band by band.
+
+        The last layer makes its output in `bands` about equal shares, every other as many rows as
+        those behind it need.
+        """
+        done = dict.fromkeys([*self.writers, *self.readers], 0)
+        made = []
+        for band in range(bands):
+            ends: dict[Tensor, int] = {}
+            for member in reversed(self.members):
+                tensor, height = member.destination, member.geometry.destination[0]
+                readers = self.readers.get(tensor, [])
+                end = max((self._end(reader, ends) for reader in readers),
+                          default=-(-height * (band + 1) // bands))
+                if tensor in self.kept and band == bands - 1:
+                    end = height
+                ends[tensor] = max(end, done[tensor])
+            for tensor, readers in self.readers.items():
+                if tensor not in self.writers:
+                    ends[tensor] = max(done[tensor],
+                                       *(self._end(reader, ends) for reader in readers))
+            made.append({tensor: Rows(self._keep(tensor, done), done[tensor], end)
+                         for tensor, end in ends.items()})
+            done = ends
+        return tuple(made)
+
+    @staticmethod
+    def _end(reader: Member, ends: dict[Tensor, int]) -> int:
+        end = ends[reader.destination]
+        return reader.needed((0, end))[1] if end else 0
+
+    def _keep(self, tensor: Tensor, done: dict[Tensor, int]) -> int:
+        """Return the first row that is read from now on; `done` rows of all have been made."""
+        rows = [reader.needed((done[reader.destination], height))[0]
+                for reader in self.readers.get(tensor, [])
+                if done[reader.destination] < (height := reader.geometry.destination[0])]
+        return min([done[tensor], *rows])
+
+    def plan(self, bands: int, streamed: frozenset[Tensor]) -> BandPlan:
+        """Return the plan of so many bands when some tensors live in memory."""
+        mine = streamed & frozenset([*self.writers, *self.readers])
+        known = self._plans.get((bands, mine))
+        if known is None:
+            known = self._plans[bands, mine] = self._make(bands, mine)
+        return known
+
+    def _make(self, bands: int, streamed: frozenset[Tensor]) -> BandPlan:
+        schedule = self.schedule(bands)
+        buffers: dict[Tensor, RowBuffer] = {}
+        offset = 0
+        for tensor in schedule[0]:
+            if tensor not in self.internal and tensor not in streamed:
+                continue
+            rows = [band[tensor] for band in schedule]
+            capacity = max(some.end - some.keep for some in rows)
+            if tensor in streamed:
+                # The rows of the band before, or of the next, are on their way.
+                capacity += max(some.end - some.start for some in rows)
+            writer = self.writers.get(tensor)
+            image = (self.readers[tensor][0].geometry.source if writer is None
+                     else writer.geometry.destination)
+            capacity = min(capacity, image[0])
+            buffers[tensor] = RowBuffer(capacity, image[1] * image[2], offset)
+            offset += align_up(capacity * image[1] * image[2] + self.config.axi_bytes)
+        scratch = max(
+            member.kernel.scratch(max(rows[member.destination].end - rows[member.destination].start
+                                      for rows in schedule), member.geometry.destination[1])
+            for member in self.members)
+        return BandPlan(self.members, self.parts_of, schedule, buffers, offset,
+                        offset + align_up(scratch))
+
+    def minimum(self, streamed: frozenset[Tensor], capacity: int) -> int:
+        """Return the workspace to ask for."""
+        for bands in (min(MOST_BANDS, self.height), self.height):
+            plan = self.plan(bands, streamed)
+            if plan.workspace <= capacity:
+                break
+        return plan.workspace
+
+    def choose(self, streamed: frozenset[Tensor], capacity: int) -> BandPlan:
+        """Return the plan of the fewest bands whose workspace is at most `capacity` bytes.
+
+        Raises
+        ------
+        CapacityError
+            When not even bands of one row fit.
+        """
+        least = OVERLAPPED_TILES if streamed & (self.kept | frozenset(self.readers)) else 1
+        low, high = 1, max(1, -(-self.height // least))
+        best = None
+        while low <= high:
+            middle = (low + high) // 2
+            plan = self.plan(-(-self.height // middle), streamed)
+            if plan.workspace <= capacity:
+                best, low = plan, middle + 1
+            else:
+                high = middle - 1
+        if best is None:
+            raise CapacityError(f"{self.members[0].operation.label}: a band does not fit")
+        return best
+
+
+def _rows_of(image: tuple[int, int, int]) -> tuple[int, int]:
+    return image[0], image[1] * image[2]

@@ -1,0 +1,131 @@
+"""Write the commands of a chain: band by band, each layer's loads, work and stores."""
+
+from hadron_compiler.codegen.command import Command
+from hadron_compiler.codegen.geometry import Region, View
+from hadron_compiler.codegen.kernel import Part, Piece
+from hadron_compiler.codegen.moving import move_bytes
+from hadron_compiler.ir.graph import Tensor
+from hadron_compiler.schedule.bands import BandPlan, Member, RowBuffer, Rows
+from hadron_compiler.schedule.transfers import load_view, store_view
+from hadron_compiler.schedule.writer import CommandWriter, dense_view
+from hadron_spec.config import NpuConfig
+
+__all__ = ["build_chain"]
+
+
+def build_chain(writer: CommandWriter, plan: BandPlan, workspace: int) -> None:
+    """Append the commands of a chain whose workspace begins at an address."""
+    _ChainBuilder(writer, plan, workspace).run()
+
+
+class _Window:
+    """The rows of a tensor that are in its buffer.
+
+    Row y lies at a distance from the buffer's start that equals its distance from the start of the
+    tensor in memory, modulo the bus width: any of them can be moved by LOAD and STORE.
+
+    Parameters
+    ----------
+    address : int
+        Of the buffer.
+    memory : int
+        Offset of the tensor in memory, 0 where it is never there.
+    """
+
+    def __init__(self, buffer: RowBuffer, address: int, memory: int, config: NpuConfig) -> None:
+        self.buffer = buffer
+        self.address = address
+        self.memory = memory
+        self.config = config
+        self.first = self.end = 0
+
+    def _locate(self, first: int, y: int) -> int:
+        """Return the address of row `y` when the buffer begins with row `first`."""
+        pitch = self.buffer.row_bytes
+        phase = (self.memory + first * pitch) % self.config.axi_bytes
+        return self.address + phase + (y - first) * pitch
+
+    def advance(self, layer: int, rows: Rows) -> list[Command]:
+        """Make room up to row `rows.end`; return the commands that move rows to the front."""
+        made: list[Command] = []
+        if rows.end - self.first > self.buffer.capacity:
+            size = (self.end - rows.keep) * self.buffer.row_bytes
+            if size:
+                made = move_bytes(self.config, layer, self._locate(self.first, rows.keep),
+                                  self._locate(rows.keep, rows.keep), size)
+            self.first = rows.keep
+        self.end = rows.end
+        return made
+
+    def view(self, image: tuple[int, int, int]) -> View:
+        """Return the view of all rows."""
+        _, width, channels = image
+        return View(self._locate(self.first, self.first), (self.first, self.end), (0, width),
+                    (0, channels), width * channels, channels)
+
+
+class _ChainBuilder:
+    def __init__(self, writer: CommandWriter, plan: BandPlan, workspace: int) -> None:
+        self.writer = writer
+        self.plan = plan
+        self.scratch = workspace + plan.scratch
+        offsets = writer.offsets.tensors
+        self.windows = {
+            tensor: _Window(buffer, workspace + buffer.offset, offsets.get(tensor, 0),
+                            writer.config)
+            for tensor, buffer in plan.buffers.items()}
+
+    def run(self) -> None:
+        """Append the commands of all bands."""
+        self.writer.ring.begin_stage(self.plan.parts)
+        written = {member.destination for member in self.plan.members}
+        for band in self.plan.bands:
+            fetched: set[Tensor] = set()
+            for member, parts in zip(self.plan.members, self.plan.parts_of, strict=True):
+                rows = band[member.destination]
+                if rows.start == rows.end:
+                    continue
+                for tensor in member.sources:
+                    if tensor not in written and tensor not in fetched:
+                        fetched.add(tensor)
+                        self._fetch(member, tensor, band[tensor])
+                self._compute(member, parts, rows)
+        for member in self.plan.members:
+            self.writer.store_output(member.index, member.destination)
+
+    def _fetch(self, member: Member, tensor: Tensor, rows: Rows) -> None:
+        """Load the rows of an input that a band adds."""
+        _, width, channels = member.geometry.source
+        window = self.windows.get(tensor)
+        if window is None:
+            self.writer.load_prefix(member.index, tensor, rows.end * width * channels)
+        elif rows.start < rows.end:
+            self.writer.commands += window.advance(member.index, rows)
+            view = window.view(member.geometry.source)
+            self.writer.commands += load_view(
+                member.index, self.writer.offsets.tensors[tensor], member.geometry.source,
+                view.narrow(Region((rows.start, rows.end), view.x)), self.writer.config.axi_bytes)
+
+    def _compute(self, member: Member, parts: tuple[Part, ...], rows: Rows) -> None:
+        """Make rows of a layer's output, and store them where they go to memory."""
+        writer, geometry = self.writer, member.geometry
+        region = Region((rows.start, rows.end), geometry.whole.x)
+        sources = tuple(self._view(tensor, geometry.source) for tensor in member.sources)
+        window = self.windows.get(member.destination)
+        if window is not None:
+            writer.commands += window.advance(member.index, rows)
+        destination = self._view(member.destination, geometry.destination)
+        for part in parts:
+            if part.works_on(region):
+                step = writer.bring(member.index, part.constants)
+                writer.commands += part.commands(
+                    Piece(member.index, region, sources, destination, step, self.scratch))
+        offset = writer.offsets.tensors.get(member.destination)
+        if window is not None and offset is not None:
+            writer.commands += store_view(member.index, offset, geometry.destination,
+                                          destination.narrow(region), writer.config.axi_bytes)
+
+    def _view(self, tensor: Tensor, image: tuple[int, int, int]) -> View:
+        window = self.windows.get(tensor)
+        return (dense_view(self.writer.layout.addresses[tensor], image) if window is None
+                else window.view(image))

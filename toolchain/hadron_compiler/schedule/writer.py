@@ -1,0 +1,107 @@
+"""What builders of tiles and of bands share: commands so far, what is on chip, where bytes lie."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hadron_compiler.allocate.intervals import align_up
+from hadron_compiler.allocate.placement import Layout
+from hadron_compiler.allocate.weights import WeightRing
+from hadron_compiler.codegen.command import Command, Space
+from hadron_compiler.codegen.geometry import View
+from hadron_compiler.codegen.kernel import Constants
+from hadron_compiler.ir.graph import Graph, Tensor
+from hadron_compiler.schedule.transfers import load_bytes, load_nibbles, store_view
+from hadron_spec.config import NpuConfig
+
+__all__ = ["CommandWriter", "MemoryOffsets", "dense_view"]
+
+INPUT_PIECE_ALIGN = 64
+
+
+@dataclass(frozen=True)
+class MemoryOffsets:
+    """Offsets in the memory region; `tensors` holds inputs, outputs and streamed tensors."""
+
+    tensors: Mapping[Tensor, int]
+    constants: Mapping[Constants, int]
+
+
+def dense_view(address: int, image: tuple[int, int, int], index: int = 0) -> View:
+    """Return the view of one of several images that lie one behind the other."""
+    height, width, channels = image
+    return View(address + index * height * width * channels, (0, height), (0, width),
+                (0, channels), width * channels, channels)
+
+
+class CommandWriter:
+    """Appends commands in program order, and LOADs before them of what is not on chip yet."""
+
+    def __init__(self, graph: Graph, layout: Layout, offsets: MemoryOffsets,
+                 config: NpuConfig) -> None:
+        self.layout = layout
+        self.offsets = offsets
+        self.config = config
+        self.commands: list[Command] = []
+        self.ring = WeightRing(config.weight_steps)
+        self.table: Constants | None = None
+        # Bytes of resident inputs that have been loaded so far.
+        self.loaded = {tensor: 0 for tensor in layout.addresses
+                       if tensor in offsets.tensors and (tensor in graph.inputs
+                                                         or tensor.data is not None)}
+        self.stored = {tensor.storage for tensor in graph.outputs
+                       if tensor.storage in layout.addresses}
+        self.writer = {operation.outputs[0]: index
+                       for index, operation in enumerate(graph.operations)}
+        """The last layer that writes a tensor: several may write parts of one."""
+
+    def unloaded(self, tensor: Tensor) -> bool:
+        """Tell whether bytes of a resident input are still missing."""
+        return tensor in self.loaded and self.loaded[tensor] < tensor.size
+
+    def load_prefix(self, layer: int, tensor: Tensor, end: int) -> None:
+        """Load a resident input up to byte `end`, as far as it has not been."""
+        if tensor not in self.loaded:
+            return
+        start = self.loaded[tensor]
+        end = min(align_up(end, INPUT_PIECE_ALIGN), tensor.size)
+        if end > start:
+            self.commands.append(load_bytes(
+                layer, Space.SCRATCHPAD, self.offsets.tensors[tensor] + start,
+                self.layout.addresses[tensor] + start, end - start))
+            self.loaded[tensor] = end
+
+    def store_output(self, layer: int, tensor: Tensor) -> None:
+        """Store a resident output once its last layer has been written."""
+        if tensor not in self.stored or layer != self.writer[tensor]:
+            return
+        image = (1, 1, tensor.size)
+        view = dense_view(self.layout.addresses[tensor], image)
+        self.commands += store_view(layer, self.offsets.tensors[tensor], image, view,
+                                    self.config.axi_bytes)
+
+    def bring(self, layer: int, constants: Constants | None) -> int:
+        """Make sure that a part's constants are on chip; return their first step."""
+        if constants is None:
+            return 0
+        offset = self.offsets.constants[constants]
+        if constants.space is Space.TABLE:
+            if self.table is not constants:
+                self.table = constants
+                self.commands.append(load_bytes(layer, Space.TABLE, offset, 0,
+                                                len(constants.image)))
+            return 0
+        step, present = self.ring.find(constants)
+        if not present and constants.nibbles is not None:
+            self.commands += load_nibbles(layer, offset, step, constants.nibbles, self.config)
+        elif not present:
+            size = len(constants.image)
+            step_bytes = self.config.step_bytes if constants.tail else size // constants.steps
+            self.commands.append(load_bytes(layer, constants.space, offset, step, size,
+                                            step_bytes))
+            after = step + size // step_bytes
+            for tensor, start, size in constants.tail:
+                self.commands.append(load_bytes(
+                    layer, constants.space, self.offsets.tensors[tensor] + start, after, size,
+                    step_bytes))
+                after += size // step_bytes
+        return step
