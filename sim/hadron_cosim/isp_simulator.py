@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hadron_cosim.cxxrtl import IspStalls, SimulatedIsp, build_library
-from hadron_cosim.cxxrtl.isp_library import PICTURE, RAW_LAST, RAW_USER, TENSOR
+from hadron_cosim.cxxrtl.isp_library import PICTURE, TENSOR
+from hadron_cosim.cxxrtl.streams import RAW_LAST, RAW_USER
 from hadron_cosim.design import isp_rtlil, rtlil_is_cached
 from hadron_cosim.simulator import ProtocolError
 from hadron_spec.isp.config import IspConfig

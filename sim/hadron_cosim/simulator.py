@@ -1,12 +1,13 @@
 """Run programs on the RTL: one class over a simulation lane."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from hadron_cosim.cxxrtl import SimulatedNpu, build_library
+from hadron_cosim.cxxrtl.streams import StreamStalls, tensor_beats
 from hadron_cosim.design import npu_rtlil, rtlil_is_cached
 from hadron_cosim.memory_model import FAST, BusErrors, MemoryModel, Stalls, memory_model
 from hadron_spec.commands import Unit
@@ -153,7 +154,8 @@ class NpuSimulator:
     def run(self, memory: npt.NDArray[np.uint8], command_base: int, command_count: int,
             memory_base: int, memory_bytes: int, max_cycles: int = 100_000_000, *,
             memory_model: str | MemoryModel = FAST, stalls: Stalls | None = None,
-            errors: BusErrors | None = None, watchdog: int = 0,
+            errors: BusErrors | None = None, watchdog: int = 0, stream: Sequence[bytes] = (),
+            stream_stalls: StreamStalls | None = None,
             on_progress: Callable[[int], None] = lambda _: None) -> SimulationResult:
         """Reset the NPU and run one program to its interrupt.
 
@@ -171,6 +173,10 @@ class NpuSimulator:
             Random stalls and bus errors to inject.
         watchdog : int
             Register WATCHDOG.
+        stream : sequence of bytes
+            Tensors that wait at the input stream.
+        stream_stalls : optional
+            Random pauses of the streams.
         on_progress : callable
             Told the cycles so far, now and then.
 
@@ -180,6 +186,9 @@ class NpuSimulator:
             When the RTL broke a rule of AXI4.
         """
         self.configure(memory_model, stalls=stalls, errors=errors, memory=memory)
+        self.npu.configure_streams(stream_stalls)
+        for tensor in stream:
+            self.npu.feed_tensor(tensor_beats(tensor, self.config.axi_bytes))
         self.start(command_base, command_count, memory_base, memory_bytes, watchdog=watchdog)
         begin = self.npu.state.register_write
         return self.finish(begin, max_cycles, on_progress=on_progress)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from hadron_cosim.cxxrtl import IspStalls
-from hadron_cosim.cxxrtl.isp_library import PICTURE, RAW_LAST, TENSOR
+from hadron_cosim.cxxrtl.isp_library import PICTURE, TENSOR
+from hadron_cosim.cxxrtl.streams import RAW_LAST
 from hadron_cosim.isp_simulator import IspSimulator, raw_beats
 from hadron_model.isp import pipeline
 from hadron_spec.isp.bayer import Phase

@@ -60,7 +60,8 @@ def find_config(config: str | NpuConfig) -> NpuConfig:
         raise UsageError(f"{config}: {error.strerror}") from None
 
 
-def load_model(model: str | Path | bytes | Program, config: str | NpuConfig | None = None) -> Model:
+def load_model(model: str | Path | bytes | Program, config: str | NpuConfig | None = None, *,
+               stream_input: bool = False) -> Model:
     """Compile a model, or load a compiled one.
 
     Parameters
@@ -70,6 +71,8 @@ def load_model(model: str | Path | bytes | Program, config: str | NpuConfig | No
     config : str or NpuConfig, optional
         What to compile for, `DEFAULT_CONFIG` unless given. A compiled program has its own; another
         one is refused.
+    stream_input : bool
+        The input comes from the stream. A compiled program must have been compiled so.
 
     Raises
     ------
@@ -77,19 +80,19 @@ def load_model(model: str | Path | bytes | Program, config: str | NpuConfig | No
         With what is wrong, in words made for the user.
     """
     if isinstance(model, Program):
-        return Model(_of_config(model, model.model, config))
+        return Model(_of_config(model, model.model, config, stream_input))
     if isinstance(model, str) and model in BUILT_IN:
-        return _built_in(model, find_config(config or DEFAULT_CONFIG))
-    if isinstance(model, bytes):
-        return Model(compile_model(model, find_config(config or DEFAULT_CONFIG)))
-    if Path(model).is_dir():
-        return Model(_of_config(_load_program(Path(model)), str(model), config))
-    return Model(compile_model(model, find_config(config or DEFAULT_CONFIG)))
+        return _built_in(model, find_config(config or DEFAULT_CONFIG), stream_input)
+    if not isinstance(model, bytes) and Path(model).is_dir():
+        return Model(_of_config(_load_program(Path(model)), str(model), config, stream_input))
+    return Model(compile_model(model, find_config(config or DEFAULT_CONFIG),
+                               stream_input=stream_input))
 
 
-def _built_in(name: str, config: NpuConfig) -> Model:
+def _built_in(name: str, config: NpuConfig, stream_input: bool) -> Model:
     data = resources.files("hadron") / "data"
-    program = compile_model((data / f"{name}.tflite").read_bytes(), config, name=name)
+    program = compile_model((data / f"{name}.tflite").read_bytes(), config, name=name,
+                            stream_input=stream_input)
     folder = Path(str(data / name))
     if not folder.is_dir():
         return Model(program)
@@ -100,10 +103,13 @@ def _built_in(name: str, config: NpuConfig) -> Model:
                  samples[_DEFAULT_SAMPLE[name]])
 
 
-def _of_config(program: Program, name: str, config: str | NpuConfig | None) -> Program:
+def _of_config(program: Program, name: str, config: str | NpuConfig | None,
+               stream_input: bool) -> Program:
     if config is not None and find_config(config) != program.config:
         raise UsageError(f"{name}: compiled for {program.config.name}, not for "
                          f"{find_config(config).name}")
+    if stream_input and not program.inputs[0].stream:
+        raise UsageError(f"{name}: compiled with its input in memory, not from the stream")
     return program
 
 
@@ -149,7 +155,10 @@ def _binding_problem(binding: TensorBinding, region_bytes: int) -> str:
         return f"shape {list(binding.shape)}"
     if binding.dtype != "int8":
         return f"type {binding.dtype}, must be int8"
-    if type(binding.offset) is not int or not 0 <= binding.offset <= region_bytes - binding.size:
+    if type(binding.stream) is not bool:
+        return f"stream {binding.stream}"
+    size = 0 if binding.stream else binding.size
+    if type(binding.offset) is not int or not 0 <= binding.offset <= region_bytes - size:
         return "outside the memory region"
     if not isinstance(binding.scale, float) or not 0 < binding.scale < inf:
         return f"scale {binding.scale}"

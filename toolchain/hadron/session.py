@@ -90,6 +90,8 @@ class Session:
     pixels : str or PixelScale, optional
         What a pixel p stands for: "unit" (p / 255), "raw" (p), "signed" (p / 127.5 - 1). Guessed
         from the input's quantization unless given.
+    stream_input : bool
+        The input comes in at the NPU's stream, not from memory.
     on_progress : callable
         Told a :class:`hadron.progress.Progress` now and then.
 
@@ -106,7 +108,7 @@ class Session:
 
     def __init__(self, model: str | Path | bytes | Program, config: str | NpuConfig | None = None,
                  on: str = "golden", *, memory: str | MemoryModel = "fast",
-                 pixels: str | PixelScale | None = None,
+                 pixels: str | PixelScale | None = None, stream_input: bool = False,
                  on_progress: OnProgress = ignore_progress) -> None:
         if on not in LANES:
             raise UsageError(f"on={on!r}, must be one of {', '.join(LANES)}")
@@ -115,7 +117,7 @@ class Session:
             self.pixels = None if pixels is None else PixelScale(pixels)
         except ValueError as error:
             raise UsageError(str(error)) from None
-        self.model: Model = load_model(model, config)
+        self.model: Model = load_model(model, config, stream_input=stream_input)
         self.program = self.model.program
         self.on = on
         self.on_progress = on_progress
@@ -165,13 +167,15 @@ class Session:
         regions = []
         for number, sample in enumerate(bound.samples):
             region = self._region(sample)
+            stream = [values.tobytes() for binding, values in
+                      zip(self.program.inputs, sample, strict=True) if binding.stream]
             expected = region.copy()
             if self.on == "golden" or compared:
-                self._run_golden(expected)
+                self._run_golden(expected, stream)
             if self.on == "golden":
                 region = expected
             else:
-                result = self._run_rtl(region)
+                result = self._run_rtl(region, stream)
                 if slowest is None or result.cycles > slowest.cycles:
                     slowest = result
                 if compared:
@@ -190,16 +194,18 @@ class Session:
         region = np.zeros(program.region_bytes, dtype=np.uint8)
         region[:len(program.memory)] = np.frombuffer(program.memory, dtype=np.uint8)
         for binding, values in zip(program.inputs, sample, strict=True):
+            if binding.stream:
+                continue
             region[binding.offset:binding.offset + binding.size] = values.view(np.uint8).ravel()
         return region
 
-    def _run_golden(self, region: Bytes) -> None:
+    def _run_golden(self, region: Bytes, stream: Sequence[bytes]) -> None:
         program = self.program
         self.on_progress(Progress("golden model"))
         try:
             result = Executor(program.config).run(
                 region, command_base=program.command_offset, command_count=program.command_count,
-                memory_base=0, memory_bytes=program.region_bytes)
+                memory_base=0, memory_bytes=program.region_bytes, stream=stream)
         except ValueError as error:
             raise UsageError(f"{program.model}: the golden model refuses the program: "
                              f"{error}") from None
@@ -207,7 +213,7 @@ class Session:
             raise UsageError(f"{program.model}: the golden model refuses the program: command "
                              f"{result.error_command}: {result.error.name}: {result.detail}")
 
-    def _run_rtl(self, region: Bytes) -> SimulationResult:
+    def _run_rtl(self, region: Bytes, stream: Sequence[bytes]) -> SimulationResult:
         program = self.program
         simulator = self._get_simulator()
 
@@ -220,7 +226,7 @@ class Session:
             result = simulator.run(
                 region, program.command_offset, program.command_count, 0, program.region_bytes,
                 max_cycles=max(_MIN_MAX_CYCLES, _MAX_CYCLES_FACTOR * program.cycles),
-                memory_model=self.memory, on_progress=simulated)
+                memory_model=self.memory, stream=stream, on_progress=simulated)
         except (ProtocolError, TimeoutError) as error:
             raise CheckFailedError(f"{program.model}: the RTL failed: {error}") from None
         if result.status != "done":

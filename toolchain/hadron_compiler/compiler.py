@@ -10,7 +10,12 @@ from hadron_compiler.allocate.placement import Layout, place_activations
 from hadron_compiler.codegen.command import Command
 from hadron_compiler.codegen.kernel import Constants, Kernel
 from hadron_compiler.codegen.lowering import lower
-from hadron_compiler.errors import CapacityError, CompileError, ModelFormatError
+from hadron_compiler.errors import (
+    CapacityError,
+    CompileError,
+    ModelFormatError,
+    UnsupportedError,
+)
 from hadron_compiler.frontend.onnx import import_onnx
 from hadron_compiler.frontend.tflite import import_tflite
 from hadron_compiler.ir.graph import Graph, Tensor
@@ -22,6 +27,7 @@ from hadron_compiler.schedule.dependencies import derive_dependencies
 from hadron_compiler.schedule.fusion import choose_chains
 from hadron_compiler.schedule.order import order_commands
 from hadron_compiler.schedule.prediction import Prediction, predict
+from hadron_compiler.schedule.streams import constants_first
 from hadron_compiler.schedule.tiles import Tiler
 from hadron_compiler.schedule.tokens import assign_tokens
 from hadron_compiler.schedule.writer import MemoryOffsets
@@ -35,7 +41,8 @@ TFLITE_MARK = b"TFL3"
 
 
 def compile_model(model: str | Path | bytes, config: NpuConfig, *,
-                  name: str | None = None, keep_tensors: bool = False) -> Program:
+                  name: str | None = None, keep_tensors: bool = False,
+                  stream_input: bool = False) -> Program:
     """Compile a quantized TFLite or ONNX (QDQ) model.
 
     Parameters
@@ -50,6 +57,10 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
     keep_tensors : bool
         For finding mistakes: make every tensor an output of the program, in the order of
         :func:`hadron_compiler.frontend.tflite.operator_outputs`. TFLite only.
+    stream_input : bool
+        The input comes from the stream `s_axis`, not from memory. The program then waits for it,
+        and works on what has come. An input that does not fit the scratchpad goes on to memory
+        first, in one piece.
 
     Raises
     ------
@@ -71,9 +82,11 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
                 else import_tflite(source, data, keep_tensors=keep_tensors))
     graph = run_passes(imported)
     graph = expand_matmuls.run(graph, config)
+    if stream_input and len(graph.inputs) != 1:
+        raise UnsupportedError(source, [f"{len(graph.inputs)} inputs, the stream brings one"])
     kernels = lower(graph, config)
     try:
-        return _generate(graph, kernels, config)
+        return _generate(graph, kernels, config, graph.inputs[0] if stream_input else None)
     except CapacityError as error:
         raise CapacityError(f"{source}: {error}") from None
     except CommandError as error:
@@ -97,32 +110,39 @@ class _Draft:
 
 
 def _draft(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
-           chains: Sequence[Chain]) -> _Draft:
+           chains: Sequence[Chain], streamed: Tensor | None) -> _Draft:
     layout = place_activations(graph, tilers, config, chains)
-    image, offsets, end = _place_memory(graph, layout)
-    commands = build_commands(graph, [tiler.kernel for tiler in tilers], layout, offsets, config)
+    outputs = [tensor.storage for tensor in graph.outputs]
+    direct = streamed if streamed in layout.addresses and streamed not in outputs else None
+    image, offsets, end = _place_memory(graph, layout, direct)
+    commands = build_commands(graph, [tiler.kernel for tiler in tilers], layout, offsets, config,
+                              streamed)
     derive_dependencies(commands)
+    if streamed is not None:
+        commands = constants_first(commands)
+        derive_dependencies(commands)
     commands = order_commands(commands)
     assign_tokens(commands)
     return _Draft(layout, image, offsets, end, commands)
 
 
-def _generate(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig) -> Program:
+def _generate(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig,
+              streamed: Tensor | None) -> Program:
     tilers = [Tiler(config, kernel, operation.label)
               for kernel, operation in zip(kernels, graph.operations, strict=True)]
 
     def cost(chains: Sequence[Chain]) -> tuple[float, Layout]:
-        draft = _draft(graph, tilers, config, chains)
+        draft = _draft(graph, tilers, config, chains, streamed)
         slow = predict(draft.commands, config, SLOW_MEMORY).total
         return predict(draft.commands, config).total * slow, draft.layout
 
-    draft = _draft(graph, tilers, config, choose_chains(graph, tilers, config, cost))
+    draft = _draft(graph, tilers, config, choose_chains(graph, tilers, config, cost), streamed)
     image, offsets, end, commands = draft.image, draft.offsets, draft.end, draft.commands
     commands.append(Command(Opcode.END, max(0, len(kernels) - 1), {}, [], []))
     timing = predict(commands, config)
     base = align_up(len(commands) * COMMAND_BYTES, COMMAND_ALIGN)
     for command in commands:
-        if "memory_offset" in command.fields:
+        if "memory_offset" in command.fields and not command.fields.get("stream"):
             command.fields["memory_offset"] += base
     stream = b"".join(command.encode() for command in commands)
 
@@ -130,8 +150,10 @@ def _generate(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig) -> Pro
 
     def bind(tensor: Tensor, side: str, position: int) -> TensorBinding:
         name = names.get((side, position), tensor.name)
-        return TensorBinding(name, base + offsets.tensors[tensor.storage], tensor.shape,
-                             tensor.dtype.value, tensor.scale, tensor.zero_point)
+        streams = side == "input" and streamed is not None
+        offset = 0 if streams else base + offsets.tensors[tensor.storage]
+        return TensorBinding(name, offset, tensor.shape, tensor.dtype.value, tensor.scale,
+                             tensor.zero_point, streams)
 
     return Program(
         config=config,
@@ -149,8 +171,10 @@ def _generate(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig) -> Pro
     )
 
 
-def _place_memory(graph: Graph, layout: Layout) -> tuple[MemoryImage, MemoryOffsets, int]:
-    """Place constants, then inputs and outputs, then streamed tensors, from offset 0 on."""
+def _place_memory(graph: Graph, layout: Layout, absent: Tensor | None,
+                  ) -> tuple[MemoryImage, MemoryOffsets, int]:
+    """Place constants, then inputs and outputs, then tensors that do not fit on chip, from offset
+    0 on; not the one that is `absent`."""
     image = MemoryImage()
     constants: dict[Constants, int] = {}
     for stage in layout.stages:
@@ -163,7 +187,7 @@ def _place_memory(graph: Graph, layout: Layout) -> tuple[MemoryImage, MemoryOffs
             tensors[tensor] = image.add(tensor.data.tobytes())
     fixed = [tensor for tensor in
              dict.fromkeys([*graph.inputs, *(tensor.storage for tensor in graph.outputs)])
-             if tensor not in tensors]
+             if tensor not in tensors and tensor is not absent]
     shared = [tensor for tensor in layout.lifetimes
               if tensor not in layout.addresses and tensor not in fixed and tensor not in tensors]
     blocks = [Block(tensor.size, *layout.lifetimes[tensor]) for tensor in shared]

@@ -18,7 +18,10 @@ FORMAT = 2
 
 @dataclass(frozen=True)
 class TensorBinding:
-    """Where an input or output lies in the memory region: `offset` bytes from its start, dense."""
+    """Where an input or output lies in the memory region: `offset` bytes from its start, dense.
+
+    One that is a `stream` is not there, but comes in at the NPU's `s_axis`.
+    """
 
     name: str
     offset: int
@@ -26,6 +29,7 @@ class TensorBinding:
     dtype: str
     scale: float
     zero_point: int
+    stream: bool = False
 
     @property
     def size(self) -> int:
@@ -174,7 +178,8 @@ class Program:
                     "",
                     f"/* {_comment(binding.name)}: {list(binding.shape)}, scale "
                     f"{binding.scale!r} */",
-                    f"#define {name}_OFFSET {binding.offset}u",
+                    f"#define {name}_STREAM 1" if binding.stream
+                    else f"#define {name}_OFFSET {binding.offset}u",
                     f"#define {name}_BYTES {binding.size}u",
                     f"#define {name}_ZERO_POINT ({binding.zero_point})",
                 ]

@@ -1,4 +1,5 @@
-// Clocks the NPU that Yosys wrote as C++, holds its memory, talks to its registers.
+// Clocks the NPU that Yosys wrote as C++, holds its memory, talks to its registers and streams. The
+// NPU may have an ISP before it.
 //
 // Compiled with design.h (write_cxxrtl, cut by split.py) and ports.h (which optional ports the design
 // has) into one shared library; hadron_cosim.cxxrtl.library is the other side of the functions at
@@ -17,6 +18,7 @@
 #include "options.h"
 #include "pins.h"
 #include "registers.h"
+#include "streams.h"
 
 namespace hadron {
 
@@ -35,6 +37,16 @@ struct Bytes {
 
 constexpr int UNITS = 3;
 
+// Streams: RAW and tensors in, picture and tensors out. Mirrored by hadron_cosim.cxxrtl.streams.
+enum Stream { RAW, TENSOR_IN, PICTURE, TENSOR_OUT, STREAMS };
+
+// Chances of a stall in 1/65536 a cycle, longest stall, seed.
+struct StreamOptions {
+    uint64_t stall[STREAMS] = {0, 0, 0, 0};
+    uint64_t stall_longest = 16;
+    uint64_t seed = 1;
+};
+
 struct Event {
     uint64_t unit, layer, start, end, mac_active, stalled;
 };
@@ -46,8 +58,19 @@ class Harness {
     void attach(uint8_t *bytes, uint64_t size) { memory_.attach(bytes, size); }
     void configure(const Options &options) { memory_.configure(options); }
 
+    void configure(const StreamOptions &options) {
+        raw.configure(options.stall[RAW], options.stall_longest, options.seed);
+        tensor_in.configure(options.stall[TENSOR_IN], options.stall_longest, options.seed + 1);
+        picture.configure(options.stall[PICTURE], options.stall_longest, options.seed + 2);
+        tensor_out.configure(options.stall[TENSOR_OUT], options.stall_longest, options.seed + 3);
+    }
+
     void reset(uint64_t cycles) {
         memory_.reset();
+        raw.reset();
+        tensor_in.reset();
+        picture.reset();
+        tensor_out.reset();
         ar_.reset();
         aw_.reset();
         w_.reset();
@@ -82,7 +105,19 @@ class Harness {
         return now_ - begin;
     }
 
-    void trace_clear() { trace_.clear(); }
+    // Run until no beat of an input is left or `cycles` have passed; return the cycles that passed.
+    uint64_t run_until_taken(uint64_t cycles) {
+        uint64_t begin = now_;
+        while (now_ - begin < cycles && (raw.left() || tensor_in.left())) cycle();
+        return now_ - begin;
+    }
+
+    void clear() {
+        violations.clear();
+        trace_.clear();
+        picture.clear();
+        tensor_out.clear();
+    }
     // Copy the finished events; return how many there are.
     uint64_t trace(Event *events, uint64_t room) const {
         uint64_t count = 0;
@@ -97,6 +132,9 @@ class Harness {
     uint64_t irq_at() const { return irq_at_; }
     Violations violations;
     Memory<BYTES> memory_;
+    Source<uint32_t> raw;
+    Source<Beat> tensor_in;
+    Sink picture, tensor_out;
 
   private:
     bool finish_access() {
@@ -120,6 +158,26 @@ class Harness {
 #endif
 #ifdef HAS_M_AXI_BID
         design_.p_m__axi__bid.data[0] = drive.b_id;
+#endif
+#ifdef HAS_S_AXIS_TDATA
+        design_.p_s__axis__tvalid.data[0] = tensor_in.offer();
+        Beat beat = tensor_in.beat();
+        std::memcpy(design_.p_s__axis__tdata.data, beat.bytes, BYTES);
+        design_.p_s__axis__tuser.data[0] = beat.user;
+        design_.p_s__axis__tlast.data[0] = beat.last;
+#endif
+#ifdef HAS_S_AXIS_RAW_TDATA
+        design_.p_s__axis__raw__tvalid.data[0] = raw.offer();
+        uint32_t pixel = raw.beat();
+        design_.p_s__axis__raw__tdata.data[0] = pixel & 0xFFFF;
+        design_.p_s__axis__raw__tuser.data[0] = (pixel & RAW_USER) != 0;
+        design_.p_s__axis__raw__tlast.data[0] = (pixel & RAW_LAST) != 0;
+#endif
+#ifdef HAS_M_AXIS_PICTURE_TDATA
+        design_.p_m__axis__picture__tready.data[0] = picture.ready();
+#endif
+#ifdef HAS_M_AXIS_TDATA
+        design_.p_m__axis__tready.data[0] = tensor_out.ready();
 #endif
         axil_.drive(design_);
     }
@@ -157,9 +215,12 @@ class Harness {
         if (resetting_) {
             // The first cycle of a reset may still show what went before (A3.1.2).
             axil_.reset();
+            raw.withdraw();
+            tensor_in.withdraw();
             irq_ = false;
             return;
         }
+        sample_streams();
         Bytes w{};
         if (w_valid) {
             std::memcpy(w.bytes, pins(design_.p_m__axi__wdata).data, BYTES);
@@ -187,6 +248,26 @@ class Harness {
         note(2, get(design_.p_trace__store__busy), get(design_.p_trace__store__layer));
         open_[1].mac_active += get(design_.p_trace__mac__active);
         open_[1].stalled += get(design_.p_trace__stall__requantizer);
+    }
+
+    void sample_streams() {
+#ifdef HAS_S_AXIS_TDATA
+        tensor_in.sample(get(design_.p_s__axis__tready));
+#endif
+#ifdef HAS_S_AXIS_RAW_TDATA
+        raw.sample(get(design_.p_s__axis__raw__tready));
+#endif
+#ifdef HAS_M_AXIS_PICTURE_TDATA
+        picture.sample(violations, now_, "m_axis_picture T", get(design_.p_m__axis__picture__tvalid),
+                       payload(pins(design_.p_m__axis__picture__tdata),
+                               get(design_.p_m__axis__picture__tuser),
+                               get(design_.p_m__axis__picture__tlast)));
+#endif
+#ifdef HAS_M_AXIS_TDATA
+        tensor_out.sample(violations, now_, "m_axis T", get(design_.p_m__axis__tvalid),
+                          payload(pins(design_.p_m__axis__tdata), get(design_.p_m__axis__tkeep),
+                                  get(design_.p_m__axis__tlast)));
+#endif
     }
 
     // Two commands of one layer that follow each other without a pause are one event.
@@ -221,6 +302,8 @@ using hadron::Harness;
 extern "C" {
 
 uint64_t hadron_options_bytes() { return sizeof(hadron::Options); }
+uint64_t hadron_stream_options_bytes() { return sizeof(hadron::StreamOptions); }
+uint64_t hadron_beat_bytes() { return sizeof(hadron::Beat); }
 uint64_t hadron_bus_bytes() { return hadron::BYTES; }
 
 void *hadron_create() { return new Harness; }
@@ -261,12 +344,32 @@ void hadron_state(void *handle, uint64_t *state) {
 const char *hadron_violations(void *handle) {
     return static_cast<Harness *>(handle)->violations.text().c_str();
 }
-void hadron_clear(void *handle) {
-    static_cast<Harness *>(handle)->violations.clear();
-    static_cast<Harness *>(handle)->trace_clear();
-}
+void hadron_clear(void *handle) { static_cast<Harness *>(handle)->clear(); }
 uint64_t hadron_trace(void *handle, hadron::Event *events, uint64_t room) {
     return static_cast<Harness *>(handle)->trace(events, room);
+}
+
+void hadron_configure_streams(void *handle, const hadron::StreamOptions *options) {
+    static_cast<Harness *>(handle)->configure(*options);
+}
+void hadron_feed_raw(void *handle, const uint32_t *beats, uint64_t count) {
+    static_cast<Harness *>(handle)->raw.feed(beats, count);
+}
+void hadron_feed_tensor(void *handle, const hadron::Beat *beats, uint64_t count) {
+    static_cast<Harness *>(handle)->tensor_in.feed(beats, count);
+}
+// Beats that have not been taken from an input.
+uint64_t hadron_left(void *handle, int stream) {
+    const Harness &harness = *static_cast<Harness *>(handle);
+    return stream == hadron::RAW ? harness.raw.left() : harness.tensor_in.left();
+}
+uint64_t hadron_run_until_taken(void *handle, uint64_t cycles) {
+    return static_cast<Harness *>(handle)->run_until_taken(cycles);
+}
+// Copy the beats of an output; return how many there are.
+uint64_t hadron_beats(void *handle, int stream, hadron::Beat *beats, uint64_t room) {
+    const Harness &harness = *static_cast<Harness *>(handle);
+    return (stream == hadron::PICTURE ? harness.picture : harness.tensor_out).copy(beats, room);
 }
 
 }  // extern "C"

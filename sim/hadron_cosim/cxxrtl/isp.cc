@@ -10,12 +10,11 @@
 
 #include <cstring>
 #include <string>
-#include <vector>
 
 #include "checks.h"
 #include "pins.h"
 #include "registers.h"
-#include "stalls.h"
+#include "streams.h"
 
 namespace hadron {
 
@@ -28,72 +27,18 @@ struct IspOptions {
     uint64_t seed = 1;
 };
 
-// A beat of RAW: the pixel, TUSER[0] in bit 16, TLAST in bit 17.
-constexpr uint32_t USER = 1u << 16, LAST = 1u << 17;
-
-constexpr size_t BEAT_BYTES = 16;  // the widest tensor port
-
-struct Beat {
-    uint8_t bytes[BEAT_BYTES];
-    uint64_t user, last;
-    uint64_t cycle;
-};
-struct Payload {
-    uint8_t bytes[BEAT_BYTES];
-    uint64_t user, last;
-    bool operator==(const Payload &other) const {
-        return user == other.user && last == other.last
-               && std::memcmp(bytes, other.bytes, BEAT_BYTES) == 0;
-    }
-};
-
-template <size_t N>
-Payload payload(const cxxrtl::value<N> &data, uint64_t user, uint64_t last) {
-    static_assert(N <= 8 * BEAT_BYTES, "the port is wider than a beat");
-    Payload result{{}, user, last};
-    std::memcpy(result.bytes, data.data, N / 8);
-    return result;
-}
-
-// One output: what was taken, and when.
-class Sink {
-  public:
-    void configure(uint64_t chance, uint64_t longest, uint64_t seed) {
-        stalls_.configure(chance, longest, seed);
-    }
-    void reset() { stable_.reset(); }
-    void clear() { beats.clear(); }
-    bool ready() { return ready_ = !stalls_.next(); }
-    void sample(Violations &violations, uint64_t now, const char *name, bool valid,
-                const Payload &data) {
-        stable_.check(violations, now, name, valid, ready_, data);
-        if (!valid || !ready_) return;
-        Beat beat{{}, data.user, data.last, now};
-        std::memcpy(beat.bytes, data.bytes, BEAT_BYTES);
-        beats.push_back(beat);
-    }
-    std::vector<Beat> beats;
-
-  private:
-    Stalls stalls_;
-    Stable<Payload> stable_;
-    bool ready_ = false;
-};
-
 class Harness {
   public:
     Harness() { reset(4); }
 
     void configure(const IspOptions &options) {
-        raw_stalls_.configure(options.stall[0], options.stall_longest, options.seed);
+        raw_.configure(options.stall[0], options.stall_longest, options.seed);
         picture.configure(options.stall[1], options.stall_longest, options.seed + 1);
         tensor.configure(options.stall[2], options.stall_longest, options.seed + 2);
     }
 
     void reset(uint64_t cycles) {
-        raw_.clear();
-        next_ = 0;
-        offered_ = false;
+        raw_.reset();
         picture.reset();
         tensor.reset();
         clear();
@@ -104,11 +49,7 @@ class Harness {
         resetting_ = false;
     }
 
-    void feed(const uint32_t *beats, uint64_t count) {
-        raw_.erase(raw_.begin(), raw_.begin() + next_);
-        next_ = 0;
-        raw_.insert(raw_.end(), beats, beats + count);
-    }
+    void feed(const uint32_t *beats, uint64_t count) { raw_.feed(beats, count); }
 
     // One register access; false when the ISP does not answer within 1000 cycles.
     bool write(uint64_t address, uint32_t data) {
@@ -126,7 +67,7 @@ class Harness {
     uint64_t run(uint64_t cycles, bool until_taken, bool until_irq) {
         uint64_t begin = now_;
         while (now_ - begin < cycles) {
-            if ((until_irq && irq_) || (until_taken && next_ == raw_.size())) break;
+            if ((until_irq && irq_) || (until_taken && !raw_.left())) break;
             cycle();
         }
         return now_ - begin;
@@ -142,7 +83,7 @@ class Harness {
 
     bool irq() const { return irq_; }
     uint64_t now() const { return now_; }
-    uint64_t left() const { return raw_.size() - next_; }
+    uint64_t left() const { return raw_.left(); }
     Violations violations;
     Sink picture, tensor;
     uint64_t first_taken = 0, last_taken = 0, taken = 0;
@@ -154,12 +95,11 @@ class Harness {
     }
 
     void drive() {
-        if (!offered_) offered_ = next_ < raw_.size() && !raw_stalls_.next();
-        uint32_t beat = next_ < raw_.size() ? raw_[next_] : 0;
-        design_.p_s__axis__raw__tvalid.data[0] = offered_;
+        design_.p_s__axis__raw__tvalid.data[0] = raw_.offer();
+        uint32_t beat = raw_.beat();
         design_.p_s__axis__raw__tdata.data[0] = beat & 0xFFFF;
-        design_.p_s__axis__raw__tuser.data[0] = (beat & USER) != 0;
-        design_.p_s__axis__raw__tlast.data[0] = (beat & LAST) != 0;
+        design_.p_s__axis__raw__tuser.data[0] = (beat & RAW_USER) != 0;
+        design_.p_s__axis__raw__tlast.data[0] = (beat & RAW_LAST) != 0;
 #ifdef HAS_M_AXIS_PICTURE_TDATA
         design_.p_m__axis__picture__tready.data[0] = picture.ready();
 #endif
@@ -187,14 +127,13 @@ class Harness {
     void sample() {
         if (resetting_) {
             axil_.reset();
-            offered_ = irq_ = false;
+            raw_.withdraw();
+            irq_ = false;
             return;
         }
-        if (offered_ && get(design_.p_s__axis__raw__tready)) {
+        if (raw_.sample(get(design_.p_s__axis__raw__tready))) {
             if (taken++ == 0) first_taken = now_;
             last_taken = now_;
-            offered_ = false;
-            next_++;
         }
 #ifdef HAS_M_AXIS_PICTURE_TDATA
         picture.sample(violations, now_, "m_axis_picture T", get(design_.p_m__axis__picture__tvalid),
@@ -214,10 +153,8 @@ class Harness {
 
     Design design_;
     RegisterPort<Design> axil_;
-    Stalls raw_stalls_;
-    std::vector<uint32_t> raw_;
-    size_t next_ = 0;
-    bool offered_ = false, irq_ = false, resetting_ = false;
+    Source<uint32_t> raw_;
+    bool irq_ = false, resetting_ = false;
     uint64_t now_ = 0;
 };
 
@@ -269,10 +206,7 @@ void hadron_clear(void *handle) { static_cast<Harness *>(handle)->clear(); }
 // Copy the beats of an output (0: picture, 1: tensor); return how many there are.
 uint64_t hadron_beats(void *handle, int output, hadron::Beat *beats, uint64_t room) {
     const Harness &harness = *static_cast<Harness *>(handle);
-    const std::vector<hadron::Beat> &from = (output ? harness.tensor : harness.picture).beats;
-    uint64_t count = from.size() < room ? from.size() : room;
-    if (count) std::memcpy(beats, from.data(), count * sizeof(hadron::Beat));
-    return from.size();
+    return (output ? harness.tensor : harness.picture).copy(beats, room);
 }
 
 }  // extern "C"

@@ -9,18 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from hadron_cosim.cxxrtl.device import SimulatedDevice
+from hadron_cosim.cxxrtl.streams import BEAT
 
-__all__ = ["BEAT", "PICTURE", "RAW_LAST", "RAW_USER", "TENSOR", "IspStalls", "SimulatedIsp"]
-
-RAW_USER, RAW_LAST = 1 << 16, 1 << 17
-"""Flags of a beat of RAW, above the pixel."""
+__all__ = ["PICTURE", "TENSOR", "IspStalls", "SimulatedIsp"]
 
 PICTURE, TENSOR = 0, 1
 """The outputs."""
-
-BEAT = np.dtype([("bytes", np.uint8, 16), ("user", np.uint64), ("last", np.uint64),
-                 ("cycle", np.uint64)])
-"""A beat of an output and the cycle in which it was taken."""
 
 
 @dataclass(frozen=True, kw_only=True)

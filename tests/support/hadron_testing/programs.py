@@ -7,7 +7,7 @@ import numpy as np
 from hadron_compiler import Program
 from hadron_model.executor import Executor, Result
 
-__all__ = ["GARBAGE", "memory_image", "outputs_of", "run_program"]
+__all__ = ["GARBAGE", "memory_image", "outputs_of", "run_program", "streamed"]
 
 GARBAGE = 0x5A
 """What memory holds where the program did not put anything."""
@@ -19,9 +19,17 @@ def memory_image(program: Program, inputs: Sequence[np.ndarray]) -> np.ndarray:
     memory[:len(program.memory)] = np.frombuffer(program.memory, np.uint8)
     for binding, value in zip(program.inputs, inputs, strict=True):
         assert value.shape == binding.shape
+        if binding.stream:
+            continue
         memory[binding.offset:binding.offset + binding.size] = np.frombuffer(
             value.astype(np.int8).tobytes(), np.uint8)
     return memory
+
+
+def streamed(program: Program, inputs: Sequence[np.ndarray]) -> list[bytes]:
+    """Return the tensors of the input stream."""
+    return [value.astype(np.int8).tobytes()
+            for binding, value in zip(program.inputs, inputs, strict=True) if binding.stream]
 
 
 def outputs_of(program: Program, memory: np.ndarray) -> list[np.ndarray]:
@@ -41,5 +49,6 @@ def run_program(program: Program, inputs: Sequence[np.ndarray], *, check_hazards
     executor.memories.scratchpad[:] = GARBAGE
     result = executor.run(
         memory, command_base=program.command_offset, command_count=program.command_count,
-        memory_base=0, memory_bytes=program.region_bytes, check_hazards=check_hazards)
+        memory_base=0, memory_bytes=program.region_bytes, check_hazards=check_hazards,
+        stream=streamed(program, inputs))
     return outputs_of(program, memory), result

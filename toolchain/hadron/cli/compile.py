@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hadron.atomic import make_folder, write_json, write_text
-from hadron.cli.options import Config, JsonFile, Model, check_files, console
+from hadron.cli.options import Config, JsonFile, Model, StreamInput, check_files, console
 from hadron.errors import UsageError
 from hadron.html_report import html_report
 from hadron.models import load_model
@@ -20,13 +20,14 @@ def compile_program(
         model: Model,
         output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", show_default=False,
                                              help="Where to write the program.")],
-        config: Config = None, json_file: JsonFile = None) -> None:
+        config: Config = None, stream_input: StreamInput = False,
+        json_file: JsonFile = None) -> None:
     """Compile a network to commands and constants, with a C header and reports.
 
     Writes program.json, memory.bin, program.h, report.json and report.html.
     """
     check_files(json_file)
-    program = load_model(model, config).program
+    program = load_model(model, config, stream_input=stream_input).program
     folder = make_folder(output)
     try:
         program.save(folder)

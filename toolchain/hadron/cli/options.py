@@ -11,7 +11,7 @@ from hadron.atomic import check_file
 
 __all__ = ["Config", "Html", "Index", "Input", "JsonFile", "Lane", "Memory",
            "MemoryModel", "Model", "On",
-           "Pixels", "Scale", "check_files", "console"]
+           "Pixels", "Scale", "StreamInput", "check_files", "console"]
 
 _TABLE_COLUMNS = 128
 
@@ -61,6 +61,10 @@ Pixels = Annotated[Scale | None, typer.Option(
     "--pixels", show_default=False,
     help="What a pixel p stands for: p/255, p, or p/127.5-1. Default: what the input's "
          "quantization covers.")]
+
+StreamInput = Annotated[bool, typer.Option(
+    "--stream-input", help="The input comes from the NPU's stream, the ISP's tensor for one, "
+                           "not from memory.")]
 
 
 def console() -> Console:

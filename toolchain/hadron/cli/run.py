@@ -21,6 +21,7 @@ from hadron.cli.options import (
     Model,
     On,
     Pixels,
+    StreamInput,
     check_files,
     console,
 )
@@ -40,7 +41,7 @@ Output = Annotated[Path | None, typer.Option(
 
 def run(model: Model, input_file: Input = None, config: Config = None, on: On = Lane.GOLDEN,
         memory: MemoryModel = Memory.FAST, pixels: Pixels = None, index: Index = None,
-        output: Output = None, json_file: JsonFile = None,
+        stream_input: StreamInput = False, output: Output = None, json_file: JsonFile = None,
         no_check: Annotated[bool, typer.Option(
             "--no-check", help="Do not compare the RTL with the golden model.")] = False) -> None:
     """Run a network; on the RTL, compare every byte with the golden model."""
@@ -48,7 +49,8 @@ def run(model: Model, input_file: Input = None, config: Config = None, on: On = 
     folder = None if output is None else make_folder(output)
     with ProgressBar() as progress:
         session = Session(model, config, on.value, memory=memory.value,
-                          pixels=None if pixels is None else pixels.value, on_progress=progress)
+                          pixels=None if pixels is None else pixels.value,
+                          stream_input=stream_input, on_progress=progress)
         inputs = session.bind(find_input(session.model, input_file))
         if index is not None:
             inputs = inputs.select(index)

@@ -27,15 +27,19 @@ it starts before the last byte has arrived."""
 
 
 def build_commands(graph: Graph, kernels: Sequence[Kernel], layout: Layout, offsets: MemoryOffsets,
-                   config: NpuConfig) -> list[Command]:
-    """Return all commands but END, in an order in which they could run one after the other."""
-    writer = CommandWriter(graph, layout, offsets, config)
+                   config: NpuConfig, stream: Tensor | None = None) -> list[Command]:
+    """Return all commands but END, in an order in which they could run one after the other.
+
+    `stream` is the input that comes from the stream, if one does.
+    """
+    writer = CommandWriter(graph, layout, offsets, config, stream)
     builder = _TileBuilder(writer, kernels)
-    for stage in layout.stages:
+    for number, stage in enumerate(layout.stages):
         if isinstance(stage.plan, BandPlan):
             build_chain(writer, stage.plan, stage.workspace)
         else:
             builder.layer(stage.first, graph.operations[stage.first], stage.plan, stage.workspace)
+        writer.finish_stream(number, stage.end - 1)
     return writer.commands
 
 

@@ -99,7 +99,8 @@ def command_cycles(command: Command, config: NpuConfig) -> CommandCycles:
         if fields.get("space") == LocalSpace.NIBBLES:
             beats *= 2
         port = all(part.space is Space.SCRATCHPAD for part in local)
-        return CommandCycles(MEMORY_LATENCY + overhead, beats, port, 0)
+        latency = 0 if fields.get("stream") else MEMORY_LATENCY
+        return CommandCycles(latency + overhead, beats, port, 0)
     counts = {name: fields[f"count_{name}"] for name in ("kg", "oy", "ox", "ky", "kx", "seg")}
     results = counts["kg"] * counts["oy"] * counts["ox"]
     steps = counts["ky"] * counts["kx"] * counts["seg"]

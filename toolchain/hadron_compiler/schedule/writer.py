@@ -10,6 +10,7 @@ from hadron_compiler.codegen.command import Command, Space
 from hadron_compiler.codegen.geometry import View
 from hadron_compiler.codegen.kernel import Constants
 from hadron_compiler.ir.graph import Graph, Tensor
+from hadron_compiler.schedule.streams import receive, receive_to_memory
 from hadron_compiler.schedule.transfers import load_bytes, load_nibbles, store_view
 from hadron_spec.config import NpuConfig
 
@@ -34,10 +35,14 @@ def dense_view(address: int, image: tuple[int, int, int], index: int = 0) -> Vie
 
 
 class CommandWriter:
-    """Appends commands in program order, and LOADs before them of what is not on chip yet."""
+    """Appends commands in program order, and LOADs before them of what is not on chip yet.
+
+    `stream` is the input that comes from the stream: straight to where it is resident or, if it
+    has a place in memory, through there.
+    """
 
     def __init__(self, graph: Graph, layout: Layout, offsets: MemoryOffsets,
-                 config: NpuConfig) -> None:
+                 config: NpuConfig, stream: Tensor | None = None) -> None:
         self.layout = layout
         self.offsets = offsets
         self.config = config
@@ -48,6 +53,11 @@ class CommandWriter:
         self.loaded = {tensor: 0 for tensor in layout.addresses
                        if tensor in offsets.tensors and (tensor in graph.inputs
                                                          or tensor.data is not None)}
+        self.stream = None if stream in offsets.tensors else stream
+        if self.stream is not None:
+            self.loaded[self.stream] = 0
+        elif stream is not None:
+            self.commands += receive_to_memory(offsets.tensors[stream], stream.size, config)
         self.stored = {tensor.storage for tensor in graph.outputs
                        if tensor.storage in layout.addresses}
         self.writer = {operation.outputs[0]: index
@@ -65,10 +75,18 @@ class CommandWriter:
         start = self.loaded[tensor]
         end = min(align_up(end, INPUT_PIECE_ALIGN), tensor.size)
         if end > start:
-            self.commands.append(load_bytes(
-                layer, Space.SCRATCHPAD, self.offsets.tensors[tensor] + start,
-                self.layout.addresses[tensor] + start, end - start))
+            local = self.layout.addresses[tensor] + start
+            self.commands.append(
+                receive(layer, local, end - start, end == tensor.size) if tensor is self.stream
+                else load_bytes(layer, Space.SCRATCHPAD, self.offsets.tensors[tensor] + start,
+                                local, end - start))
             self.loaded[tensor] = end
+
+    def finish_stream(self, stage: int, layer: int) -> None:
+        """Take what no stage up to this one has read of the stream's tensor: it ends with its last
+        byte."""
+        if self.stream is not None and self.layout.lifetimes[self.stream][1] == stage:
+            self.load_prefix(layer, self.stream, self.stream.size)
 
     def store_output(self, layer: int, tensor: Tensor) -> None:
         """Store a resident output once its last layer has been written."""
