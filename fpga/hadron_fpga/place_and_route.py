@@ -117,10 +117,19 @@ def place_and_route(*, folder: Path, netlist: str, seed: int, device_options: li
 
 
 def _critical_path(data: dict) -> list[str]:
-    """Describe the slowest path inside a clock domain."""
+    """Describe the slowest path inside a clock domain; a carry chain is one segment."""
     inside = [path for path in data.get("critical_paths", ()) if path["from"] == path["to"]]
     if not inside:
         return []
     slowest = max(inside, key=lambda path: sum(step["delay"] for step in path["path"]))
+    segments: list[dict] = []
+    for step in slowest["path"]:
+        if step["type"] == "routing" and step["delay"] == 0:
+            continue
+        if segments and step["type"] == segments[-1]["type"]:
+            segments[-1]["delay"] += step["delay"]
+            segments[-1]["to"] = step["to"]
+        else:
+            segments.append(dict(step))
     return [f"{step['delay']:.2f} ns {step['type']}: {step['from']['cell']} -> "
-            f"{step['to']['cell']}" for step in slowest["path"]]
+            f"{step['to']['cell']}" for step in segments]
