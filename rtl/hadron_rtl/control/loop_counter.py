@@ -1,6 +1,6 @@
 """Nested loop counters that know one cycle ahead which level is in its last pass."""
 
-from amaranth.hdl import Module, Signal, unsigned
+from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,7 +12,8 @@ class LoopCounter(wiring.Component):
 
     Every level holds the passes left, the present one included, and a flag that says whether one
     is left; the flag is computed with the count, so that a decision is a few gates on flags and
-    never a comparison.
+    never a comparison. Counts follow their flags a cycle late, so that a decision enables a flag a
+    level, and not all bits of all counts.
 
     Parameters
     ----------
@@ -53,19 +54,38 @@ class LoopCounter(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        started = Signal()
+        m.d.sync += started.eq(self.start)
         for i in range(self.levels):
-            left = Signal(self.width, name=f"left{i}", reset_less=True)
             last = Signal(name=f"last{i}", reset_less=True)
             single = Signal(name=f"single{i}", reset_less=True)
-            m.d.sync += single.eq(self.counts[i] == 1)
+            double = Signal(name=f"double{i}", reset_less=True)
+            m.d.sync += [single.eq(self.counts[i] == 1), double.eq(self.counts[i] == 2)]
             inner_last = self.last[i + 1 :].all()
             m.d.comb += [
                 self.last[i].eq(last),
                 self.level[i].eq(inner_last & ~last),
             ]
-            with m.If(self.start | self.advance & inner_last):
-                with m.If(self.start | last):
-                    m.d.sync += [left.eq(self.counts[i]), last.eq(single)]
-                with m.Else():
-                    m.d.sync += [left.eq(left - 1), last.eq(left == 2)]
+
+            # What the flag did a cycle ago, the count does now.
+            left = Signal(self.width, name=f"left{i}", reset_less=True)
+            counts = Signal(name=f"counts{i}", reset_less=True)
+            begins = Signal(name=f"begins{i}", reset_less=True)
+            m.d.sync += [
+                counts.eq(self.advance & inner_last),
+                begins.eq(self.start | last),
+            ]
+            with m.If(counts):
+                m.d.sync += left.eq(left - 1)
+            with m.If((counts | started) & begins):
+                m.d.sync += left.eq(self.counts[i])
+
+            # Two are left of those that `left` will have: of two, or of three of which one goes.
+            two_left = Signal(name=f"two_left{i}")
+            m.d.comb += two_left.eq(Mux(
+                (counts | started) & begins, double, (left[1:] == 1) & (left[0] == counts)))
+            with m.If(self.start):
+                m.d.sync += last.eq(single)
+            with m.Elif(self.advance & inner_last):
+                m.d.sync += last.eq(Mux(last, single, two_left))
         return m
