@@ -30,7 +30,7 @@ def check(model: bytes, config: NpuConfig, inputs: list[np.ndarray], outputs: in
 @pytest.mark.parametrize("config", [CONFIGS["h64"], SMALL_CONFIGS["square"]], ids=lambda c: c.name)
 def test_random_graphs_in_random_chains(config, rng, monkeypatch) -> None:
     lengths: list[int] = []
-    monkeypatch.setattr(compiler, "choose_chains", random_chains(rng, lengths))
+    monkeypatch.setattr(compiler, "candidates", random_chains(rng, lengths))
     for number in range(GRAPHS):
         model, inputs, outputs, kinds = random_graph(rng)
         check(model, config, inputs, outputs, (number, kinds))
@@ -44,7 +44,7 @@ def test_random_graphs_in_random_chains(config, rng, monkeypatch) -> None:
 def test_networks_that_do_not_fit(config, forced, rng, monkeypatch) -> None:
     lengths: list[int] = []
     if forced:
-        monkeypatch.setattr(compiler, "choose_chains", random_chains(rng, lengths))
+        monkeypatch.setattr(compiler, "candidates", random_chains(rng, lengths))
     fused = 0
     for number in range(3):
         layers, outputs = inverted_residuals(rng)

@@ -71,7 +71,7 @@ def test_random_network(simulator, rng):
 @pytest.mark.parametrize("fused", [False, True])
 def test_random_graphs(simulator, fused, rng, monkeypatch):
     if fused:
-        monkeypatch.setattr(compiler, "choose_chains", random_chains(rng, []))
+        monkeypatch.setattr(compiler, "candidates", random_chains(rng, []))
     for _ in range(RANDOM_GRAPHS_IN_CHAINS if fused else RANDOM_GRAPHS):
         model, inputs, outputs, kinds = random_graph(rng)
         program = compile_model(model, simulator.config)
@@ -93,7 +93,7 @@ def test_random_graphs(simulator, fused, rng, monkeypatch):
 @pytest.mark.parametrize("forced", [False, True])
 def test_chains_that_stream(simulator, forced, rng, monkeypatch):
     if forced:
-        monkeypatch.setattr(compiler, "choose_chains", random_chains(rng, []))
+        monkeypatch.setattr(compiler, "candidates", random_chains(rng, []))
     layers, outputs = inverted_residuals(rng)
     model = layers.builder.finish(outputs)
     inputs = [rng.integers(-128, 128, x.shape).astype(np.int8) for x in layers.builder.inputs]

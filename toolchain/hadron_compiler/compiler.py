@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hadron_compiler.allocate.intervals import Block, align_up
 from hadron_compiler.allocate.memory import MemoryImage, place_tensors
-from hadron_compiler.allocate.placement import Layout, place_activations
+from hadron_compiler.allocate.placement import Choice, Layout, place_activations
 from hadron_compiler.codegen.command import Command
 from hadron_compiler.codegen.kernel import Constants, Kernel
 from hadron_compiler.codegen.lowering import lower
@@ -21,10 +21,9 @@ from hadron_compiler.frontend.tflite import import_tflite
 from hadron_compiler.ir.graph import Graph, Tensor
 from hadron_compiler.passes import expand_matmuls, run_passes
 from hadron_compiler.program import LayerReport, Program, TensorBinding
-from hadron_compiler.schedule.bands import Chain
 from hadron_compiler.schedule.build import build_commands
 from hadron_compiler.schedule.dependencies import derive_dependencies
-from hadron_compiler.schedule.fusion import choose_chains
+from hadron_compiler.schedule.fusion import SLOW_MEMORY, candidates
 from hadron_compiler.schedule.order import order_commands
 from hadron_compiler.schedule.prediction import Prediction, predict
 from hadron_compiler.schedule.streams import constants_first
@@ -93,11 +92,6 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
         raise CompileError(f"{source}: {error}") from None
 
 
-SLOW_MEMORY = 2
-"""Bytes a cycle of the memory that chains are chosen for beside one that is as fast as the bus: a
-16-bit SDRAM's."""
-
-
 @dataclass(frozen=True)
 class _Draft:
     """A network placed and scheduled."""
@@ -110,8 +104,8 @@ class _Draft:
 
 
 def _draft(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
-           chains: Sequence[Chain], streamed: Tensor | None) -> _Draft:
-    layout = place_activations(graph, tilers, config, chains)
+           choice: Choice, streamed: Tensor | None) -> _Draft:
+    layout = place_activations(graph, tilers, config, choice)
     outputs = [tensor.storage for tensor in graph.outputs]
     direct = streamed if streamed in layout.addresses and streamed not in outputs else None
     image, offsets, end = _place_memory(graph, layout, direct)
@@ -131,12 +125,11 @@ def _generate(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig,
     tilers = [Tiler(config, kernel, operation.label)
               for kernel, operation in zip(kernels, graph.operations, strict=True)]
 
-    def cost(chains: Sequence[Chain]) -> tuple[float, Layout]:
-        draft = _draft(graph, tilers, config, chains, streamed)
-        slow = predict(draft.commands, config, SLOW_MEMORY).total
-        return predict(draft.commands, config).total * slow, draft.layout
-
-    draft = _draft(graph, tilers, config, choose_chains(graph, tilers, config, cost), streamed)
+    choices = candidates(graph, tilers, config)
+    drafts = [_draft(graph, tilers, config, choice, streamed) for choice in choices]
+    draft = drafts[0] if len(drafts) == 1 else min(drafts, key=lambda some: (
+        predict(some.commands, config).total
+        * predict(some.commands, config, SLOW_MEMORY).total))
     image, offsets, end, commands = draft.image, draft.offsets, draft.end, draft.commands
     commands.append(Command(Opcode.END, max(0, len(kernels) - 1), {}, [], []))
     timing = predict(commands, config)

@@ -6,6 +6,7 @@ from contextlib import suppress
 import numpy as np
 
 from hadron_compiler import CapacityError
+from hadron_compiler.allocate.placement import Choice
 from hadron_compiler.ir.graph import Graph, Tensor
 from hadron_compiler.schedule.bands import BandPlan, Chain
 from hadron_compiler.schedule.tiles import Tiler
@@ -66,12 +67,12 @@ def _chain(rng: np.random.Generator, graph: Graph, tilers: Sequence[Tiler], conf
     return None
 
 
-def random_chains(rng: np.random.Generator, seen: list[int]) -> Callable[..., list[Chain]]:
-    """Return what may stand for `choose_chains`: chains drawn from all that there can be.
+def random_chains(rng: np.random.Generator, seen: list[int]) -> Callable[..., list[Choice]]:
+    """Return what may stand for `candidates`: chains drawn from all that there can be.
 
     The lengths of those drawn are added to `seen`.
     """
-    def choose(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig, _: object) -> list[Chain]:
+    def choose(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig) -> list[Choice]:
         chains = []
         first = 0
         while first < len(tilers):
@@ -85,6 +86,6 @@ def random_chains(rng: np.random.Generator, seen: list[int]) -> Callable[..., li
                         seen.append(other - first)
                         break
             first = end
-        return chains
+        return [Choice(chains)]
 
     return choose

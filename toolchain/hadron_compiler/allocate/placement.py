@@ -1,6 +1,6 @@
 """Decide which tensors live in the scratchpad, and where; the others are streamed from memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hadron_compiler.allocate.intervals import Block, align_up, largest_gap, place
@@ -10,7 +10,7 @@ from hadron_compiler.schedule.bands import BandPlan, Chain
 from hadron_compiler.schedule.tiles import TilePlan, Tiler
 from hadron_spec.config import NpuConfig
 
-__all__ = ["Layout", "Stage", "place_activations"]
+__all__ = ["Choice", "Layout", "Stage", "place_activations"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,25 @@ class Stage:
     end: int
     plan: TilePlan | BandPlan
     workspace: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What has been decided before placement.
+
+    Parameters
+    ----------
+    chains : sequence of Chain
+        The layers that run band by band; no two have a layer in common.
+    streamed : frozenset of Tensor
+        What lives in memory; more will where that does not suffice.
+    workspaces : mapping of int to int
+        Bytes of workspace that a stage, named by its first layer, should have if there is room.
+    """
+
+    chains: Sequence[Chain] = ()
+    streamed: frozenset[Tensor] = frozenset()
+    workspaces: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -106,34 +125,39 @@ def _lifetimes(graph: Graph, stages: Sequence[_Layer | _Fused]) -> dict[Tensor, 
 
 
 def place_activations(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
-                      chains: Sequence[Chain] = ()) -> Layout:
+                      choice: Choice) -> Layout:
     """Keep in the scratchpad what fits; stream the largest tensors where all do not.
 
     Parameters
     ----------
     tilers : sequence of Tiler
         One for each layer.
-    chains : sequence of Chain
-        The layers that run band by band; no two have a layer in common.
+    choice : Choice
+        What has been decided before.
 
     Raises
     ------
     CapacityError
         When the smallest tile of a layer does not fit the scratchpad.
     """
-    stages: list[_Layer | _Fused] = [_Fused(chain) for chain in chains]
-    fused = {index for chain in chains for index in range(chain.first, chain.end)}
+    stages: list[_Layer | _Fused] = [_Fused(chain) for chain in choice.chains]
+    fused = {index for chain in choice.chains for index in range(chain.first, chain.end)}
     stages += [_Layer(tiler, operation, index) for index, (tiler, operation) in enumerate(
         zip(tilers, graph.operations, strict=True)) if index not in fused]
     stages.sort(key=lambda stage: stage.first)
     layout = Layout(lifetimes=_lifetimes(graph, stages))
-    streamed = frozenset(tensor for tensor in layout.lifetimes if tensor.in_memory)
+    streamed = choice.streamed | {tensor for tensor in layout.lifetimes if tensor.in_memory}
+    wanted = [choice.workspaces.get(stage.first, 0) for stage in stages]
     while True:
         minimums = [stage.minimum(streamed, config.act_bytes) for stage in stages]
         residents = [tensor for tensor in layout.lifetimes if tensor not in streamed]
         blocks = [Block(tensor.size, *layout.lifetimes[tensor]) for tensor in residents]
-        spaces = [Block(size, index, index) for index, size in enumerate(minimums) if size]
-        placement = place(blocks + spaces)
+        spaces = []
+        for sizes in (map(max, minimums, wanted), minimums):
+            spaces = [Block(size, index, index) for index, size in enumerate(sizes) if size]
+            placement = place(blocks + spaces)
+            if placement.size <= config.act_bytes:
+                break
         if placement.size <= config.act_bytes:
             break
         streamed |= {_victim(residents, blocks + spaces, placement.addresses, config,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from hadron_compiler.allocate.intervals import align_up
-from hadron_compiler.codegen.geometry import Geometry, Region
+from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.kernel import Kernel, Part
 from hadron_compiler.errors import CapacityError
 from hadron_compiler.ir.graph import Graph, Operation, Tensor
@@ -29,7 +29,12 @@ class Member:
 
     index: int
     operation: Operation
-    kernel: Kernel
+    tiler: Tiler
+
+    @property
+    def kernel(self) -> Kernel:
+        """The layer in terms of the hardware."""
+        return self.tiler.kernel
 
     @property
     def geometry(self) -> Geometry:
@@ -45,10 +50,6 @@ class Member:
     def destination(self) -> Tensor:
         """The tensor it writes."""
         return self.operation.outputs[0]
-
-    def needed(self, rows: tuple[int, int]) -> tuple[int, int]:
-        """Return the input rows that some rows of the output need."""
-        return self.geometry.needed(Region(rows, (0, self.geometry.destination[1]))).y
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,8 @@ class Chain:
                  end: int) -> None:
         self.config = config
         self.first, self.end = first, end
-        self.members = tuple(Member(i, graph.operations[i], tilers[i].kernel)
+        self.members = tuple(Member(i, graph.operations[i], tilers[i])
                              for i in range(first, end))
-        self._tilers = tilers[first:end]
         self.writers = {member.destination: member for member in self.members}
         self.readers: dict[Tensor, list[Member]] = {}
         for member in self.members:
@@ -127,6 +127,7 @@ class Chain:
         """Tensors that nobody reads but the chain."""
         self.kept = frozenset(self.writers) & outside
         self._plans: dict[tuple[int, frozenset[Tensor]], BandPlan] = {}
+        self._schedules: dict[int, tuple[dict[Tensor, Rows], ...]] = {}
         self._check(outside)
 
     def _check(self, outside: set[Tensor]) -> None:
@@ -164,7 +165,7 @@ class Chain:
         total = sum(0 if some is None else some.steps for some in constants)
         if whole and total <= steps:
             return whole
-        return tuple(tiler.parts() for tiler in self._tilers)
+        return tuple(member.tiler.parts() for member in self.members)
 
     def schedule(self, bands: int) -> tuple[dict[Tensor, Rows], ...]:
         """Return the rows of all tensors, band by band.
@@ -195,14 +196,12 @@ class Chain:
 
     @staticmethod
     def _end(reader: Member, ends: dict[Tensor, int]) -> int:
-        end = ends[reader.destination]
-        return reader.needed((0, end))[1] if end else 0
+        return reader.tiler.rows_needed[1][ends[reader.destination]]
 
     def _keep(self, tensor: Tensor, done: dict[Tensor, int]) -> int:
         """Return the first row that is read from now on; `done` rows of all have been made."""
-        rows = [reader.needed((done[reader.destination], height))[0]
-                for reader in self.readers.get(tensor, [])
-                if done[reader.destination] < (height := reader.geometry.destination[0])]
+        rows = [reader.tiler.rows_needed[0][done[reader.destination]]
+                for reader in self.readers.get(tensor, [])]
         return min([done[tensor], *rows])
 
     def plan(self, bands: int, streamed: frozenset[Tensor]) -> BandPlan:
@@ -214,7 +213,9 @@ class Chain:
         return known
 
     def _make(self, bands: int, streamed: frozenset[Tensor]) -> BandPlan:
-        schedule = self.schedule(bands)
+        if bands not in self._schedules:
+            self._schedules[bands] = self.schedule(bands)
+        schedule = self._schedules[bands]
         buffers: dict[Tensor, RowBuffer] = {}
         offset = 0
         for tensor in schedule[0]:

@@ -1,5 +1,7 @@
 """Write the commands of a chain: band by band, each layer's loads, work and stores."""
 
+from collections.abc import Mapping
+
 from hadron_compiler.codegen.command import Command
 from hadron_compiler.codegen.geometry import Region, View
 from hadron_compiler.codegen.kernel import Part, Piece
@@ -10,12 +12,16 @@ from hadron_compiler.schedule.transfers import load_view, store_view
 from hadron_compiler.schedule.writer import CommandWriter, dense_view
 from hadron_spec.config import NpuConfig
 
-__all__ = ["build_chain"]
+__all__ = ["ChainBuilder", "build_chain"]
 
 
 def build_chain(writer: CommandWriter, plan: BandPlan, workspace: int) -> None:
     """Append the commands of a chain whose workspace begins at an address."""
-    _ChainBuilder(writer, plan, workspace).run()
+    builder = ChainBuilder(writer, plan, workspace)
+    for band in plan.bands:
+        builder.band(band)
+    for member in plan.members:
+        writer.store_output(member.index, member.destination)
 
 
 class _Window:
@@ -30,14 +36,17 @@ class _Window:
         Of the buffer.
     memory : int
         Offset of the tensor in memory, 0 where it is never there.
+    rows : Rows
+        What the first band does to it.
     """
 
-    def __init__(self, buffer: RowBuffer, address: int, memory: int, config: NpuConfig) -> None:
+    def __init__(self, buffer: RowBuffer, address: int, memory: int, config: NpuConfig,
+                 rows: Rows) -> None:
         self.buffer = buffer
         self.address = address
         self.memory = memory
         self.config = config
-        self.first = self.end = 0
+        self.first, self.end = rows.keep, rows.start
 
     def _locate(self, first: int, y: int) -> int:
         """Return the address of row `y` when the buffer begins with row `first`."""
@@ -64,34 +73,40 @@ class _Window:
                     (0, channels), width * channels, channels)
 
 
-class _ChainBuilder:
-    def __init__(self, writer: CommandWriter, plan: BandPlan, workspace: int) -> None:
+class ChainBuilder:
+    """Appends the commands of bands.
+
+    Parameters
+    ----------
+    first : int
+        The band to begin with.
+    """
+
+    def __init__(self, writer: CommandWriter, plan: BandPlan, workspace: int,
+                 first: int = 0) -> None:
         self.writer = writer
         self.plan = plan
         self.scratch = workspace + plan.scratch
+        self.written = {member.destination for member in plan.members}
         offsets = writer.offsets.tensors
         self.windows = {
             tensor: _Window(buffer, workspace + buffer.offset, offsets.get(tensor, 0),
-                            writer.config)
+                            writer.config, plan.bands[first][tensor])
             for tensor, buffer in plan.buffers.items()}
+        writer.ring.begin_stage(plan.parts)
 
-    def run(self) -> None:
-        """Append the commands of all bands."""
-        self.writer.ring.begin_stage(self.plan.parts)
-        written = {member.destination for member in self.plan.members}
-        for band in self.plan.bands:
-            fetched: set[Tensor] = set()
-            for member, parts in zip(self.plan.members, self.plan.parts_of, strict=True):
-                rows = band[member.destination]
-                if rows.start == rows.end:
-                    continue
-                for tensor in member.sources:
-                    if tensor not in written and tensor not in fetched:
-                        fetched.add(tensor)
-                        self._fetch(member, tensor, band[tensor])
-                self._compute(member, parts, rows)
-        for member in self.plan.members:
-            self.writer.store_output(member.index, member.destination)
+    def band(self, band: Mapping[Tensor, Rows]) -> None:
+        """Append the commands of the next band."""
+        fetched: set[Tensor] = set()
+        for member, parts in zip(self.plan.members, self.plan.parts_of, strict=True):
+            rows = band[member.destination]
+            if rows.start == rows.end:
+                continue
+            for tensor in member.sources:
+                if tensor not in self.written and tensor not in fetched:
+                    fetched.add(tensor)
+                    self._fetch(member, tensor, band[tensor])
+            self._compute(member, parts, rows)
 
     def _fetch(self, member: Member, tensor: Tensor, rows: Rows) -> None:
         """Load the rows of an input that a band adds."""

@@ -1,138 +1,207 @@
-"""Choose the layers that run band by band, where tensors do not all fit the scratchpad."""
+"""Choose the stages of a network that does not fit: which layers run band by band, what streams."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from math import inf
+from dataclasses import dataclass
+from itertools import product
 
-from hadron_compiler.allocate.placement import Layout
+from hadron_compiler.allocate.intervals import align_up
+from hadron_compiler.allocate.placement import Choice
 from hadron_compiler.errors import CapacityError
 from hadron_compiler.ir.graph import Graph, Tensor
 from hadron_compiler.schedule.bands import Chain
+from hadron_compiler.schedule.estimate import Cost, chain_cost, layer_cost
 from hadron_compiler.schedule.tiles import Tiler
 from hadron_spec.config import NpuConfig
 
-__all__ = ["choose_chains"]
+__all__ = ["SLOW_MEMORY", "candidates"]
 
-Ranges = tuple[tuple[int, int], ...]
-"""First layer and the one behind the last of each chain, in order."""
+SLOW_MEMORY = 2
+"""Bytes a cycle of the memory that stages are chosen for beside one that is as fast as the bus: a
+16-bit SDRAM's."""
 
-Spans = tuple[tuple[int, int], ...]
-"""Of tensors that go through memory: the layer that writes them, the one behind the last reader."""
+LONGEST = 9
+"""Layers of a chain, at most."""
 
-Draft = Callable[[Sequence[Chain]], tuple[float, Layout]]
-"""Places and predicts the network with these chains: the cost, and where tensors live."""
+MOST_OPTIONS = 3
+"""Tensors of a stage for which both places are tried; of any more, the smallest stay on chip."""
 
-REACH = 2
-"""Layers by which a chain is made longer at a time, at most."""
-
-ROUNDS = 4
-"""How often all chains are looked at again."""
+Tensors = frozenset[Tensor]
 
 
-def choose_chains(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
-                  draft: Draft) -> list[Chain]:
-    """Return the chains with which a network costs least, as far as a search finds them.
+def candidates(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig) -> list[Choice]:
+    """Return what is worth drafting: nothing decided, and, where tensors do not all fit, the best
+    stages of single layers and of chains, by estimate.
 
-    Every tensor that goes to memory though a layer of the network reads it is a reason to try: its
-    writer and readers become a chain, or part of one. Then chains are made longer, shorter and cut
-    in two while that helps.
+    They are shortest paths. A node is the layer that comes next and which tensors that are still
+    read are on chip; an edge is a stage, in the scratchpad that these leave it.
     """
-    return _Search(graph, tilers, config, draft).run()
+    search = _Search(graph, tilers, config)
+    if not search.tight:
+        return [Choice()]
+    alone = search.run(1, lambda cost: cost.fast(config) + cost.slow(SLOW_MEMORY))
+    if alone is None:
+        return [Choice()]
+    costs = [stage.cost for stage in alone.stages()]
+    fast = sum(cost.fast(config) for cost in costs)
+    slow = sum(cost.slow(SLOW_MEMORY) for cost in costs)
+    # About the product of both: what counts is by how much of it each falls.
+    fused = search.run(LONGEST, lambda cost: (cost.fast(config) / fast
+                                              + cost.slow(SLOW_MEMORY) / slow))
+    return [Choice(), *(path.choice() for path in (alone, fused) if path is not None)]
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """Layers from `first` on, what they cost, and which of their tensors are in memory."""
+
+    first: int
+    chain: Chain | None
+    workspace: int
+    cost: Cost
+    streamed: Tensors
+
+
+@dataclass(frozen=True)
+class _Path:
+    """The best way to a node: its value, the last stage, and the way before."""
+
+    value: float = 0
+    stage: _Stage | None = None
+    before: "_Path | None" = None
+
+    def stages(self) -> list[_Stage]:
+        """Return the stages in order."""
+        path: _Path | None = self
+        stages = []
+        while path is not None:
+            if path.stage is not None:
+                stages.append(path.stage)
+            path = path.before
+        return stages[::-1]
+
+    def choice(self) -> Choice:
+        """Return the path as a choice."""
+        stages = self.stages()
+        return Choice(tuple(stage.chain for stage in stages if stage.chain is not None),
+                      frozenset().union(*(stage.streamed for stage in stages)),
+                      {stage.first: stage.workspace for stage in stages})
 
 
 class _Search:
-    def __init__(self, graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
-                 draft: Draft) -> None:
+    def __init__(self, graph: Graph, tilers: Sequence[Tiler], config: NpuConfig) -> None:
         self.graph = graph
         self.tilers = tilers
         self.config = config
-        self.draft = draft
+        self.spans: dict[Tensor, tuple[int, int]] = {}
+        self.touched: list[list[Tensor]] = []
+        for index, operation in enumerate(graph.operations):
+            tensors = [tensor.storage for tensor in (*operation.activations, *operation.outputs)]
+            self.touched.append(list(dict.fromkeys(tensors)))
+            for tensor in tensors:
+                self.spans[tensor] = (self.spans.get(tensor, (index, index))[0], index)
+        self.in_memory: Tensors = frozenset(some for some in self.spans if some.in_memory)
+        load = [0] * len(graph.operations)
+        for tensor in self.spans.keys() - self.in_memory:
+            for index in range(self.spans[tensor][0], self.spans[tensor][1] + 1):
+                load[index] += align_up(tensor.size)
+        self.tight = {index for index, size in enumerate(load) if size > config.act_bytes}
+        """Layers at which not all that lives fits."""
+        self.flexible: Tensors = frozenset(
+            tensor for tensor, (first, last) in self.spans.items() if tensor not in self.in_memory
+            and any(index in self.tight for index in range(first, last + 1)))
+        self.outside = {tensor.storage for tensor in graph.outputs}
         self.chains: dict[tuple[int, int], Chain | None] = {}
-        self.known: dict[Ranges, tuple[float, Spans]] = {}
+        self.costs: dict[object, Cost] = {}
 
-    def run(self) -> list[Chain]:
-        """Return the best chains found."""
-        best: Ranges = ()
-        tried: set[tuple[int, int]] = set()
-        while left := [spill for spill in self._evaluate(best)[1] if spill not in tried]:
-            first, end = left[0]
-            tried.add((first, end))
-            wider = [(first - before, end + after) for after in range(REACH + 1)
-                     for before in range(REACH)]
-            best = self._better(best, [_with(best, new) for new in wider])
-        for _ in range(ROUNDS):
-            before = best
-            for chain in best:
-                best = self._better(best, list(_changed(best, chain)))
-            if best == before:
-                break
-        return [chain for chain in map(self._chain, best) if chain is not None]
+    def run(self, longest: int, value: Callable[[Cost], float]) -> _Path | None:
+        """Return the best path of stages of at most so many layers; None where there is none."""
+        count = len(self.tilers)
+        nodes: list[dict[Tensors, _Path]] = [{} for _ in range(count + 1)]
+        nodes[0][frozenset()] = _Path()
+        for first in range(count):
+            for resident, path in nodes[first].items():
+                for stage, end, left in self._edges(first, resident, longest):
+                    total = path.value + value(stage.cost)
+                    known = nodes[end].get(left)
+                    if known is None or total < known.value:
+                        nodes[end][left] = _Path(total, stage, path)
+        return min(nodes[count].values(), key=lambda path: path.value, default=None)
 
-    def _better(self, best: Ranges, candidates: Sequence[Ranges]) -> Ranges:
-        """Return the best of all."""
-        return min([best, *candidates], key=lambda ranges: self._evaluate(ranges)[0])
+    def _edges(self, first: int, resident: Tensors, longest: int
+               ) -> Iterator[tuple[_Stage, int, Tensors]]:
+        """Yield the stages that may come next, the layer after each, and what is on chip then."""
+        for end in range(first + 1, min(len(self.tilers), first + longest) + 1):
+            chain = None
+            if end > first + 1:
+                chain = self._chain(first, end)
+                if chain is None:
+                    return
+                if not chain.internal or self.tight.isdisjoint(range(first, end)):
+                    continue
+            internal = frozenset() if chain is None else chain.internal
+            touched = dict.fromkeys(tensor for index in range(first, end)
+                                    for tensor in self.touched[index] if tensor not in internal)
+            before = frozenset(some for some in touched if self.spans[some][0] < first)
+            new = [some for some in touched if some not in before and some not in self.in_memory]
+            free = sorted((some for some in new if some in self.flexible),
+                          key=lambda tensor: -tensor.size)[:MOST_OPTIONS]
+            for places in product((False, True), repeat=len(free)):
+                streamed = (before - resident) | {
+                    tensor for tensor, place in zip(free, places, strict=True) if place}
+                on_chip = resident | (frozenset(new) - streamed)
+                stage = self._stage(first, end, chain, streamed, on_chip)
+                if stage is not None:
+                    yield stage, end, frozenset(some for some in on_chip
+                                                if self.spans[some][1] >= end)
 
-    def _evaluate(self, ranges: Ranges) -> tuple[float, Spans]:
-        """Return the cost, and from which layer to which tensors go through memory."""
-        if ranges not in self.known:
-            self.known[ranges] = self._draft(ranges)
-        return self.known[ranges]
+    def _chain(self, first: int, end: int) -> Chain | None:
+        """Return the chain of some layers, None where they cannot be one."""
+        if (first, end) not in self.chains:
+            try:
+                self.chains[first, end] = Chain(self.graph, self.tilers, self.config, first, end)
+            except CapacityError:
+                self.chains[first, end] = None
+        return self.chains[first, end]
 
-    def _draft(self, ranges: Ranges) -> tuple[float, Spans]:
-        chains = [chain for chain in map(self._chain, ranges) if chain is not None]
-        if len(chains) < len(ranges):
-            return inf, ()
+    def _stage(self, first: int, end: int, chain: Chain | None, streamed: Tensors,
+               on_chip: Tensors) -> _Stage | None:
+        """Return a stage beside what is on chip; None where that leaves too little."""
+        capacity = self.config.act_bytes - sum(align_up(tensor.size) for tensor in on_chip)
+        if capacity < 0:
+            return None
+        edges = self._edge_bytes(first, end, on_chip)
         try:
-            cost, layout = self.draft(chains)
+            if chain is None:
+                workspace, cost = self._layer(first, streamed, capacity)
+            else:
+                plan = chain.choose(streamed, capacity)
+                workspace = plan.workspace
+                key = (first, end, streamed, len(plan.bands))
+                if key not in self.costs:
+                    self.costs[key] = chain_cost(self.graph, plan, streamed, self.config)
+                cost = self.costs[key]
         except CapacityError:
-            if not ranges:
-                raise
-            return inf, ()
-        spans = [self._span(tensor) for tensor in layout.streamed]
-        return cost, tuple(sorted(span for span in spans if span[1] - span[0] > 1))
+            return None
+        return _Stage(first, chain, workspace, cost + Cost(0, 0, edges, edges), streamed)
 
-    def _span(self, tensor: Tensor) -> tuple[int, int]:
-        """Return the layers from the one that writes a tensor to the last that reads it."""
-        uses = [i for i, operation in enumerate(self.graph.operations)
-                if tensor in (some.storage for some in (*operation.activations,
-                                                        *operation.outputs))]
-        return uses[0], uses[-1] + 1
+    def _layer(self, index: int, streamed: Tensors, capacity: int) -> tuple[int, Cost]:
+        """Return workspace and cost of a layer by itself."""
+        operation = self.graph.operations[index]
+        operands = [tensor.storage for tensor in operation.activations if not tensor.in_memory]
+        tiler = self.tilers[index].streaming(
+            sum(tensor in streamed for tensor in operands),
+            operation.outputs[0] in streamed or operation.outputs[0].in_memory)
+        plan = tiler.choose(capacity) if tiler.needs_space else tiler.resident()
+        key = (index, tiler.sources, tiler.destination, plan.rows, plan.columns, len(plan.parts))
+        if key not in self.costs:
+            self.costs[key] = layer_cost(tiler, plan, len(operands), self.config)
+        return plan.workspace, self.costs[key]
 
-    def _chain(self, ends: tuple[int, int]) -> Chain | None:
-        """Return the chain of a range of layers, None where there is none."""
-        if ends not in self.chains:
-            self.chains[ends] = None
-            first, end = ends
-            if 0 <= first < end - 1 < len(self.tilers):
-                with suppress(CapacityError):
-                    self.chains[ends] = Chain(self.graph, self.tilers, self.config, first, end)
-        return self.chains[ends]
-
-
-def _with(ranges: Ranges, new: tuple[int, int]) -> Ranges:
-    """Add a chain, one with those that it has layers in common with."""
-    first, end = new
-    apart = []
-    for other in ranges:
-        if other[0] < end and first < other[1]:
-            first, end = min(first, other[0]), max(end, other[1])
-        else:
-            apart.append(other)
-    return tuple(sorted([*apart, (first, end)]))
-
-
-def _changed(ranges: Ranges, chain: tuple[int, int]) -> Iterator[Ranges]:
-    """Return what else could become of a chain."""
-    if chain not in ranges:
-        return
-    rest = tuple(other for other in ranges if other != chain)
-    first, end = chain
-    yield rest
-    for reach in range(1, REACH + 1):
-        yield _with(ranges, (first - reach, end))
-        yield _with(ranges, (first, end + reach))
-        yield from (tuple(sorted([*rest, part])) for part in
-                    ((first + reach, end), (first, end - reach)) if part[0] < part[1])
-    for middle in range(first + 1, end):
-        yield tuple(sorted([*rest, *(part for part in ((first, middle), (middle, end))
-                                     if part[1] - part[0] > 1)]))
+    def _edge_bytes(self, first: int, end: int, on_chip: Tensors) -> int:
+        """Return the bytes of network inputs and outputs on chip that are loaded or stored."""
+        inputs = sum(tensor.size for tensor in on_chip
+                     if (tensor in self.graph.inputs or tensor.data is not None)
+                     and first <= self.spans[tensor][0] < end)
+        outputs = sum(operation.outputs[0].size for operation in self.graph.operations[first:end]
+                      if operation.outputs[0] in self.outside and operation.outputs[0] in on_chip)
+        return inputs + outputs

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 from hadron_compiler.allocate.intervals import align_up
 from hadron_compiler.codegen.geometry import Region
@@ -71,6 +71,15 @@ class Tiler:
     def needs_space(self) -> bool:
         """Whether the layer needs scratchpad beside its resident tensors."""
         return bool(self.sources or self.destination or self.kernel.scratch(1, 1))
+
+    @cached_property
+    def rows_needed(self) -> tuple[list[int], list[int]]:
+        """For y from 0 to the height of the output: the first input row that its rows from y on
+        need, and the end of those that its rows before y need."""
+        geometry, height = self.kernel.geometry, self.whole.rows
+        starts = [geometry.needed(Region((y, height), self.whole.x)).y[0] for y in range(height)]
+        ends = [geometry.needed(Region((0, y + 1), self.whole.x)).y[1] for y in range(height)]
+        return [*starts, geometry.source[0]], [0, *ends]
 
     def streaming(self, sources: int, destination: bool) -> "Tiler":
         """Return a tiler of the same layer, and the same parts, with other operands in memory."""

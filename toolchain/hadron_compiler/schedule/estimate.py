@@ -1,0 +1,110 @@
+"""About what a stage costs, without placing it: to choose stages by."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hadron_compiler.allocate.placement import Layout
+from hadron_compiler.codegen.command import Command, Space
+from hadron_compiler.codegen.geometry import Region
+from hadron_compiler.codegen.kernel import Part, Piece
+from hadron_compiler.ir.graph import Graph, Tensor
+from hadron_compiler.schedule.bands import BandPlan
+from hadron_compiler.schedule.build_bands import ChainBuilder
+from hadron_compiler.schedule.cycles import command_cycles
+from hadron_compiler.schedule.tiles import TilePlan, Tiler
+from hadron_compiler.schedule.writer import CommandWriter, MemoryOffsets, dense_view
+from hadron_spec.commands import COMMAND_BYTES, Opcode, Unit
+from hadron_spec.config import NpuConfig
+
+__all__ = ["Cost", "chain_cost", "layer_cost"]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Cycles of EXECUTE, cycles in which its results take the scratchpad's port, bytes that pass
+    that port, and bytes that pass the memory port."""
+
+    cycles: float = 0
+    results: float = 0
+    moved: float = 0
+    bytes: float = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.cycles + other.cycles, self.results + other.results,
+                    self.moved + other.moved, self.bytes + other.bytes)
+
+    def times(self, count: float) -> "Cost":
+        """Return the cost of doing it `count` times."""
+        return Cost(self.cycles * count, self.results * count, self.moved * count,
+                    self.bytes * count)
+
+    def fast(self, config: NpuConfig) -> float:
+        """Return the cycles with a memory as fast as the bus."""
+        return max(self.cycles, self.results + self.moved / config.axi_bytes,
+                   self.bytes / config.axi_bytes)
+
+    def slow(self, bytes_per_cycle: float) -> float:
+        """Return the cycles with a memory of so many bytes a cycle."""
+        return max(self.cycles, self.bytes / bytes_per_cycle)
+
+
+def _cost(commands: Iterable[Command], config: NpuConfig) -> Cost:
+    cost = Cost()
+    for command in commands:
+        cycles = command_cycles(command, config)
+        if command.unit is Unit.EXECUTE:
+            cost += Cost(cycles.total, cycles.results, 0, COMMAND_BYTES)
+        else:
+            size = command.fields["row_bytes"] * command.fields["rows"]
+            cost += Cost(0, 0, size if cycles.port else 0, size + COMMAND_BYTES)
+    return cost
+
+
+def _is_constant(command: Command) -> bool:
+    return command.opcode is Opcode.LOAD and command.writes[0].space is not Space.SCRATCHPAD
+
+
+def chain_cost(graph: Graph, plan: BandPlan, streamed: frozenset[Tensor],
+               config: NpuConfig) -> Cost:
+    """Return about what a chain costs: as many times one of its bands as there are."""
+    tensors = {tensor for rows in plan.bands[:1] for tensor in rows}
+    layout = Layout(addresses=dict.fromkeys(tensors - streamed, 0))
+    offsets = MemoryOffsets(dict.fromkeys(tensors & streamed, 0), defaultdict(int))
+    writer = CommandWriter(graph, layout, offsets, config)
+    middle = len(plan.bands) // 2
+    ChainBuilder(writer, plan, 0, middle).band(plan.bands[middle])
+    constants = [command for command in writer.commands if _is_constant(command)]
+    others = [command for command in writer.commands if not _is_constant(command)]
+    height = plan.members[-1].geometry.destination[0]
+    rows = plan.bands[middle][plan.members[-1].destination]
+    count = height / max(1, rows.end - rows.start)
+    once = _steps(plan.parts) <= config.weight_steps
+    return (_cost(others, config).times(count)
+            + _cost(constants, config).times(1 if once else len(plan.bands)))
+
+
+def _steps(parts: Iterable[Part]) -> int:
+    return sum(some.steps for some in {part.constants for part in parts} if some is not None)
+
+
+def layer_cost(tiler: Tiler, plan: TilePlan, operands: int, config: NpuConfig) -> Cost:
+    """Return about what a layer costs that runs by itself, tile by tile."""
+    geometry = tiler.kernel.geometry
+    whole = geometry.whole
+    tiles = len(plan.regions(whole)) * geometry.images
+    region = Region((0, min(plan.rows, whole.rows)), (0, min(plan.columns, whole.columns)))
+    piece = Piece(0, region, (dense_view(0, geometry.source),) * operands,
+                  dense_view(0, geometry.destination), 0)
+    cost = _cost((command for part in plan.parts if part.works_on(region)
+                  for command in part.commands(piece)), config)
+    cost = cost.times(geometry.images * whole.rows * whole.columns / region.rows / region.columns)
+    if plan.channel_tiles:
+        tiles *= len(plan.parts)
+    moved = tiles * (tiler.sources * plan.source.size + tiler.destination * plan.destination.size)
+    transfers = tiles * (tiler.sources + tiler.destination)
+    steps = _steps(plan.parts)
+    loads = 1 if steps <= config.weight_steps or plan.channel_tiles else tiles
+    weights = sum(len(some.image) for some in {part.constants for part in plan.parts}
+                  if some is not None)
+    return cost + Cost(0, 0, moved, moved + transfers * COMMAND_BYTES + loads * weights)
