@@ -131,6 +131,7 @@ class ExecuteUnit(wiring.Component):
             reader.address.eq(step.address),
             reader.y.eq(step.y),
             reader.x.eq(step.x),
+            reader.low.eq(step.low),
             reader.bounded.eq(command.bounded),
             reader.pad.eq(command.pad),
             reader.height.eq(command.height),
@@ -170,6 +171,9 @@ class ExecuteUnit(wiring.Component):
             with m.State("IDLE"):
                 m.d.comb += self.command.ready.eq(1)
                 m.d.sync += command.eq(self.command.payload)
+                if self.config.deep:
+                    m.d.sync += command.wide.eq(
+                        self.command.payload.wide | self.command.payload.deep_results)
                 with m.If(self.command.valid):
                     m.next = "DECODE"
             with m.State("DECODE"):
@@ -230,6 +234,7 @@ class ExecuteUnit(wiring.Component):
             step.parameters.eq(late.parameters & ~multiplies),
             step.first.eq(late.first | windows),
             step.last.eq(late.last | windows),
+            step.high.eq(late.high),
             step.weight_step.eq(Mux(sequencer.half, second_weights_2, late.weight_step)),
             step.x.eq(x),
             step.push.eq(pushes),
@@ -241,7 +246,7 @@ class ExecuteUnit(wiring.Component):
     def _beside_reader(self, m, step):
         """Delay marks and weight step as long as the reader takes."""
         now = Signal(data.StructLayout({
-            "parameters": 1, "first": 1, "last": 1, "strip_ends": 1,
+            "parameters": 1, "first": 1, "last": 1, "strip_ends": 1, "high": 1,
             "weight_step": range(self.config.weight_steps),
         }))
         valid = step.valid

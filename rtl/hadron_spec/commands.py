@@ -20,6 +20,7 @@ __all__ = [
     "COMMAND_ALIGN",
     "COMMAND_BYTES",
     "COMMAND_WORDS",
+    "DEEP_OFFSET",
     "FIELDS",
     "HEADER_BYTES",
     "LEVELS",
@@ -244,8 +245,14 @@ _EXECUTE = {
     "stride_x": Field(25, 0, 1, doc="DEPTHWISE: stride less one of columns."),
     "stride_y": Field(25, 1, 1, doc="DEPTHWISE: stride less one of rows."),
     "odd": Field(25, 2, 1, doc="DEPTHWISE: the last two outputs of a strip's row are one."),
+    "deep": Field(25, 3, 1, doc="MATRIX: activations of 16 bits; each step is made twice, with "
+                  "low bytes, then with high ones."),
+    "deep_results": Field(25, 4, 1, doc="MATRIX, LOOKUP: results of 16 bits, scaled as with "
+                          "`wide`; `minimum` and `maximum` are their high bytes."),
+    "once": Field(25, 5, 1, doc="Round wide results once, halves up, instead of twice."),
+    "plane_address": Field(25, 8, 24, True, "`deep`: address step from low to high bytes."),
     "destination_px": Field(26, 0, 24, True, "DEPTHWISE: destination step from output to output in "
-                            "a row."),
+                            "a row. `deep_results`: from low to high bytes."),
 }
 
 FIELDS: Mapping[Opcode, Mapping[str, Field]] = {
@@ -259,6 +266,14 @@ FIELDS: Mapping[Opcode, Mapping[str, Field]] = {
     Opcode.DEPTHWISE: _HEADER | _EXECUTE,
 }
 """The fields of each opcode. Words no field uses are zero."""
+
+DEEP_OFFSET = 128
+"""What is taken off the low byte of a 16-bit activation, so that it is signed like the high one.
+
+An activation x is two bytes, low = (x & 255) - DEEP_OFFSET and high = x >> 8, each in a plane of
+its own. `deep` adds up w * low + 256 * w * high; DEEP_OFFSET times the sum of the weights belongs
+into the bias. Low bytes out of bounds read as `pad` - DEEP_OFFSET, in eight bits.
+"""
 
 HEADER_BYTES = 9
 PARAMETERS = {"bias": (0, 4), "multiplier": (4, 4), "shift": (8, 1)}

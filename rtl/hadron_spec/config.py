@@ -47,6 +47,8 @@ class NpuConfig:
         Width of the memory port in bits: 32, 64 or 128, and at most `8 * lanes`.
     nibbles : bool
         LOAD expands weights of four bits (`LocalSpace.NIBBLES`).
+    deep : bool
+        Activations may have 16 bits.
 
     Raises
     ------
@@ -63,6 +65,7 @@ class NpuConfig:
     softmax_multipliers: int = 1
     axi_data_width: int = 128
     nibbles: bool = True
+    deep: bool = False
 
     def __post_init__(self) -> None:
         def check(field: str, ok: bool, limit: str) -> None:

@@ -20,7 +20,9 @@ __all__ = [
     "average_multiplier",
     "exp_on_negative_values",
     "multiply_by_quantized_multiplier",
+    "multiply_rounding_once",
     "quantize_multiplier",
+    "reduced_multiplier",
     "rescale_addend",
     "rounding_divide_by_pot",
     "saturating_rounding_doubling_high_mul",
@@ -108,6 +110,28 @@ def multiply_by_quantized_multiplier(x: Any, multiplier: Any, shift: Any) -> Any
     right = -shift * (shift < 0)
     high = saturating_rounding_doubling_high_mul(x * (1 << left), multiplier)
     return rounding_divide_by_pot(high, right)
+
+
+def multiply_rounding_once(x: Any, multiplier: Any, shift: Any) -> Any:
+    """Return ``x * multiplier * 2**(shift - 31)``, halves rounded up; `shift` is 0 or less.
+
+    With the multiplier of :func:`reduced_multiplier` it is TFLite's rule for INT64 accumulators.
+    What the division by 2**31 cuts off has no say: half of the second divisor is an integer.
+
+    Source: tensorflow/lite/kernels/internal/common.cc, MultiplyByQuantizedMultiplier of int64_t.
+    """
+    right = -shift
+    first = (1 << 30) * (right == 0)
+    return (((x * multiplier + first) >> 31) + ((1 << right) >> 1)) >> right
+
+
+def reduced_multiplier(multiplier: int) -> int:
+    """Round a Q0.31 multiplier to the Q0.15 that TFLite takes for INT64 accumulators, as Q0.31.
+
+    Source: as :func:`multiply_rounding_once`.
+    """
+    reduced = (multiplier + (1 << 15)) >> 16 if multiplier < 0x7FFF0000 else 0x7FFF
+    return reduced << 16
 
 
 def rescale_addend(x: Any, multiplier: Any, shift: Any) -> Any:

@@ -133,8 +133,10 @@ def mean_multiplier(input_scale: float, output_scale: float, count: int) -> tupl
     return (multiplier << folded) // count, shift - folded
 
 
-def activation_range(activation: str, scale: float, zero_point: int) -> tuple[int, int]:
-    """Return the smallest and the largest INT8 output that a fused activation lets through.
+def activation_range(activation: str, scale: float, zero_point: int, *, bits: int = 8
+                     ) -> tuple[int, int]:
+    """Return the smallest and the largest output of 8 or 16 bits that a fused activation lets
+    through.
 
     The bounds may cross when zero is outside of the output's range; the kernels then take the
     upper bound, having applied the lower one first.
@@ -155,15 +157,16 @@ def activation_range(activation: str, scale: float, zero_point: int) -> tuple[in
         whole += abs(quotient) - whole >= 0.5
         return zero_point + int(math.copysign(whole, quotient))
 
+    lowest, highest = -1 << (bits - 1), (1 << (bits - 1)) - 1
     match activation:
         case "NONE":
-            return INT8_MIN, INT8_MAX
+            return lowest, highest
         case "RELU":
-            return max(INT8_MIN, quantize(0.0)), INT8_MAX
+            return max(lowest, quantize(0.0)), highest
         case "RELU6":
-            return max(INT8_MIN, quantize(0.0)), min(INT8_MAX, quantize(6.0))
+            return max(lowest, quantize(0.0)), min(highest, quantize(6.0))
         case "RELU_N1_TO_1":
-            return max(INT8_MIN, quantize(-1.0)), min(INT8_MAX, quantize(1.0))
+            return max(lowest, quantize(-1.0)), min(highest, quantize(1.0))
     raise QuantizationError(f"unknown activation {activation!r}")
 
 

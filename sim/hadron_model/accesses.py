@@ -85,7 +85,8 @@ def _result_ends(grid: StepGrid, count: int) -> NDArray[np.int64]:
         rows = (first[:, None] + strip.last_rows).reshape(-1, 1) * strip.pixels
         pixels = np.repeat(strip.last_pixels, 2)[:strip.output_pixels]
         return (rows + pixels).reshape(-1)
-    return np.arange(1, count + 1) * grid.inner - 1
+    results = np.arange(1, count + 1) if count == grid.results else np.arange(2, count + 2) // 2
+    return results * grid.inner - 1
 
 
 def _weight_accesses(memories: LocalMemories, command: Command, grid: StepGrid) -> list[Access]:

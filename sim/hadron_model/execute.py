@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hadron_model.memories import LocalMemories
 from hadron_model.operators.requantize import clamp
+from hadron_model.planes import split_planes
 from hadron_model.program import Command
 from hadron_model.steps import StepGrid
 from hadron_spec.commands import Opcode
@@ -19,6 +20,7 @@ from hadron_spec.numerics import (
     ACC_BITS,
     NARROW_BITS,
     multiply_by_quantized_multiplier,
+    multiply_rounding_once,
     softmax_output,
     softmax_reciprocal,
     softmax_sum_term,
@@ -71,7 +73,7 @@ def execute(memories: LocalMemories, command: Command, grid: StepGrid) -> Execut
     for group, values in enumerate(results):
         # Of a byte that two results share, the later one stays, as with the writer: NumPy
         # promises that for flat indices in order.
-        written = np.ascontiguousarray(values[:, :grid.outputs(group)])
+        written = np.ascontiguousarray(values[..., :grid.outputs(group)])
         memories.scratchpad[grid.written(group).reshape(-1)] = written.view(np.uint8).reshape(-1)
     return outcome
 
@@ -87,8 +89,10 @@ def _matrix(memories: LocalMemories, grid: StepGrid, outcome: ExecuteOutcome
     lanes, columns = grid.config.lanes, grid.config.columns
     taps = grid.inner * lanes
     outcome.mac_steps = grid.groups * grid.results * grid.inner
+    shifts = np.resize([0, 8] if grid.planes == 2 else [0], grid.inner)[:, None, None]
     matrices = [
-        memories.weights(grid.weight_steps(group)).transpose(0, 2, 1).reshape(taps, columns)
+        (memories.weights(grid.weight_steps(group)) << shifts).transpose(0, 2, 1).reshape(
+            taps, columns)
         for group in range(grid.groups)
     ]
     totals = np.empty((grid.groups, grid.results, columns), np.int64)
@@ -186,15 +190,20 @@ def _scale_one(grid: StepGrid, totals: Values, parameters: Sequence[Values], use
     """Scale sums [result, column] to INT8; of the first `used` columns, count what overflows."""
     bias, multiplier, shift = parameters
     accumulators = _wrap(totals + bias, used, outcome)
-    if grid.fields["wide"]:
+    if grid.fields["wide"] or grid.fields["deep_results"]:
         outcome.overflows += len(accumulators) * int(np.count_nonzero(shift[:used] > 0))
         shift = np.minimum(shift, 0)
+        scale = multiply_rounding_once if grid.fields["once"] else multiply_by_quantized_multiplier
     else:
         limit = 1 << (NARROW_BITS - 1)
         accumulators = np.clip(accumulators, -limit, limit - 1)
-    return _clamp(grid, multiply_by_quantized_multiplier(accumulators, multiplier, shift)
-                  + grid.fields["zero_point"])
+        scale = multiply_by_quantized_multiplier
+    return _clamp(grid, scale(accumulators, multiplier, shift) + grid.fields["zero_point"])
 
 
 def _clamp(grid: StepGrid, values: Values) -> NDArray[np.int8]:
+    """Return bytes [result, column], of deep results [result, low or high, column]."""
+    if grid.fields["deep_results"]:
+        low, high = grid.fields["minimum"] << 8, grid.fields["maximum"] << 8 | 255
+        return split_planes(np.clip(values, low, high), axis=1)
     return clamp(values, grid.fields["minimum"], grid.fields["maximum"])

@@ -100,3 +100,7 @@ def _check_fields(config: NpuConfig, opcode: Opcode, fields: Mapping[str, int]) 
         check("count_seg", 1, 1)
     if opcode == Opcode.LOOKUP:
         check("count_kg", 1, 1)
+    if unit_of(opcode) == Unit.EXECUTE:
+        check("deep", 0, int(config.deep and opcode == Opcode.MATRIX))
+        check("deep_results", 0, int(config.deep and opcode in (Opcode.MATRIX, Opcode.LOOKUP)))
+        check("once", 0, int(config.deep))

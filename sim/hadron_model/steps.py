@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hadron_model.strips import Strip
-from hadron_spec.commands import LEVELS, Opcode
+from hadron_spec.commands import DEEP_OFFSET, LEVELS, Opcode
 from hadron_spec.config import NpuConfig
 
 __all__ = ["StepGrid", "Steps", "strides"]
@@ -70,6 +70,8 @@ class StepGrid:
         Results of one kg, row by row.
     inner : int
         Steps of one result.
+    planes : int
+        2 with `deep`: low and high bytes, the innermost loop.
     strip : Strip or None
         With DEPTHWISE, of which a result here is a row of pixels.
     """
@@ -79,12 +81,15 @@ class StepGrid:
         self.fields = fields
         counts = [fields[f"count_{level}"] for level in LEVELS]
         self.groups, self.results = counts[0], counts[1] * counts[2]
-        self.inner = counts[3] * counts[4] * counts[5]
+        self.planes = 2 if fields["deep"] else 1
+        counts.append(self.planes)
+        self.inner = counts[3] * counts[4] * counts[5] * self.planes
         self._outer: dict[str, Grid] = {}
         self._inner: dict[str, Grid] = {}
         self._group: dict[str, int] = {}
         for axis in Steps._fields:
-            moves = strides([fields[f"{level}_{axis}"] for level in LEVELS], counts)
+            plane = fields["plane_address"] if axis == "address" else 0
+            moves = strides([*(fields[f"{level}_{axis}"] for level in LEVELS), plane], counts)
             self._group[axis] = moves[0]
             self._outer[axis] = _spread(moves[1:3], counts[1:3])
             self._inner[axis] = _spread(moves[3:], counts[3:])
@@ -94,6 +99,9 @@ class StepGrid:
         levels = [*LEVELS[:3]]
         if self.strip:
             written[2:] = [self.strip.output_rows, self.strip.output_pixels]
+            levels.append("px")
+        elif fields["deep_results"]:
+            written.append(2)
             levels.append("px")
         moves = strides([fields[f"destination_{level}"] for level in levels], written)
         self._written_group = moves[0]
@@ -136,7 +144,10 @@ class StepGrid:
         """Return the lanes of steps, padding included: [result, step, lane]."""
         lanes: NDArray[Any] = scratchpad.view(np.int8)[self.lane_addresses(steps)]
         if self.fields["bounded"]:
-            lanes = np.where(self.lanes_inside(steps), lanes, np.int8(self.fields["pad"]))
+            pad = np.full(self.inner, self.fields["pad"], np.int8)
+            if self.planes == 2:
+                pad[0::2] ^= np.int8(-DEEP_OFFSET)
+            lanes = np.where(self.lanes_inside(steps), lanes, pad[:, None])
         return lanes
 
     def outputs(self, group: int) -> int:
@@ -154,7 +165,7 @@ class StepGrid:
     def parameter_steps(self) -> Grid:
         """Return the weight-memory step of the parameters of each kg; of DEPTHWISE, which has two,
         the first."""
-        size = 4 if self.strip else 1 + self.inner
+        size = 4 if self.strip else 1 + self.inner // self.planes
         steps: Grid = self.fields["weight_step"] + np.arange(self.groups) * size
         return steps
 
@@ -162,5 +173,6 @@ class StepGrid:
         """Return the weight-memory step of each step of a result of one kg; of DEPTHWISE, those of
         the two halves of the channels."""
         first = self.parameter_steps()[group]
-        steps: Grid = first + 2 + np.arange(2) if self.strip else first + 1 + np.arange(self.inner)
+        steps: Grid = (first + 2 + np.arange(2) if self.strip
+                       else first + 1 + np.arange(self.inner) // self.planes)
         return steps

@@ -1,5 +1,7 @@
 """EXECUTE commands of the golden model against a step-by-step reading of the architecture."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from hadron_testing.assembler import pack_parameter_step, pack_weight_step
 from hadron_testing.execute_reference import run_command
 
 
-def random_command(rng, config, opcode, *, wide=False):
+def random_command(rng, config, opcode, *, wide=False, deep=False):
     """Draw an EXECUTE command, small and of any shape."""
     counts = [int(n) for n in rng.integers(1, 4, 6)]
     if opcode == Opcode.LOOKUP:
@@ -43,6 +45,11 @@ def random_command(rng, config, opcode, *, wide=False):
         "minimum": low,
         "maximum": high,
     }
+    if deep:
+        fields |= {"deep": int(opcode == Opcode.MATRIX and rng.integers(4) > 0), "once": int(wide),
+                   "deep_results": int(opcode != Opcode.MAX and rng.integers(4) > 0),
+                   "plane_address": int(rng.integers(-900, 900)),
+                   "destination_px": int(rng.integers(-900, 900))}
     for level in LEVELS[:3]:
         fields[f"destination_{level}"] = int(rng.integers(-200, 200))
     return encode(opcode, **fields)
@@ -60,7 +67,8 @@ def fill(rng, memories, command):
         steps = np.split(entries.view(np.uint8), config.weight_steps)
     grid = StepGrid(config, command.opcode, command.fields)
     for step in grid.parameter_steps() % config.weight_steps:
-        highest = 1 if command.fields["wide"] else 8
+        wide = command.fields["wide"] or command.fields["deep_results"]
+        highest = 1 if wide else 8
         one = [(int(rng.integers(-(1 << 15), 1 << 15)), int(rng.integers(1 << 30, 1 << 31)),
                 int(rng.integers(-16, highest))) for _ in range(config.columns)]
         steps[step] = pack_parameter_step(config, one)
@@ -70,12 +78,14 @@ def fill(rng, memories, command):
 
 @pytest.mark.parametrize("name", ["h64", "h256"])
 @pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("deep", [False, True])
 @pytest.mark.parametrize("opcode", [Opcode.MATRIX, Opcode.MAX, Opcode.LOOKUP])
-def test_equals_the_architecture_step_by_step(name, opcode, wide, rng):
-    config = CONFIGS[name]
+def test_equals_the_architecture_step_by_step(name, opcode, deep, wide, rng):
+    config = replace(CONFIGS[name], deep=deep)
     memories = LocalMemories(config)
     for _ in range(6):
-        command = decode_command(config, 0, random_command(rng, config, opcode, wide=wide))
+        command = decode_command(
+            config, 0, random_command(rng, config, opcode, wide=wide, deep=deep))
         fill(rng, memories, command)
         expected = bytearray(memories.scratchpad.tobytes())
         for address, data in run_command(config, command.fields, expected,

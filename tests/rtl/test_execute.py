@@ -283,6 +283,13 @@ def random_defined_command(rng, config):
                "weight_step": int(rng.integers(config.weight_steps)),
                "least": int(rng.integers(2)),
                "wide": int(rng.integers(2)) if opcode in (Opcode.MATRIX, Opcode.LOOKUP) else 0}
+    if config.deep:
+        fields |= {"deep": int(opcode == Opcode.MATRIX and rng.integers(4) > 0),
+                   "deep_results": int(opcode in (Opcode.MATRIX, Opcode.LOOKUP)
+                                       and rng.integers(4) > 0),
+                   "once": int(rng.integers(2)), "plane_address": int(rng.integers(-60, 60)),
+                   "destination_px": int(rng.integers(-60, 60))}
+        fields["wide"] |= fields["deep_results"]
     # No step of the weight memory may be read both as parameters and as weights.
     while fields["count_kg"] * (1 + math.prod(
             fields[f"count_{level}"] for level in LEVELS[3:])) > config.weight_steps:
@@ -301,6 +308,17 @@ def random_defined_command(rng, config):
 def test_random_commands_are_bit_exact(rng):
     """A small weight memory, so that steps wrap around in it."""
     config = replace(CONFIG, weight_steps=128)
+    bench = Bench(config, rng)
+
+    async def scenario(ctx):
+        for _ in range(4):
+            await bench.check(ctx, *random_defined_command(rng, config))
+
+    simulate(bench, scenario)
+
+
+def test_random_commands_of_16_bits_are_bit_exact(rng):
+    config = replace(CONFIG, weight_steps=128, deep=True)
     bench = Bench(config, rng)
 
     async def scenario(ctx):

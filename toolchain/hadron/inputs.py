@@ -85,15 +85,15 @@ def bind_inputs(program: Program, inputs: Any, pixels: PixelScale | None = None)
             if edge.side == "input" and edge.dtype == "float32"}
     for position, (binding, array) in enumerate(zip(bindings, arrays, strict=True)):
         where = source if len(bindings) == 1 else f"{source}: {binding.name}"
-        if array.dtype == np.uint8:
+        if array.dtype == np.uint8 and binding.dtype == "int8":
             used = pixels or default_scale(binding)
             array = quantize_pixels(array, binding, used)
         elif position in real and np.issubdtype(array.dtype, np.floating):
             array = quantize_reals(array, binding)
-        elif array.dtype != np.int8:
-            raise UsageError(f"{where}: the array holds {array.dtype}, must be int8, or uint8 for "
-                             f"pixels (quantize with scale {binding.scale:.9g} and zero point "
-                             f"{binding.zero_point})")
+        elif array.dtype != binding.dtype:
+            raise UsageError(f"{where}: the array holds {array.dtype}, must be {binding.dtype}, or "
+                             f"uint8 for pixels (quantize with scale {binding.scale:.9g} and zero "
+                             f"point {binding.zero_point})")
         columns.append(_split(where, array, binding))
     if len({len(column) for column in columns}) != 1:
         raise UsageError(f"{source}: the inputs have different numbers of samples")
@@ -175,7 +175,7 @@ def _read_raw(path: Path, binding: TensorBinding) -> Int8Array:
     if len(data) != binding.size:
         raise UsageError(f"{path}: the file has {len(data)} bytes, input {binding.name} "
                          f"{list(binding.shape)} has {binding.size}")
-    return np.frombuffer(data, np.int8).reshape(binding.shape)
+    return np.frombuffer(data, np.dtype(binding.dtype).newbyteorder("<")).reshape(binding.shape)
 
 
 def _load_numpy(path: Path) -> npt.NDArray[Any] | dict[str, npt.NDArray[Any]]:

@@ -153,8 +153,8 @@ def _program_problem(program: Program) -> str:
 def _binding_problem(binding: TensorBinding, region_bytes: int) -> str:
     if not all(type(extent) is int and extent > 0 for extent in binding.shape):
         return f"shape {list(binding.shape)}"
-    if binding.dtype != "int8":
-        return f"type {binding.dtype}, must be int8"
+    if binding.dtype not in ("int8", "int16"):
+        return f"type {binding.dtype}, must be int8 or int16"
     if type(binding.stream) is not bool:
         return f"stream {binding.stream}"
     size = 0 if binding.stream else binding.size

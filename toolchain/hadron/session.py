@@ -196,7 +196,7 @@ class Session:
         for binding, values in zip(program.inputs, sample, strict=True):
             if binding.stream:
                 continue
-            region[binding.offset:binding.offset + binding.size] = values.view(np.uint8).ravel()
+            region[binding.offset:binding.offset + binding.size] = binding.encode(values)
         return region
 
     def _run_golden(self, region: Bytes, stream: Sequence[bytes]) -> None:
@@ -277,13 +277,13 @@ class Session:
              ) -> tuple[tuple[tuple[int, str, float], ...], ...]:
         """Return the likeliest classes of each sample, if the output is a list of classes."""
         classes = binding.shape[-1] if binding.shape else 1
-        if binding.size != classes or classes < 2:
+        if binding.elements != classes or classes < 2:
             return ()
         labels = self.model.labels if len(self.model.labels) == classes else ()
         top = []
         for row in values.reshape(-1, classes):
             real = _dequantize(row, binding)
-            order = np.argsort(-row.astype(np.int16), kind="stable")[:_TOP_CLASSES]
+            order = np.argsort(-row.astype(np.int32), kind="stable")[:_TOP_CLASSES]
             top.append(tuple((int(i), labels[i] if labels else str(i), float(real[i]))
                              for i in order))
         return tuple(top)
@@ -295,8 +295,8 @@ def _dequantize(values: npt.NDArray[np.int8], binding: TensorBinding) -> npt.NDA
 
 def _gather(binding: TensorBinding, regions: Sequence[Bytes]) -> npt.NDArray[np.int8]:
     """Return an output of all samples, along its batch axis or, without one, a new axis."""
-    arrays = [region[binding.offset:binding.offset + binding.size].view(np.int8)
-              .reshape(binding.shape) for region in regions]
+    arrays = [binding.decode(region[binding.offset:binding.offset + binding.size])
+              for region in regions]
     if len(arrays) == 1:
         return arrays[0].copy()
     if binding.shape and binding.shape[0] == 1:

@@ -4,10 +4,15 @@ import json
 import os
 import tempfile
 from dataclasses import asdict, dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from hadron_compiler.errors import CompileError
+from hadron_model.planes import join_planes, split_planes
 from hadron_spec.config import NpuConfig
 
 __all__ = ["FORMAT", "HostEdge", "LayerReport", "Program", "TensorBinding"]
@@ -21,6 +26,7 @@ class TensorBinding:
     """Where an input or output lies in the memory region: `offset` bytes from its start, dense.
 
     One that is a `stream` is not there, but comes in at the NPU's `s_axis`.
+    Of 16 bits: a plane of low bytes less 128, then one of high bytes.
     """
 
     name: str
@@ -34,10 +40,23 @@ class TensorBinding:
     @property
     def size(self) -> int:
         """Bytes."""
-        size = 1
-        for extent in self.shape:
-            size *= extent
-        return size
+        return self.elements * (2 if self.dtype == "int16" else 1)
+
+    @property
+    def elements(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+    def encode(self, values: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.uint8]:
+        """Return the bytes that hold values."""
+        planes = split_planes(values) if self.dtype == "int16" else values.astype(np.int8)
+        return planes.reshape(-1).view(np.uint8)
+
+    def decode(self, data: npt.NDArray[np.uint8]) -> npt.NDArray[np.signedinteger]:
+        """Return the values that bytes hold."""
+        if self.dtype == "int16":
+            return join_planes(data.view(np.int8).reshape(2, -1)).reshape(self.shape)
+        return data.view(np.int8).reshape(self.shape)
 
 
 @dataclass(frozen=True)
@@ -174,10 +193,12 @@ class Program:
         for role, bindings in (("INPUT", self.inputs), ("OUTPUT", self.outputs)):
             for number, binding in enumerate(bindings):
                 name = f"HADRON_PROGRAM_{role}{number}"
+                layout = (", of 16 bits: all low bytes less 128, then all high bytes"
+                          if binding.dtype == "int16" else "")
                 lines += [
                     "",
                     f"/* {_comment(binding.name)}: {list(binding.shape)}, scale "
-                    f"{binding.scale!r} */",
+                    f"{binding.scale!r}{layout} */",
                     f"#define {name}_STREAM 1" if binding.stream
                     else f"#define {name}_OFFSET {binding.offset}u",
                     f"#define {name}_BYTES {binding.size}u",

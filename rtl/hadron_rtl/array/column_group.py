@@ -48,6 +48,8 @@ class ChainLayout(data.StructLayout):
         The word that leaves the weight memory holds parameters, ``PARAMETERS_SKEW`` cycles after.
     clear : unsigned(1)
         The next step begins a result, `ColumnGroup.clear_skew` cycles after.
+    high : unsigned(1)
+        The addends count 256 times, as long after.
     last : unsigned(1)
         The step ended a result, `ColumnGroup.last_skew` cycles after.
     index : unsigned
@@ -67,6 +69,7 @@ class ChainLayout(data.StructLayout):
             "sums": Sums,
             "parameters": unsigned(1),
             "clear": unsigned(1),
+            "high": unsigned(1),
             "last": unsigned(1),
             "index": range(ParameterMemory.DEPTH),
             "write_valid": unsigned(1),
@@ -223,10 +226,13 @@ class ColumnGroup(wiring.Component):
             accumulator = Signal(signed(32), name=f"accumulator{i}", reset_less=True)
             result = Signal(signed(32), name=f"result{i}", reset_less=True)
             addend = Signal(signed(32), name=f"addend{i}", reset_less=True)
+            product = columns.sums[i]
+            if self.config.deep:
+                product = Mux(self.o.high, product << 8, product)
             m.submodules[f"adder{i}"] = adder = MaskedAdder(width=32)
             m.d.comb += [adder.a.eq(accumulator), adder.b.eq(addend)]
             m.d.sync += [
-                addend.eq(Mux(entries, lookups[i].entry, columns.sums[i])),
+                addend.eq(Mux(entries, lookups[i].entry, product)),
                 accumulator.eq(adder.o),
                 result.eq(adder.o),
             ]

@@ -47,6 +47,8 @@ class StepLayout(data.StructLayout):
         Word of the weight memories; with ENTRIES, first word of a table.
     x : ArrayLayout(signed(8), config.lanes)
         Activations; with WINDOWS, a pixel.
+    high : unsigned(1)
+        The activations are high bytes: products count 256 times.
     push : unsigned(1)
         WINDOWS: there is a pixel, whether or not there is a step.
     pixel : unsigned
@@ -64,6 +66,7 @@ class StepLayout(data.StructLayout):
             "last": unsigned(1),
             "weight_step": range(config.weight_steps),
             "x": data.ArrayLayout(signed(8), config.lanes),
+            "high": unsigned(1),
             "push": unsigned(1),
             "pixel": range(STRIP_PIXELS),
             "half": unsigned(1),

@@ -118,6 +118,8 @@ class SystolicArray(wiring.Component):
             head.sums.eq(self.sums),
             head.parameters.eq(
                 _delay(m, "parameters", reads_parameters, ColumnGroup.PARAMETERS_SKEW)),
+            head.high.eq(_delay(m, "high", step.high, first_group.clear_skew(Sums.PRODUCTS),
+                                reset_less=True)),
             head.clear.eq(follow("clear", adds & step.first, first_group.clear_skew)),
             Cat(head.last, head.index).eq(follow(
                 "last", Cat(adds & step.last, (index - back)[:len(index)]),

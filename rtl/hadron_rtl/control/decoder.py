@@ -218,6 +218,9 @@ class CommandDecoder(wiring.Component):
         def is_zero(value: Value) -> Value:
             return value == 0
 
+        def is_set(value: Value) -> Value:
+            return value != 0
+
         def no_result(value: Value) -> Value:
             return (value == 0) | (value > config.columns)
 
@@ -225,6 +228,13 @@ class CommandDecoder(wiring.Component):
         lookup, depthwise = (opcodes[list(Opcode).index(opcode)]
                              for opcode in (Opcode.LOOKUP, Opcode.DEPTHWISE))
         spaces = len(config.spaces)
+        matrix = opcodes[list(Opcode).index(Opcode.MATRIX)]
+        if config.deep:
+            deep = (execute & ~matrix & broken("deep", Opcode.MATRIX, is_set),
+                    execute & ~matrix & ~lookup & broken("deep_results", Opcode.MATRIX, is_set))
+        else:
+            deep = tuple(execute & broken(name, Opcode.MATRIX, is_set)
+                         for name in ("deep", "deep_results", "once"))
         windows = Cat(
             broken("count_ox", Opcode.DEPTHWISE, lambda value: value < WINDOW_ROWS),
             broken("count_kx", Opcode.DEPTHWISE,
@@ -251,4 +261,5 @@ class CommandDecoder(wiring.Component):
             execute & compute,
             depthwise & windows,
             lookup & broken("count_kg", Opcode.LOOKUP, lambda value: value != 1),
+            *deep,
         )

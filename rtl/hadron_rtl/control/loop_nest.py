@@ -40,6 +40,8 @@ class Step(data.StructLayout):
         Row, and byte in the row of lane 0, for the bounds check.
     weight_step : unsigned(16)
         Step of the weight memory; with DEPTHWISE that of the first half of the channels.
+    low, high : unsigned(1)
+        With `deep`: the step reads low bytes, reads high bytes.
     strip_ends : unsigned(1)
         With `last`: the row was the last of a strip of DEPTHWISE, which ends a row with `last`.
     """
@@ -54,6 +56,8 @@ class Step(data.StructLayout):
             "y": signed(16),
             "x": signed(16),
             "weight_step": unsigned(16),
+            "low": unsigned(1),
+            "high": unsigned(1),
             "strip_ends": unsigned(1),
         })
 
@@ -136,24 +140,31 @@ class LoopNest(wiring.Component):
         parameters = waiting.any()
         first = Signal()
         have_credit = Signal()
-        last = counter.last[_INNER:].all()
+        # Of a deep step, low bytes first, then high ones, with which the loops go on.
+        deep = Signal(reset_less=True)
+        half = Signal()
+        low = deep & ~half
+        if self.config.deep:
+            m.d.sync += deep.eq(command.deep)
+        last = counter.last[_INNER:].all() & ~low
         parameter_step = running & ((waiting == 1) | (waiting == 2))
         must_wait = last | spaced
         weight_step = Signal()
         m.d.comb += [
             weight_step.eq(running & ~parameters & (~must_wait | have_credit)),
             counter.start.eq(self.start),
-            counter.advance.eq(weight_step),
+            counter.advance.eq(weight_step & ~low),
             self.busy.eq(running),
             self.stall.eq(running & ~parameters & must_wait & ~have_credit),
         ]
         with m.If(self.start):
-            m.d.sync += [running.eq(1), waiting.eq(pause), first.eq(1)]
+            m.d.sync += [running.eq(1), waiting.eq(pause), first.eq(1), half.eq(0)]
         with m.Elif(weight_step):
             m.d.sync += [
-                running.eq(~counter.last.all()),
-                waiting.eq(Mux(counter.level[0], pause, 0)),
+                running.eq(~counter.last.all() | low),
+                waiting.eq(Mux(counter.level[0] & ~low, pause, 0)),
                 first.eq(last),
+                half.eq(low),
             ]
         with m.Elif(parameters):
             m.d.sync += waiting.eq(waiting - 1)
@@ -173,7 +184,7 @@ class LoopNest(wiring.Component):
         # Register the level that advances, then the differences it selects.
         valid = Signal()
         kind = Signal(data.StructLayout({"parameters": 1, "first": 1, "last": 1, "rewind": 1,
-                                           "strip_ends": 1}), reset_less=True)
+                                           "strip_ends": 1, "low": 1, "high": 1}), reset_less=True)
         level = Signal(len(LEVELS), reset_less=True)
         m.d.sync += [
             valid.eq(parameter_step | weight_step),
@@ -182,7 +193,9 @@ class LoopNest(wiring.Component):
             kind.last.eq(last & ~parameters),
             kind.rewind.eq(last & ~counter.level[0]),
             kind.strip_ends.eq(counter.last[_INNER - 1]),
-            level.eq(Mux(parameter_step, 0, counter.level)),
+            kind.low.eq(low & ~parameters),
+            kind.high.eq(half & ~parameters),
+            level.eq(Mux(parameter_step | low, 0, counter.level)),
         ]
         step = self.step
         kind_2 = Signal.like(kind, reset_less=True)
@@ -192,6 +205,8 @@ class LoopNest(wiring.Component):
             step.first.eq(kind_2.first),
             step.last.eq(kind_2.last),
             step.strip_ends.eq(kind_2.strip_ends),
+            step.low.eq(kind_2.low),
+            step.high.eq(kind_2.high),
         ]
 
         # Accumulate: what is on the output now, and what it becomes after a valid step.
@@ -203,6 +218,8 @@ class LoopNest(wiring.Component):
             for i, outer in enumerate(LEVELS):
                 selected |= command[f"{outer}_{name}"].as_unsigned()[:width] & level[i].replicate(
                     width)
+            if self.config.deep and name == "address":
+                selected |= command.plane_address.as_unsigned()[:width] & kind.low.replicate(width)
             m.d.sync += difference.eq(selected)
             begin = command["source" if name == "address" else f"start_{name}"]
             with m.If(self.start):
@@ -226,9 +243,10 @@ class LoopNest(wiring.Component):
             m.d.sync += [current.eq(command.weight_step), base.eq(command.weight_step)]
         with m.Elif(step.valid):
             m.d.sync += current.eq(Mux(
+                kind_2.low, current, Mux(
                 kind_2.parameters, following,
                 Mux(windows, Mux(kind_2.last & ~kind_2.rewind, following_halves, current),
-                    Mux(kind_2.rewind, base, Mux(lookup, following_table, following)))))
+                    Mux(kind_2.rewind, base, Mux(lookup, following_table, following))))))
             with m.If(kind_2.parameters):
                 m.d.sync += base.eq(following)
         return m

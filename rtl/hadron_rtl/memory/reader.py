@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hadron_rtl.memory.rotator import Rotator
 from hadron_rtl.postproc.delay import delayed
 from hadron_rtl.vendor.byte_ram import ByteRam
+from hadron_spec.commands import DEEP_OFFSET
 from hadron_spec.config import NpuConfig
 
 __all__ = ["ScratchpadReader", "bank_addresses"]
@@ -64,6 +65,8 @@ class ScratchpadReader(wiring.Component):
         Byte address of lane 0, modulo ``config.act_bytes``.
     y, x : In(signed(16))
         Row, and byte in the row of lane 0.
+    low : In(1)
+        The bytes are low ones of a deep step: `pad` then is that of the high ones.
     bounded : In(1)
         Pad what is out of bounds. Stable while steps are in flight, as are the next three.
     pad : In(signed(8))
@@ -91,6 +94,7 @@ class ScratchpadReader(wiring.Component):
             "address": In(range(config.act_bytes)),
             "y": In(signed(16)),
             "x": In(signed(16)),
+            "low": In(1),
             "bounded": In(1),
             "pad": In(signed(8)),
             "height": In(16),
@@ -150,9 +154,14 @@ class ScratchpadReader(wiring.Component):
         ]
 
         inside = delayed(m, self._inside(m), self.LATENCY - 1 - self._INSIDE_LATENCY, name="inside")
+        pad = self.pad
+        if self.config.deep:
+            pad = Signal(signed(8), reset_less=True)
+            low = delayed(m, self.low, self.LATENCY - 2, name="low")
+            m.d.sync += pad.eq(self.pad ^ Mux(low, DEEP_OFFSET, 0))
         padded = Signal(self.o.shape(), reset_less=True)
         m.d.sync += [
-            padded[lane].eq(Mux(inside[lane], rotator.o[lane].as_signed(), self.pad))
+            padded[lane].eq(Mux(inside[lane], rotator.o[lane].as_signed(), pad))
             for lane in range(lanes)
         ]
         m.d.comb += self.o.eq(padded)

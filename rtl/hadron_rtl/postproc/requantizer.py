@@ -1,6 +1,6 @@
 """From INT32 results to INT8 activations."""
 
-from amaranth.hdl import Cat, Module, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -73,9 +73,22 @@ class Requantizer(wiring.Component):
         second = Signal()
         m.d.sync += second.eq(self.i.valid & (self.mode == Mode.WIDE) & ~second)
         m.d.comb += self.i.ready.eq((self.mode != Mode.WIDE) | second)
+        scaled = Signal(RequantizerLane.latency(Mode.NARROW))
+        # The high bytes of deep results follow the low ones.
+        command = self.command
+        deep = Signal(reset_less=True)
+        if self.config.deep:
+            m.d.sync += deep.eq(command.deep_results)
+        bounds = Signal(data.ArrayLayout(signed(16), 2), reset_less=True)
+        m.d.sync += [
+            bounds[0].eq(Mux(deep, command.minimum << 8, command.minimum)),
+            bounds[1].eq(Mux(deep, (command.maximum << 8) | 255, command.maximum)),
+        ]
         for column in range(self.config.columns):
-            m.submodules[f"lane{column}"] = lane = RequantizerLane()
+            m.submodules[f"lane{column}"] = lane = RequantizerLane(deep=self.config.deep)
             m.d.comb += [
+                lane.bounds.eq(bounds),
+                lane.second.eq(scaled[-1] & deep),
                 lane.mode.eq(self.mode),
                 lane.command.eq(self.command),
                 lane.value.eq(self.i.payload[column]),
@@ -88,10 +101,11 @@ class Requantizer(wiring.Component):
         clamp = self.mode == Mode.CLAMP
         taken = self.i.valid & self.i.ready
         clamped = Signal(RequantizerLane.latency(Mode.CLAMP))
-        scaled = Signal(RequantizerLane.latency(Mode.NARROW))
+        second_byte = Signal()
         m.d.sync += [
+            second_byte.eq(scaled[-1] & deep),
             clamped.eq(Cat(taken & clamp, clamped)),
             scaled.eq(Cat(taken & ~clamp, scaled)),
         ]
-        m.d.comb += self.o.valid.eq(clamped[-1] | scaled[-1])
+        m.d.comb += self.o.valid.eq(clamped[-1] | scaled[-1] | second_byte)
         return m

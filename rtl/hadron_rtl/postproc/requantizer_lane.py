@@ -1,7 +1,7 @@
 """One column a cycle through the requantizer's arithmetic."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
-from amaranth.lib import enum, wiring
+from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from hadron_spec.numerics import MULTIPLIER_FRACTION_BITS, NARROW_BITS
@@ -35,6 +35,11 @@ class RequantizerLane(wiring.Component):
     Source: tensorflow/lite/kernels/internal/common.cc, MultiplyByQuantizedMultiplier (the branch
     without TFLITE_SINGLE_ROUNDING); reference/integer_ops/conv.h.
 
+    Parameters
+    ----------
+    deep : bool
+        Results may have 16 bits and be rounded once.
+
     Members
     -------
     mode : In(Mode)
@@ -49,8 +54,12 @@ class RequantizerLane(wiring.Component):
     parameters : In(COLUMN_PARAMETERS)
         Of the column whose value came ``PARAMETERS_DELAY`` cycles ago. The multiplier must not be
         negative, the shift must be -31 to 7; positive ones count as 0 when wide. Not used by CLAMP.
+    bounds : In(ArrayLayout(signed(16), 2))
+        The smallest and the largest result.
+    second : In(1)
+        Of a deep result: `o` in the next cycle is the high byte of what it is in this one.
     o : Out(signed(8))
-        Result.
+        Result; of a deep one the low byte.
 
     Latency: ``latency(mode)`` cycles from the last cycle of `value`. Throughput: one cycle's value
     a cycle.
@@ -68,10 +77,16 @@ class RequantizerLane(wiring.Component):
 
     mode: In(Mode)
     command: In(ExecuteCommand)
+    bounds: In(data.ArrayLayout(signed(16), 2))
+    second: In(1)
     value: In(signed(32))
     high: In(1)
     parameters: In(COLUMN_PARAMETERS)
     o: Out(signed(8))
+
+    def __init__(self, *, deep: bool = False):
+        self.deep = deep
+        super().__init__()
 
     @classmethod
     def latency(cls, mode: Mode) -> int:
@@ -112,12 +127,17 @@ class RequantizerLane(wiring.Component):
 
     def _scale(self, m: Module, factor, parameters, wide, high):
         m.submodules.multiplier = multiplier = ScalingMultiplier()
-        m.submodules.divide = divide = RoundingShift(width=32, result_width=10, shift_max=31)
+        m.submodules.divide = divide = RoundingShift(
+            width=32, result_width=17 if self.deep else 10, shift_max=31)
         left = Signal(3, reset_less=True)
         right = Signal(5, reset_less=True)
         # A narrow product has 25 bits: shifted by 31 or more it is zero.
         shift = parameters.shift[:6].as_signed()
         distance = 7 - shift
+        truncate = Signal(reset_less=True)
+        once = Signal(reset_less=True)
+        if self.deep:
+            m.d.sync += [once.eq(self.command.once & wide), truncate.eq(once & shift[-1])]
         m.d.sync += [
             left.eq(Mux(shift[-1], 0, shift[:3])),
             right.eq(Mux(wide, Mux(shift[-1], -shift, 0), Mux(distance[5], 31, distance[:5]))),
@@ -129,6 +149,8 @@ class RequantizerLane(wiring.Component):
             multiplier.left.eq(delayed(m, left, self._OPERAND - 2, name="left")),
             multiplier.wide.eq(wide),
             multiplier.high.eq(delayed(m, high, 1, name="high_factor")),
+            multiplier.truncate.eq(delayed(m, truncate, self._OPERAND - 2, name="truncate")),
+            divide.half_up.eq(once),
             divide.i.eq(multiplier.o),
             divide.shift.eq(delayed(m, right, self._OPERAND - 2 + ScalingMultiplier.LATENCY,
                                     name="right")),
@@ -138,19 +160,32 @@ class RequantizerLane(wiring.Component):
     def _output(self, m: Module, value, scaled, increment):
         """Add the zero point, clamp. Ten bits are enough for all that clamps to the same bound."""
         clamp_only = Signal()
-        with_zero_point = Signal(signed(11), reset_less=True)
+        width = len(scaled) + 1
+        with_zero_point = Signal(signed(width), reset_less=True)
         m.d.comb += clamp_only.eq(self.mode == Mode.CLAMP)
         m.d.sync += with_zero_point.eq(
             (Cat(Const(1, 1), Mux(clamp_only, value[:8].as_signed(), scaled)).as_signed()
              + Cat(increment & ~clamp_only,
                    Mux(clamp_only, 0, self.command.zero_point)).as_signed())[1:])
-        result = Signal(signed(8), reset_less=True)
+        size = 16 if self.deep else 8
+        smallest, largest = (bound[:size].as_signed() for bound in self.bounds)
+        result = Signal(signed(size), reset_less=True)
         above = Signal(reset_less=True)
         below = Signal(reset_less=True)
         m.d.sync += [
             result.eq(with_zero_point),
-            above.eq(with_zero_point > self.command.maximum),
-            below.eq(with_zero_point < self.command.minimum),
-            self.o.eq(Mux(above, self.command.maximum,
-                          Mux(below, self.command.minimum, result))),
+            above.eq(with_zero_point > largest),
+            below.eq(with_zero_point < smallest),
+        ]
+        chosen = Mux(above, largest, Mux(below, smallest, result))
+        if not self.deep:
+            m.d.sync += self.o.eq(chosen)
+            return
+        bits = Signal(16)
+        high = Signal(8, reset_less=True)
+        m.d.comb += bits.eq(chosen)
+        m.d.sync += [
+            high.eq(bits[8:]),
+            self.o.eq(Mux(self.second, high,
+                          Cat(bits[:7], bits[7] ^ self.command.deep_results)).as_signed()),
         ]

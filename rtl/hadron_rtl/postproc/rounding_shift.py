@@ -32,6 +32,8 @@ class RoundingShift(wiring.Component):
         Dividend.
     shift : In(range(shift_max + 1))
         Exponent of the divisor.
+    half_up : In(1)
+        Round halves up, not away from zero. Stable while values are inside.
     o : Out(signed(result_width))
         Quotient, rounded down, saturated.
     increment : Out(1)
@@ -63,6 +65,7 @@ class RoundingShift(wiring.Component):
         super().__init__({
             "i": In(signed(width)),
             "shift": In(range(shift_max + 1)),
+            "half_up": In(1),
             "o": Out(signed(result_width)),
             "increment": Out(1),
         })
@@ -131,6 +134,7 @@ class RoundingShift(wiring.Component):
         rail = Cat((~sign_2).replicate(self.result_width - 1), sign_2)
         m.d.sync += [
             self.o.eq(Mux(saturate, rail, quotient[:self.result_width])),
-            self.increment.eq(shifted[0] & (~sign_2 | lost_bytes | lost_bits)),
+            self.increment.eq(shifted[0] & (~sign_2 | lost_bytes | lost_bits
+                                               | self.half_up)),
         ]
         return m

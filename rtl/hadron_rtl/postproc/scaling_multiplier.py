@@ -38,6 +38,8 @@ class ScalingMultiplier(wiring.Component):
         Values come in halves. Stable while values are inside.
     high : In(1)
         `a` is the high half of a wide value, the low half of which came in the cycle before.
+    truncate : In(1)
+        With `a`: the product of a wide value is rounded down.
     o : Out(signed(32))
         Product, rounded once. Narrow products have ``7 - left`` lowest bits of zero.
 
@@ -52,6 +54,7 @@ class ScalingMultiplier(wiring.Component):
     left: In(range(8))
     wide: In(1)
     high: In(1)
+    truncate: In(1)
     o: Out(signed(32))
 
     def elaborate(self, platform: object) -> Module:
@@ -75,11 +78,12 @@ class ScalingMultiplier(wiring.Component):
         cycles = Multiplier18.LATENCY + 1
         left = delayed(m, Mux(self.wide, 0, self.left), cycles, name="left")
         is_high = delayed(m, self.high, cycles + 2, name="is_high")
+        truncate = delayed(m, self.truncate, cycles, name="truncate")
         nudge = Signal(14, reset_less=True)
         keep = Signal(SHIFT_MAX, reset_less=True)
         keep_2 = Signal(SHIFT_MAX, reset_less=True)
         m.d.sync += [
-            nudge.eq((1 << 13) >> left),
+            nudge.eq(Mux(truncate, 0, (1 << 13) >> left)),
             keep.eq(Cat(*(left >= SHIFT_MAX - n for n in range(SHIFT_MAX)))),
             keep_2.eq(keep),
         ]

@@ -22,6 +22,7 @@ class Writer(wiring.Component):
     loop that advances. `outputs` bytes of a result are written, `last_outputs` in the last pass of
     loop kg. SOFTMAX has one byte a result, in byte 0. DEPTHWISE has a loop more, px, over the
     outputs of a row; its loop ox is over rows of outputs, which are fewer than those of pixels.
+    Deep results have it, too, over their two bytes.
 
     Parameters
     ----------
@@ -80,6 +81,9 @@ class Writer(wiring.Component):
                                     command.count_ox - 2)),
                 outputs.columns.eq((pairs << 1) - command.odd),
             ]
+        if self.config.deep:
+            with m.If(command.deep_results):
+                m.d.sync += outputs.columns.eq(2)
         return outputs
 
     def elaborate(self, platform):

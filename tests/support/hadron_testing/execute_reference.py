@@ -3,8 +3,10 @@
 Slow and plain on purpose: Python integers, no vectors, nothing shared with the golden model.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import product
 
 from hadron_spec.commands import LEVELS, Opcode, unpack_parameters
@@ -31,6 +33,8 @@ class ReferenceStep:
     y: int
     x: int
     weight_step: int
+    low: bool = False
+    high: bool = False
 
 
 def walk(fields: dict[str, int], table_steps: int = 1) -> Iterator[ReferenceStep]:
@@ -51,7 +55,12 @@ def walk(fields: dict[str, int], table_steps: int = 1) -> Iterator[ReferenceStep
             base = step
         first = not any(passes[3:])
         last = all(passes[i] == counts[i] - 1 for i in range(3, len(LEVELS)))
-        yield ReferenceStep(False, first, last, address, y, x, step)
+        if fields.get("deep"):
+            yield ReferenceStep(False, first, False, address, y, x, step, low=True)
+            address += fields["plane_address"]
+            yield ReferenceStep(False, False, last, address, y, x, step, high=True)
+        else:
+            yield ReferenceStep(False, first, last, address, y, x, step)
         step += 0 if windows else passed
         level = len(LEVELS) - 1
         while level >= 0 and passes[level] == counts[level] - 1:
@@ -82,7 +91,7 @@ def read_lanes(config: NpuConfig, fields: dict[str, int], scratchpad: bytes | by
         inside = (0 <= step.y < fields["height"]
                   and 0 <= step.x + lane < fields["width_bytes"])
         if fields["bounded"] and not inside:
-            lanes.append(fields["pad"])
+            lanes.append(_signed((fields["pad"] ^ 0x80) & 0xFF) if step.low else fields["pad"])
         else:
             lanes.append(_signed(scratchpad[(step.address + lane) % config.act_bytes]))
     return lanes
@@ -106,23 +115,23 @@ def _parameters(config: NpuConfig, memory: bytes, step: int) -> list[tuple[int, 
     return [unpack_parameters(data[c * config.lanes:]) for c in range(config.columns)]
 
 
-def _result(config: NpuConfig, fields: dict[str, int], steps: list[tuple[list[int], int]],
+def _result(config: NpuConfig, fields: dict[str, int], steps: list[tuple[list[int], int, int]],
             parameters: list[tuple[int, int, int]], weights: bytes) -> list[int]:
     low, high = fields["minimum"], fields["maximum"]
     opcode = fields["opcode"]
     columns = range(config.columns)
     if opcode == Opcode.MAX:
         choose = min if fields["least"] else max
-        values = [choose(lanes[c] for lanes, _ in steps) for c in columns]
+        values = [choose(lanes[c] for lanes, *_ in steps) for c in columns]
         return [min(max(value, low), high) for value in values]
     sums = [0] * config.columns
-    for lanes, step in steps:
+    for lanes, step, factor in steps:
         if opcode == Opcode.LOOKUP:
             for c in columns:
                 sums[c] += _entry(config, weights, step, c, lanes[c])
             continue
         for c, row in enumerate(_weights(config, weights, step)):
-            sums[c] += sum(x * w for x, w in zip(lanes, row, strict=True))
+            sums[c] += factor * sum(x * w for x, w in zip(lanes, row, strict=True))
     return [_scaled(fields, total, own) for total, own in zip(sums, parameters, strict=True)]
 
 
@@ -182,13 +191,19 @@ def _scaled(fields: dict[str, int], total: int, parameters: tuple[int, int, int]
     """Scale a sum, which saturates to 18 bits unless wide, and clamp it."""
     bias, multiplier, shift = parameters
     accumulator = total + bias
-    if fields["wide"]:
+    deep = fields.get("deep_results", 0)
+    if fields["wide"] or deep:
         shift = min(shift, 0)
     else:
         limit = 1 << NARROW_BITS - 1
         accumulator = min(max(accumulator, -limit), limit - 1)
-    value = (multiply_by_quantized_multiplier(accumulator, multiplier, shift)
-             + fields["zero_point"])
+    if fields.get("once") and (fields["wide"] or deep):
+        value = math.floor(Fraction(accumulator * multiplier, 1 << 31 - shift) + Fraction(1, 2))
+    else:
+        value = multiply_by_quantized_multiplier(accumulator, multiplier, shift)
+    value += fields["zero_point"]
+    if deep:
+        return min(max(value, fields["minimum"] * 256), fields["maximum"] * 256 + 255)
     return min(max(value, fields["minimum"]), fields["maximum"])
 
 
@@ -224,9 +239,15 @@ def run_command(config: NpuConfig, fields: dict[str, int], scratchpad: bytes | b
             continue
         if step.first:
             steps = []
-        steps.append((read_lanes(config, fields, scratchpad, step), step.weight_step))
+        steps.append((read_lanes(config, fields, scratchpad, step), step.weight_step,
+                      256 if step.high else 1))
         if step.last:
-            results.append(_result(config, fields, steps, parameters, weights))
+            result = _result(config, fields, steps, parameters, weights)
+            if fields.get("deep_results"):
+                results += [[value & 255 ^ 0x80 for value in result],
+                            [value >> 8 for value in result]]
+            else:
+                results.append(result)
     return [
         (address, bytes(value & 0xFF for value in result[:count]))
         for result, (address, count) in zip(results, destinations(fields), strict=True)
@@ -243,6 +264,8 @@ def destinations(fields: dict[str, int]) -> Iterator[tuple[int, int]]:
         stride_x = 1 + fields["stride_x"]
         pairs = len(range(2 + stride_x, fields["count_kx"], 2 * stride_x))
         counts["px"] = 2 * pairs - fields["odd"]
+    elif fields.get("deep_results"):
+        counts["px"] = 2
     for passes in product(*(range(count) for count in counts.values())):
         last_kg = passes[0] == counts["kg"] - 1
         yield address, 1 if softmax else fields["last_outputs" if last_kg else "outputs"]

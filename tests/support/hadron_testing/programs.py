@@ -21,8 +21,7 @@ def memory_image(program: Program, inputs: Sequence[np.ndarray]) -> np.ndarray:
         assert value.shape == binding.shape
         if binding.stream:
             continue
-        memory[binding.offset:binding.offset + binding.size] = np.frombuffer(
-            value.astype(np.int8).tobytes(), np.uint8)
+        memory[binding.offset:binding.offset + binding.size] = binding.encode(value)
     return memory
 
 
@@ -34,8 +33,8 @@ def streamed(program: Program, inputs: Sequence[np.ndarray]) -> list[bytes]:
 
 def outputs_of(program: Program, memory: np.ndarray) -> list[np.ndarray]:
     """Return the output tensors that a run left in memory."""
-    return [memory[binding.offset:binding.offset + binding.size].view(np.int8)
-            .reshape(binding.shape) for binding in program.outputs]
+    return [binding.decode(memory[binding.offset:binding.offset + binding.size])
+            for binding in program.outputs]
 
 
 def run_program(program: Program, inputs: Sequence[np.ndarray], *, check_hazards: bool = True

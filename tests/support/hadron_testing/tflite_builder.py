@@ -65,6 +65,8 @@ class ModelBuilder:
     weight_bits: int = 8
     """Bits of the weights of convolutions and fully connected layers: 8, or 4 to store them as
     INT4."""
+    bias_bits: int = 32
+    """Bits of their biases, 32 or, of 16-bit activations, 64."""
 
     def tensor(self, shape: Sequence[int], scale: Numbers | None = None,
                zero_point: int | Sequence[int] = 0, *, dtype: str = "int8", axis: int = 0,
@@ -163,7 +165,8 @@ class ModelBuilder:
         """Add FULLY_CONNECTED; `weights` is INT8 (outputs, inputs)."""
         kernel, bias_tensor = self._weights(x, weights, bias, weight_scales, 0)
         outputs, taps = weights.shape
-        out = self.tensor((int(np.prod(x.shape)) // taps, outputs), scale, zero_point)
+        out = self.tensor((int(np.prod(x.shape)) // taps, outputs), scale, zero_point,
+                          dtype=x.dtype)
         self.operator("FULLY_CONNECTED", [x, kernel, bias_tensor], [out], "FullyConnected",
                       version=4, fusedActivationFunction=_activation(activation))
         return out
@@ -291,7 +294,7 @@ class ModelBuilder:
         if bias is None:
             return kernel, None
         product = np.float32(x.scale) * kernel.scales
-        return kernel, self.constant(np.asarray(bias, np.int32), product)
+        return kernel, self.constant(np.asarray(bias, f"int{self.bias_bits}"), product)
 
     def _window(self, x: Tensor, kernel: Sequence[int], channels: int, scale: Numbers | None,
                 zero_point: int, stride: tuple[int, int], dilation: tuple[int, int],

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from hadron_spec.commands import Opcode, Unit, encode, unit_of
 
-__all__ = ["Command", "Range", "Space"]
+__all__ = ["Command", "Range", "Space", "planes"]
 
 
 class Space(Enum):
@@ -25,6 +25,12 @@ class Range(NamedTuple):
     space: Space
     start: int
     end: int
+
+
+def planes(bytes_: Range, distance: int) -> list[Range]:
+    """Return a range and, of 16-bit activations, that of their high bytes `distance` behind it."""
+    space, start, end = bytes_
+    return [bytes_, *([Range(space, start + distance, end + distance)] if distance else [])]
 
 
 @dataclass(eq=False)

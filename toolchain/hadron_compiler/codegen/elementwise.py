@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from hadron_compiler.codegen.command import Command, Range, Space
+from hadron_compiler.codegen.command import Command, Range, Space, planes
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece
 from hadron_compiler.codegen.loops import Loop, loop_fields
@@ -24,7 +24,10 @@ Table = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class LookupStage:
-    """What follows the sum of entries. The default takes entries as they are, -128 to 127."""
+    """What follows the sum of entries. The default takes entries as they are, -128 to 127.
+
+    With `deep_results` the bounds are high bytes.
+    """
 
     multiplier: int = 1 << 30
     shift: int = 1
@@ -32,6 +35,7 @@ class LookupStage:
     zero_point: int = 0
     minimum: int = -128
     maximum: int = 127
+    deep_results: bool = False
 
 
 def flat_geometry(shape: Sequence[int]) -> Geometry:
@@ -79,7 +83,8 @@ class LookupKernel(Kernel):
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`; there is one."""
-        return [LookupPart(self.config, self.tables, self.stage)]
+        plane = self.geometry.destination_bytes if self.stage.deep_results else 0
+        return [LookupPart(self.config, self.tables, self.stage, plane)]
 
 
 class LookupPart(Part):
@@ -91,9 +96,11 @@ class LookupPart(Part):
     channels = (0, 1)
     source_channels = (0, 1)
 
-    def __init__(self, config: NpuConfig, tables: Sequence[Table], stage: LookupStage) -> None:
+    def __init__(self, config: NpuConfig, tables: Sequence[Table], stage: LookupStage,
+                 plane: int = 0) -> None:
         self.config = config
         self.stage = stage
+        self.plane = plane
         self.sources = len(tables)
         parameters = pack_parameters(0, stage.multiplier, stage.shift)
         image = parameters.ljust(config.lanes, b"\0") + b"".join(
@@ -122,15 +129,17 @@ class LookupPart(Part):
         fields = {
             **loop_fields({"ox": Loop(chunks, columns, 0, 0, columns),
                            "seg": Loop(self.sources, sources[min(1, len(sources) - 1)]
-                                       - sources[0])}, bounded=False),
+                                       - sources[0])}, bounded=False,
+                          destination_plane=self.plane),
             "source": sources[0], "destination": destination, "outputs": outputs,
             "last_outputs": outputs, "weight_step": piece.weight_step, "wide": int(stage.wide),
             "zero_point": stage.zero_point, "minimum": stage.minimum, "maximum": stage.maximum,
+            "deep_results": int(stage.deep_results),
         }
         size = (chunks - 1) * columns + outputs
         assert self.constants is not None
         reads = [Range(Space.SCRATCHPAD, source, source + size) for source in sources]
         reads.append(Range(Space.WEIGHTS, piece.weight_step,
                            piece.weight_step + self.constants.steps))
-        writes = [Range(Space.SCRATCHPAD, destination, destination + size)]
+        writes = planes(Range(Space.SCRATCHPAD, destination, destination + size), self.plane)
         return Command(Opcode.LOOKUP, piece.layer, fields, reads, writes)

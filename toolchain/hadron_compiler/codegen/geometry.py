@@ -1,6 +1,7 @@
 """Where tensors and pieces of them lie: images, regions of their output, views of their bytes."""
 
 from dataclasses import dataclass, field, replace
+from math import prod
 
 from hadron_compiler.codegen.command import Range, Space
 from hadron_compiler.ir.graph import Window
@@ -44,6 +45,16 @@ class Geometry:
     destination: tuple[int, int, int]
     window: Window = field(default_factory=Window)
     channels: tuple[int, int] | None = None
+
+    @property
+    def source_bytes(self) -> int:
+        """Bytes of the input, of one of its planes where it has two."""
+        return self.images * prod(self.source)
+
+    @property
+    def destination_bytes(self) -> int:
+        """Bytes of the output, likewise."""
+        return self.images * prod(self.destination)
 
     @property
     def written(self) -> tuple[int, int]:

@@ -7,12 +7,14 @@ import numpy.typing as npt
 
 from hadron_compiler.codegen.matrix import OutputStage
 from hadron_compiler.errors import CompileError
-from hadron_compiler.ir.graph import Activation, Operation, Tensor
+from hadron_compiler.ir.graph import Activation, DType, Operation, Tensor
+from hadron_spec.commands import DEEP_OFFSET
 from hadron_spec.numerics import (
     ACC_BITS,
     NARROW_BITS,
     SHIFT_MAX,
     multiply_by_quantized_multiplier,
+    reduced_multiplier,
 )
 from hadron_spec.tflite_quantization import activation_range
 
@@ -21,6 +23,7 @@ __all__ = [
     "RefusedError",
     "bounds",
     "check_bound",
+    "check_right",
     "check_shift",
     "needs_wide",
     "output_stage",
@@ -37,8 +40,19 @@ class RefusedError(CompileError):
 
 
 def bounds(activation: Activation, output: Tensor) -> tuple[int, int]:
-    """Return the smallest and the largest output that a fused activation lets through."""
-    return activation_range(activation.value, output.scale, output.zero_point)
+    """Return the smallest and the largest output that a fused activation lets through.
+
+    Raises
+    ------
+    RefusedError
+        When they are no bounds that the hardware has for 16 bits.
+    """
+    smallest, largest = activation_range(activation.value, output.scale, output.zero_point,
+                                         bits=16 if output.deep else 8)
+    if output.deep and (smallest % 256 or largest % 256 != 255):
+        raise RefusedError(f"fused activation {activation.value} ends at {smallest} and {largest}; "
+                           "of 16 bits, the first must be a multiple of 256, the second one less")
+    return smallest, largest
 
 
 def output_stage(operation: Operation, weights: npt.NDArray[np.int64], activation: Activation,
@@ -57,6 +71,10 @@ def output_stage(operation: Operation, weights: npt.NDArray[np.int64], activatio
         bias = bias_tensor.data.astype(np.int64).reshape(channels)
     scales = weight_tensor.scales
     pairs = [multiplier(source.scale, scale, output.scale) for scale in scales]
+    # TensorFlow Lite Micro adds up in 64 bits where the bias has as many, and rounds once.
+    once = source.deep and bias_tensor is not None and bias_tensor.dtype is DType.INT64
+    if once:
+        pairs = [(reduced_multiplier(value), shift) for value, shift in pairs]
     if len(pairs) == 1:
         pairs *= channels
     multipliers = np.array([pair[0] for pair in pairs], np.int64)
@@ -65,18 +83,24 @@ def output_stage(operation: Operation, weights: npt.NDArray[np.int64], activatio
     zero = source.zero_point
     positive = np.where(weights > 0, weights, 0).sum(axis=1)
     negative = np.where(weights < 0, weights, 0).sum(axis=1)
-    highest = bias + positive * (127 - zero) + negative * (-128 - zero)
-    lowest = bias + positive * (-128 - zero) + negative * (127 - zero)
+    ends = 1 << (15 if source.deep else 7)
+    highest = bias + positive * (ends - 1 - zero) + negative * (-ends - zero)
+    lowest = bias + positive * (-ends - zero) + negative * (ends - 1 - zero)
     bound = np.maximum(np.abs(highest), np.abs(lowest))
     check_bound(bound, "the accumulator of channel")
     lowest_output, highest_output = bounds(activation, output)
-    wide = needs_wide((lowest, highest), multipliers, shifts, output.zero_point,
-                      (lowest_output, highest_output))
     folded = bias - zero * weights.sum(axis=1)
+    if source.deep:
+        check_right(shifts)
+        wide = np.ones(channels, np.bool_)
+        folded += DEEP_OFFSET * weights.sum(axis=1)
+    else:
+        wide = needs_wide((lowest, highest), multipliers, shifts, output.zero_point,
+                          (lowest_output, highest_output))
     # The hardware adds the sum of the raw inputs to the folded bias: modulo 2**32 that is the same.
     folded = (folded + _ACC_LIMIT) % (1 << ACC_BITS) - _ACC_LIMIT
     return OutputStage(folded, multipliers, shifts, wide, output.zero_point, lowest_output,
-                       highest_output)
+                       highest_output, source.deep, output.deep, once)
 
 
 def needs_wide(accumulators: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
@@ -128,6 +152,14 @@ def check_shift(shifts: npt.NDArray[np.int64]) -> None:
         raise RefusedError(f"the effective scale of channel {channel} is 2**"
                            f"{int(shifts[channel]) - 1} or more, must be less than "
                            f"{1 << SHIFT_MAX}")
+
+
+def check_right(shifts: npt.NDArray[np.int64]) -> None:
+    """Refuse effective scales of 1 and more, for which wide accumulators would be shifted left."""
+    wrong = np.flatnonzero(shifts > 0)
+    if wrong.size:
+        raise RefusedError(f"the effective scale of channel {int(wrong[0])} is 1 or more; of "
+                           "16-bit activations it must be less")
 
 
 def check_bound(bound: npt.NDArray[np.int64], what: str) -> None:

@@ -24,15 +24,23 @@ class Loop:
     destination: int = 0
 
 
-def loop_fields(loops: Mapping[str, Loop], *, bounded: bool) -> dict[str, int]:
+def loop_fields(loops: Mapping[str, Loop], *, bounded: bool, source_plane: int = 0,
+                destination_plane: int = 0) -> dict[str, int]:
     """Return the count and step fields of the six levels; a level not given has one pass.
+
+    The planes are the distances from low to high bytes of 16-bit activations and results, 0 for
+    others: the innermost loop.
 
     The hardware adds the step of the outermost level that advances only, so that each step also
     undoes the passes of the levels inside it. Rows and bytes matter to bounds checks alone, and
     are left zero without.
     """
     fields: dict[str, int] = {}
-    undo = Loop()
+    undo = Loop(0, source_plane, 0, 0, destination_plane)
+    if source_plane:
+        fields["plane_address"] = source_plane
+    if destination_plane:
+        fields["destination_px"] = destination_plane
     for level in reversed(LEVELS):
         loop = loops.get(level, Loop())
         fields[f"count_{level}"] = loop.count

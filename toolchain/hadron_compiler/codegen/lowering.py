@@ -44,7 +44,8 @@ from hadron_compiler.codegen.pixel_packing import (
     packed_cycles,
 )
 from hadron_compiler.codegen.pool import AveragePoolKernel, MaxPoolKernel, MeanKernel
-from hadron_compiler.codegen.precision import choose_precision
+from hadron_compiler.codegen.precision import Precision, choose_precision
+from hadron_compiler.codegen.rescale import lower_rescale
 from hadron_compiler.codegen.softmax import SoftmaxKernel
 from hadron_compiler.codegen.strips import StripKernel, strip_cycles, takes_strips
 from hadron_compiler.codegen.transposed import transpose_conv
@@ -66,6 +67,7 @@ from hadron_compiler.ir.graph import (
     PoolAttributes,
     ProductAttributes,
     ReduceAttributes,
+    RescaleAttributes,
     SoftmaxAttributes,
     TableAttributes,
     Tensor,
@@ -97,8 +99,12 @@ def lower(graph: Graph, config: NpuConfig) -> list[Kernel]:
     for operation in graph.operations:
         try:
             make = _BY_ATTRIBUTES.get(type(operation.attributes)) or _LOWERINGS[operation.kind]
+            precision = choose_precision(operation, config)
+            if precision is Precision.W8A16 and not config.deep:
+                raise RefusedError(f"activations of 16 bits; configuration {config.name!r} has "
+                                   "deep=False")
             kernel = make(operation, config)
-            kernel.precision = choose_precision(operation, config)
+            kernel.precision = precision
             kernels.append(kernel)
         except (RefusedError, QuantizationError, ValueError) as error:
             if isinstance(error, CompileError) and not isinstance(error, RefusedError):
@@ -195,8 +201,8 @@ def _depthwise(operation: Operation, config: NpuConfig, geometry: Geometry, stag
     groups = -(-channels // config.columns)
     factor = best_factor(config, geometry, steps, groups) if 2 * channels <= config.columns else 1
     zero_point = operation.required(0).zero_point
-    if (multiplier == 1 and takes_strips(geometry.window) and not needs_split(weights)
-            and strip_cycles(config, geometry)
+    if (multiplier == 1 and not stage.deep and takes_strips(geometry.window)
+            and not needs_split(weights) and strip_cycles(config, geometry)
             < packed_cycles(config, geometry, steps, groups, factor)):
         return StripKernel(config, operation.label, geometry, stage, zero_point,
                            weights.reshape(rows, taps, channels))
@@ -398,6 +404,7 @@ _BY_ATTRIBUTES: dict[type, Callable[[Operation, NpuConfig], Kernel]] = {
     LookupAttributes: lower_lookup,
     MoveAttributes: _move,
     ProductAttributes: lower_product,
+    RescaleAttributes: lower_rescale,
     TableAttributes: lower_table,
 }
 """What many operators become looks alike."""

@@ -27,7 +27,8 @@ MAX_COUNT = FIELDS[Opcode.MATRIX]["count_kg"].maximum
 class OutputStage:
     """What follows the sums: one bias, multiplier and shift an output channel, then the bounds.
 
-    `wide` are the channels whose accumulators must not saturate to 18 bits.
+    `wide` are the channels whose accumulators must not saturate to 18 bits. `deep`: activations
+    have 16 bits; `deep_results`: results have; `once`: they are rounded once.
     """
 
     bias: npt.NDArray[np.int64]
@@ -37,11 +38,18 @@ class OutputStage:
     zero_point: int
     minimum: int
     maximum: int
+    deep: bool = False
+    deep_results: bool = False
+    once: bool = False
 
     def fields(self, channels: tuple[int, int]) -> dict[str, int]:
         """Return the command fields of some output channels."""
-        return {"wide": int(self.wide[slice(*channels)].any()), "zero_point": self.zero_point,
+        made = {"wide": int(self.wide[slice(*channels)].any()), "zero_point": self.zero_point,
                 "minimum": self.minimum, "maximum": self.maximum}
+        if self.deep_results:
+            made |= {"minimum": self.minimum >> 8, "maximum": self.maximum >> 8}
+        flags = {"deep": self.deep, "deep_results": self.deep_results, "once": self.once}
+        return made | {name: 1 for name, wanted in flags.items() if wanted}
 
 
 def needs_split(weights: npt.NDArray[np.int8]) -> bool:

@@ -21,14 +21,18 @@ class Precision(StrEnum):
 
     W8A8 = "W8A8"
     W4A8 = "W4A8"
+    W8A16 = "W8A16"
 
 
 def choose_precision(operation: Operation, config: NpuConfig) -> Precision:
-    """Return the precision of an operator: W4A8 where all weights have four bits.
+    """Return the precision of an operator: that of its activations, and W4A8 where all weights
+    have four bits.
 
     Those of INT4 tensors always have, and INT8 ones may turn out to: the array multiplies the same
     numbers either way.
     """
+    if any(tensor.deep for tensor in (*operation.activations, *operation.outputs)):
+        return Precision.W8A16
     if operation.kind not in NIBBLE_KINDS or not config.nibbles:
         return Precision.W8A8
     weights = operation.required(1)

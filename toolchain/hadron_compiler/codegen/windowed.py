@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from hadron_compiler.codegen.command import Command, Range, Space
+from hadron_compiler.codegen.command import Command, Range, Space, planes
 from hadron_compiler.codegen.geometry import Geometry, Region
 from hadron_compiler.codegen.kernel import Piece
 from hadron_compiler.codegen.loops import Loop, coordinates_fit, loop_fields, out_of_range
@@ -111,7 +111,8 @@ def _fields(command: WindowedCommand, piece: Piece) -> tuple[dict[str, int], str
     channel = blocks.source - source.channel[0]
     fields = {
         **command.fields,
-        **loop_fields(loops, bounded=bounded),
+        **loop_fields(loops, bounded=bounded, source_plane=_source_plane(command),
+                      destination_plane=_destination_plane(command)),
         "source": source.locate(row, column, blocks.source),
         "destination": destination.locate(region.y[0], region.x[0], blocks.destination),
         "outputs": blocks.outputs,
@@ -134,13 +135,23 @@ def _fields(command: WindowedCommand, piece: Piece) -> tuple[dict[str, int], str
     return fields, out_of_range(command.opcode, fields)
 
 
+def _source_plane(command: WindowedCommand) -> int:
+    """Return the distance from low to high bytes of the source, 0 unless it has 16 bits."""
+    return command.geometry.source_bytes if command.fields.get("deep") else 0
+
+
+def _destination_plane(command: WindowedCommand) -> int:
+    return command.geometry.destination_bytes if command.fields.get("deep_results") else 0
+
+
 def _command(command: WindowedCommand, piece: Piece, fields: dict[str, int]) -> Command:
     region = piece.region
-    reads = [piece.sources[0].bytes_of(command.geometry.needed(region), command.reads)]
+    reads = planes(piece.sources[0].bytes_of(command.geometry.needed(region), command.reads),
+                   _source_plane(command))
     if command.weight_steps:
         reads.append(Range(Space.WEIGHTS, piece.weight_step,
                            piece.weight_step + command.weight_steps))
     channels = command.blocks.channels
-    writes = [piece.destination.bytes_of(region, channels)]
+    writes = planes(piece.destination.bytes_of(region, channels), _destination_plane(command))
     macs = region.rows * region.columns * (channels[1] - channels[0]) * command.macs_per_output
     return Command(command.opcode, piece.layer, fields, reads, writes, macs)

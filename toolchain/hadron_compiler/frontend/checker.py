@@ -90,10 +90,19 @@ class Checker:
                          f"weights {weights.name} have a scale that is not positive")
         bias = self.operation.inputs[2] if len(self.operation.inputs) > 2 else None
         if bias is not None:
-            self.require(bias.dtype is DType.INT32, f"bias {bias.name} is {bias.dtype.name}; "
-                         "INT32 biases are supported")
+            deep = self.operation.required(0).deep
+            self.require(bias.dtype is DType.INT32 or (deep and bias.dtype is DType.INT64),
+                         f"bias {bias.name} is {bias.dtype.name}; INT32 biases are supported, and "
+                         "INT64 ones of 16-bit activations")
             self.require(bias.elements == channels,
                          f"bias {bias.name} has {bias.elements} elements, must be {channels}")
+        self.same_type()
+
+    def same_type(self) -> None:
+        """Check that input and output are of one type."""
+        source, output = self.operation.required(0), self.operation.outputs[0]
+        self.require(source.dtype is output.dtype, f"input {source.name} is {source.dtype.name}, "
+                     f"output {output.name} is {output.dtype.name}")
 
     def same_quantization(self, position: int = 0) -> None:
         source, output = self.operation.required(position), self.operation.outputs[0]

@@ -17,11 +17,13 @@ from hadron_compiler.frontend.onnx_operators import OPERATORS as ONNX_OPERATORS
 from hadron_compiler.frontend.problems import Problems
 from hadron_compiler.frontend.unary import UNARY
 from hadron_compiler.ir.graph import (
+    DEEP_KINDS,
     NIBBLE_KINDS,
     Activation,
     AddAttributes,
     ConcatenationAttributes,
     ConvolutionAttributes,
+    DType,
     FullyConnectedAttributes,
     Operation,
     OpKind,
@@ -108,7 +110,8 @@ def supported_operators() -> dict[str, str]:
     texts = {}
     for kind, importer in _IMPORTERS.items():
         words = " ".join((importer.__doc__ or "").split())
-        precisions = "W8A8, W4A8" if kind in NIBBLE_KINDS else "W8A8"
+        precisions = ", ".join(("W8A8", *["W4A8"] * (kind in NIBBLE_KINDS),
+                                *["W8A16"] * (kind in DEEP_KINDS)))
         texts[kind.value] = f"{words.partition(': ')[2]} [{precisions}]"
     for name, text in EDGE_OPERATORS.items():
         texts[name] = f"{texts[name]}; {text}" if name in texts else text
@@ -167,6 +170,9 @@ def _depthwise_conv_2d(check: Checker) -> Any:
     check.require(output.shape[3] == channels,
                   f"output {output.name} has {output.shape[3]} channels, must be {channels}")
     check.weights(3)
+    bias = check.operation.inputs[2] if len(check.operation.inputs) > 2 else None
+    check.require(not source.deep or (bias is not None and bias.dtype is DType.INT64),
+                  "16-bit activations need a bias of INT64")
     window = check.window(weights.shape[1], weights.shape[2], check.option("DilationHFactor"),
                           check.option("DilationWFactor"))
     return window and ConvolutionAttributes(window, check.activation())

@@ -3,6 +3,7 @@
 What Hadron supports is what the checks of this module and of `operators` let pass.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -14,7 +15,15 @@ from hadron_compiler.frontend.edges import find_edges
 from hadron_compiler.frontend.flatbuffer import RawModel, RawOperator, RawTensor, read_model
 from hadron_compiler.frontend.operators import CONSTANT_INPUTS, SEVERAL_OUTPUTS, import_operator
 from hadron_compiler.frontend.problems import Problems
-from hadron_compiler.ir.graph import NIBBLE_KINDS, DType, Graph, Operation, OpKind, Tensor
+from hadron_compiler.ir.graph import (
+    DEEP_KINDS,
+    NIBBLE_KINDS,
+    DType,
+    Graph,
+    Operation,
+    OpKind,
+    Tensor,
+)
 
 __all__ = ["MAX_RANK", "MAX_TENSOR_BYTES", "OperatorOutput", "import_tflite", "operator_outputs"]
 
@@ -141,6 +150,7 @@ class _Importer:
             self.problems.add_operator(raw.kind, index)
             return []
         kind = OpKind[raw.kind]
+        deep = kind in DEEP_KINDS
         minimum, maximum, constant = CONSTANT_INPUTS[kind]
         several = kind in SEVERAL_OUTPUTS
         if not minimum <= len(raw.inputs) <= maximum or not (several or len(raw.outputs) == 1):
@@ -156,14 +166,17 @@ class _Importer:
                     sound = False
                 inputs.append(None)
             elif position in constant:
-                value = self.constant(label, i, nibbles=kind in NIBBLE_KINDS and position == 1)
+                types = {"INT8", "INT32"}
+                if kind in NIBBLE_KINDS:
+                    types |= {1: {"INT4"}, 2: {"INT64"}}[position]
+                value = self.constant(label, i, types)
                 sound &= value is not None
                 inputs.append(value)
             else:
-                sound &= self.activation(label, i)
+                sound &= self.activation(label, i, deep=deep)
                 inputs.append(self.tensors.get(i))
         for i in raw.outputs:
-            sound &= self.activation(label, i)
+            sound &= self.activation(label, i, deep=deep)
         if not sound:
             return []
         operation = Operation(kind, index, inputs, [self.tensors[i] for i in raw.outputs], None)
@@ -172,12 +185,14 @@ class _Importer:
     def name(self, i: int) -> str:
         return self.model.tensors[i].name or f"#{i}"
 
-    def activation(self, user: str, i: int) -> bool:
-        """Make tensor `i` an activation; report what it has against that once."""
-        if i in self.tensors or i in self.reported:
-            return i in self.tensors
+    def activation(self, user: str, i: int, *, deep: bool = True) -> bool:
+        """Make tensor `i` an activation, of INT8 or, with `deep`, INT16; report what it has against
+        that once."""
         raw = self.model.tensors[i]
-        if raw.dtype != "INT8":
+        fits = raw.dtype == "INT8" or (deep and raw.dtype == "INT16")
+        if i in self.reported or (i in self.tensors and fits):
+            return i in self.tensors and fits
+        if not fits:
             self.reported.add(i)
             self.problems.add_type(user, self.name(i), raw.dtype)
             return False
@@ -186,15 +201,14 @@ class _Importer:
             self.reported.add(i)
             self.problems.add(f"{user}: tensor {self.name(i)} {reason}")
             return False
-        self.tensors[i] = Tensor(self.name(i), raw.shape, DType.INT8, raw.scales, raw.zero_points,
-                                 0, raw.data)
+        self.tensors[i] = Tensor(self.name(i), raw.shape, DType[raw.dtype], raw.scales,
+                                 raw.zero_points, 0, raw.data)
         return True
 
-    def constant(self, user: str, i: int, *, nibbles: bool = False) -> Tensor | None:
-        """Return tensor `i` as a constant of INT8, INT32 or, with `nibbles`, INT4, or report why it
-        is none."""
+    def constant(self, user: str, i: int, types: Collection[str]) -> Tensor | None:
+        """Return tensor `i` as a constant of one of these types, or report why it is none."""
         raw = self.model.tensors[i]
-        if raw.dtype not in ("INT8", "INT32") and not (nibbles and raw.dtype == "INT4"):
+        if raw.dtype not in types:
             if i not in self.reported:
                 self.reported.add(i)
                 self.problems.add_type(user, self.name(i), raw.dtype)
@@ -222,6 +236,11 @@ def _activation_problem(raw: RawTensor) -> str:
         return f"has {len(raw.scales)} scales; activations must be quantized per tensor"
     if not (np.isfinite(raw.scales[0]) and raw.scales[0] > 0):
         return f"has scale {raw.scales[0]}, must be positive"
+    if raw.dtype == "INT16":
+        if raw.data is not None:
+            return "is a constant of 16 bits; activations of 16 bits must be computed"
+        if raw.zero_points[0]:
+            return f"has zero point {raw.zero_points[0]}, must be 0 for 16 bits"
     if not -128 <= raw.zero_points[0] <= 127:
         return f"has zero point {raw.zero_points[0]}, must be -128 to 127"
     return ""

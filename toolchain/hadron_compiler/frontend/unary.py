@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hadron_compiler.frontend.checker import Checker
-from hadron_compiler.ir.graph import OpKind, TableAttributes
+from hadron_compiler.ir.graph import OpKind, RescaleAttributes, TableAttributes
 from hadron_spec import tflite_tables
 from hadron_spec.tflite_quantization import QuantizationError
 from hadron_spec.tflite_tables import Quantization
@@ -20,6 +20,8 @@ def _table(text: str, make: Table) -> Callable[[Checker], Any]:
         source, output = check.operation.required(0), check.operation.outputs[0]
         if not check.output_shape(source.shape):
             return None
+        if source.deep or output.deep:
+            return RescaleAttributes()
         try:
             table = make(check, (source.scale, source.zero_point),
                          (output.scale, output.zero_point))
@@ -52,7 +54,7 @@ UNARY: dict[OpKind, Callable[[Checker], Any]] = {
     OpKind.TANH: _table("TANH: output scale 1/128 and zero point 0.",
                         lambda check, x, y: tflite_tables.tanh_table(x, y)),
     OpKind.ABS: _table("ABS: any.", lambda check, x, y: tflite_tables.abs_table(x, y)),
-    OpKind.QUANTIZE: _table("QUANTIZE: from INT8 to INT8 of another scale or zero point.",
+    OpKind.QUANTIZE: _table("QUANTIZE: between INT8 and INT16, of any scale and zero point.",
                             lambda check, x, y: tflite_tables.requantize_table(x, y)),
 }
 """Importers by operator."""

@@ -27,6 +27,7 @@ __all__ = [
     "PoolAttributes",
     "ProductAttributes",
     "ReduceAttributes",
+    "RescaleAttributes",
     "ResizeAttributes",
     "SoftmaxAttributes",
     "TableAttributes",
@@ -125,6 +126,11 @@ class AddAttributes:
     """ADD and SUB."""
 
     activation: Activation
+
+
+@dataclass(frozen=True)
+class RescaleAttributes:
+    """QUANTIZE from or to 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -260,6 +266,7 @@ Attributes: TypeAlias = (
     | MulAttributes
     | ConcatenationAttributes
     | ReduceAttributes
+    | RescaleAttributes
     | PadAttributes
     | MoveAttributes
     | SoftmaxAttributes

@@ -30,6 +30,7 @@ from hadron_compiler.ir.attributes import (
     PoolAttributes,
     ProductAttributes,
     ReduceAttributes,
+    RescaleAttributes,
     ResizeAttributes,
     SoftmaxAttributes,
     TableAttributes,
@@ -39,6 +40,7 @@ from hadron_compiler.ir.attributes import (
 from hadron_compiler.program import HostEdge
 
 __all__ = [
+    "DEEP_KINDS",
     "FILL",
     "NIBBLE_KINDS",
     "Activation",
@@ -63,6 +65,7 @@ __all__ = [
     "PoolAttributes",
     "ProductAttributes",
     "ReduceAttributes",
+    "RescaleAttributes",
     "ResizeAttributes",
     "SoftmaxAttributes",
     "TableAttributes",
@@ -77,7 +80,9 @@ class DType(Enum):
 
     INT4 = "int4"
     INT8 = "int8"
+    INT16 = "int16"
     INT32 = "int32"
+    INT64 = "int64"
 
 
 class OpKind(Enum):
@@ -136,6 +141,12 @@ class OpKind(Enum):
     BROADCAST_TO = "BROADCAST_TO"
 
 
+_BYTES = {DType.INT16: 2, DType.INT32: 4}
+
+DEEP_KINDS = frozenset({OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED,
+                        OpKind.QUANTIZE, OpKind.RESHAPE, OpKind.SQUEEZE, OpKind.EXPAND_DIMS})
+"""Operators whose activations may have 16 bits."""
+
 NIBBLE_KINDS = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED)
 """Operators whose weights may have four bits."""
 
@@ -167,7 +178,12 @@ class Tensor:
     @property
     def size(self) -> int:
         """Bytes of an activation."""
-        return self.elements * (4 if self.dtype is DType.INT32 else 1)
+        return self.elements * _BYTES.get(self.dtype, 1)
+
+    @property
+    def deep(self) -> bool:
+        """Whether it is an activation of 16 bits: a plane of low bytes, then one of high bytes."""
+        return self.dtype is DType.INT16
 
     @property
     def storage(self) -> "Tensor":

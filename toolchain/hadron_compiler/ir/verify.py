@@ -27,7 +27,8 @@ def verify(graph: Graph) -> Graph:
         check(tensor not in defined, f"tensor {tensor.name} is written twice")
         check(len(tensor.scales) == 1 and len(tensor.zero_points) == 1,
               f"activation {tensor.name} has no per-tensor quantization")
-        check(tensor.dtype is DType.INT8, f"activation {tensor.name} is not INT8")
+        check(tensor.dtype in (DType.INT8, DType.INT16),
+              f"activation {tensor.name} is neither INT8 nor INT16")
         defined.add(tensor)
 
     def readable(tensor: Tensor) -> bool:

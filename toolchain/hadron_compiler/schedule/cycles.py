@@ -108,7 +108,9 @@ def command_cycles(command: Command, config: NpuConfig) -> CommandCycles:
         rows = counts["kg"] * counts["oy"]
         return CommandCycles(DISPATCH, _softmax(rows, counts["ox"], config), False,
                              rows * counts["ox"])
-    wide = bool(fields.get("wide"))
+    wide = bool(fields.get("wide") or fields.get("deep_results"))
+    if fields.get("deep"):
+        steps *= 2
     if command.opcode is Opcode.DEPTHWISE:
         rows = (counts["ox"] - 1) // 2 if fields["stride_y"] else counts["ox"] - 2
         pairs = (counts["kx"] - 1) // 4 if fields["stride_x"] else (counts["kx"] - 2) // 2

@@ -73,7 +73,8 @@ class CommandWriter:
         if tensor not in self.loaded:
             return
         start = self.loaded[tensor]
-        end = min(align_up(end, INPUT_PIECE_ALIGN), tensor.size)
+        # The planes of 16-bit activations are read side by side.
+        end = tensor.size if tensor.deep else min(align_up(end, INPUT_PIECE_ALIGN), tensor.size)
         if end > start:
             local = self.layout.addresses[tensor] + start
             self.commands.append(
