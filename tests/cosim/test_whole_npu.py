@@ -11,13 +11,14 @@ from hadron_spec.config import CONFIGS, NpuConfig
 from hadron_testing import oracle
 from hadron_testing.chains import inverted_residuals, random_chains
 from hadron_testing.programs import memory_image, outputs_of
+from hadron_testing.random_deep import DEEP, mixed_network
 from hadron_testing.random_elementwise import UNARY
 from hadron_testing.random_graphs import random_graph
 from hadron_testing.random_models import GENERATORS, SIMPLE, random_network
 from hadron_testing.random_movement import MOVEMENT
 
 SMALL = NpuConfig(name="small", lanes=16, columns=2, dsp_columns=2, act_bytes=32 << 10,
-                  weight_steps=512, axi_data_width=64)
+                  weight_steps=512, axi_data_width=64, deep=True)
 WIDE = NpuConfig(name="wide", lanes=32, columns=4, dsp_columns=0, act_bytes=64 << 10,
                  weight_steps=256, axi_data_width=32)
 OPERATORS = sorted(GENERATORS)
@@ -61,6 +62,37 @@ def _check(simulator: NpuSimulator, case, rng: np.random.Generator) -> None:
 def test_one_operator(simulator, operator, rng):
     for _ in range(CASES.get(operator, CASES_OF_AN_OPERATOR)):
         _check(simulator, GENERATORS[operator](rng), rng)
+
+
+@pytest.mark.parametrize("operator", DEEP)
+def test_one_operator_of_16_bits(simulator, operator, rng):
+    if not simulator.config.deep:
+        pytest.skip("this instance has activations of 8 bits")
+    for _ in range(3):
+        _check_on_rtl(simulator, *DEEP[operator](rng), rng)
+
+
+def test_a_network_of_three_precisions(simulator, rng):
+    if not simulator.config.deep:
+        pytest.skip("this instance has activations of 8 bits")
+    _check_on_rtl(simulator, *mixed_network(rng), rng)
+
+
+def _check_on_rtl(simulator, model: bytes, inputs, rng: np.random.Generator) -> None:
+    """Compare all memory with the golden model's, with stalls and without."""
+    program = compile_model(model, simulator.config)
+    golden = memory_image(program, inputs)
+    assert Executor(simulator.config).run(
+        golden, command_base=program.command_offset, command_count=program.command_count,
+        memory_base=0, memory_bytes=program.region_bytes).ok
+    for stalls in (None, Stalls.everywhere(int(rng.integers(1 << 30)), chance=0.2)):
+        memory = memory_image(program, inputs)
+        result = simulator.run(memory, program.command_offset, program.command_count, 0,
+                               program.region_bytes, 200 * program.cycles + 10_000, stalls=stalls)
+        assert result.status == "done", result
+        np.testing.assert_array_equal(memory, golden)
+    np.testing.assert_array_equal(outputs_of(program, golden)[0].ravel(),
+                                  oracle.run(model, inputs)[0].ravel())
 
 
 def test_random_network(simulator, rng):

@@ -1,0 +1,124 @@
+"""Random models of one operator with activations of 16 bits, and chains of mixed precision."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hadron_testing.draws import choose
+from hadron_testing.tflite_builder import ModelBuilder, Tensor
+
+__all__ = ["DEEP", "mixed_network"]
+
+Made = tuple[bytes, list[np.ndarray]]
+
+
+def _inputs(rng: np.random.Generator, x: Tensor) -> list[np.ndarray]:
+    ends = np.iinfo(x.dtype)
+    if rng.random() < 0.2:
+        return [rng.choice(np.array([ends.min, ends.max], x.dtype), x.shape)]
+    return [rng.integers(ends.min, ends.max + 1, x.shape).astype(x.dtype)]
+
+
+def _weights(rng: np.random.Generator, shape: tuple[int, ...], taps: int) -> np.ndarray:
+    """Draw weights with which no accumulator leaves 32 bits."""
+    most = min(127, (1 << 15) // taps)
+    return rng.integers(-most, most + 1, shape).astype(np.int8)
+
+
+def _scales(rng: np.random.Generator, channels: int) -> np.ndarray:
+    return (0.01 * rng.uniform(0.5, 1, channels)).astype(np.float32)
+
+
+def _output_scale(rng: np.random.Generator, x: Tensor, taps: int) -> float:
+    """Return a scale at which outputs spread, saturate now and then, or take a few values."""
+    return x.scale * 0.01 * 40 * float(np.sqrt(taps) * rng.choice([0.2, 1.0, 900.0]))
+
+
+def _bias(rng: np.random.Generator, channels: int) -> np.ndarray:
+    return rng.integers(-1 << 20, 1 << 20, channels)
+
+
+def _convolution(rng: np.random.Generator, depthwise: bool) -> Made:
+    # TensorFlow Lite Micro's depthwise convolution reads biases of 64 bits.
+    builder = ModelBuilder(bias_bits=64 if depthwise else choose(rng, (32, 64)))
+    kernel = tuple(int(n) for n in rng.integers(1, 4, 2))
+    depth = int(choose(rng, (1, 3, 16, int(rng.integers(1, 40)))))
+    x = builder.input((1, *(int(n) for n in rng.integers(3, 9, 2)), depth), 0.001, dtype="int16")
+    options = {"stride": tuple(int(n) for n in rng.integers(1, 3, 2)),
+               "padding": choose(rng, ("SAME", "VALID")),
+               "activation": choose(rng, ("NONE", "RELU"))}
+    if depthwise:
+        channels, taps = depth * int(rng.integers(1, 3)), kernel[0] * kernel[1]
+        y = builder.depthwise_conv_2d(
+            x, _weights(rng, (1, *kernel, channels), taps), _bias(rng, channels),
+            _scales(rng, channels), _output_scale(rng, x, taps), 0, **options)
+    else:
+        channels, taps = int(rng.integers(1, 25)), kernel[0] * kernel[1] * depth
+        y = builder.conv_2d(
+            x, _weights(rng, (channels, *kernel, depth), taps), _bias(rng, channels),
+            _scales(rng, channels), _output_scale(rng, x, taps), 0, **options)
+    return builder.finish([y]), _inputs(rng, x)
+
+
+def _fully_connected(rng: np.random.Generator) -> Made:
+    builder = ModelBuilder(bias_bits=choose(rng, (32, 64)))
+    taps, channels = int(rng.integers(1, 200)), int(rng.integers(1, 40))
+    x = builder.input((1, taps), 0.001, dtype="int16")
+    y = builder.fully_connected(x, _weights(rng, (channels, taps), taps), _bias(rng, channels),
+                                0.01, _output_scale(rng, x, taps), 0)
+    return builder.finish([y]), _inputs(rng, x)
+
+
+def _quantize(rng: np.random.Generator, given: str, made: str) -> Made:
+    builder = ModelBuilder()
+    shape = (1, 3, 5, int(rng.integers(1, 40)))
+    scales = {"int8": 0.05, "int16": 0.05 / 256}
+    x = builder.input(shape, scales[given], int(rng.integers(-128, 128)) if given == "int8" else 0,
+                      dtype=given)
+    y = quantize(builder, x, scales[made] * float(rng.uniform(0.3, 3)),
+                 int(rng.integers(-128, 128)) if made == "int8" else 0, made)
+    return builder.finish([y]), _inputs(rng, x)
+
+
+def quantize(builder: ModelBuilder, x: Tensor, scale: float, zero_point: int, dtype: str
+             ) -> Tensor:
+    """Add QUANTIZE."""
+    y = builder.tensor(x.shape, scale, zero_point, dtype=dtype)
+    builder.operator("QUANTIZE", [x], [y])
+    return y
+
+
+DEEP: dict[str, Callable[[np.random.Generator], Made]] = {
+    "CONV_2D": lambda rng: _convolution(rng, False),
+    "DEPTHWISE_CONV_2D": lambda rng: _convolution(rng, True),
+    "FULLY_CONNECTED": _fully_connected,
+    "QUANTIZE to INT8": lambda rng: _quantize(rng, "int16", "int8"),
+    "QUANTIZE to INT16": lambda rng: _quantize(rng, "int8", "int16"),
+    "QUANTIZE of INT16": lambda rng: _quantize(rng, "int16", "int16"),
+}
+"""Generators by what they make."""
+
+
+def mixed_network(rng: np.random.Generator) -> Made:
+    """Make a network of INT8, INT16 and INT4: W8A8, W8A16, W4A8 layers, requantized between."""
+    builder = ModelBuilder(bias_bits=32)
+    x = builder.input((1, 8, 8, 16), 0.05, 3)
+    taps = 9 * 16
+    y = builder.conv_2d(x, rng.integers(-127, 128, (16, 3, 3, 16)), rng.integers(-999, 999, 16),
+                        _scales(rng, 16), 0.05, 5)
+    y = quantize(builder, y, 0.05 / 200, 0, "int16")
+    builder.bias_bits = 64
+    for _ in range(2):
+        y = builder.conv_2d(y, _weights(rng, (16, 3, 3, 16), taps), _bias(rng, 16),
+                            _scales(rng, 16), _output_scale(rng, y, taps), 0)
+    y = builder.depthwise_conv_2d(y, _weights(rng, (1, 3, 3, 16), 9), _bias(rng, 16),
+                                  _scales(rng, 16), y.scale * 0.01 * 300, 0, activation="RELU")
+    y = quantize(builder, y, y.scale * 256, -128, "int8")
+    builder.bias_bits, builder.weight_bits = 32, 4
+    y = builder.conv_2d(y, rng.integers(-8, 8, (12, 1, 1, 16)), rng.integers(-99, 99, 12),
+                        _scales(rng, 12), y.scale * 0.5, 0)
+    y = builder.reshape(quantize(builder, y, y.scale / 256, 0, "int16"), (1, 8 * 8 * 12))
+    builder.bias_bits, builder.weight_bits = 64, 8
+    y = builder.fully_connected(y, _weights(rng, (10, 768), 768), _bias(rng, 10), 0.01,
+                                y.scale * 0.01 * 900, 0)
+    return builder.finish([y]), _inputs(rng, x)
