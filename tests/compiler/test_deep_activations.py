@@ -33,8 +33,8 @@ def check(model: bytes, inputs: list[np.ndarray], config: NpuConfig) -> list[str
 def test_random_operators_equal_the_oracle(operator: str, config: NpuConfig,
                                            rng: np.random.Generator) -> None:
     for _ in range(4):
-        model, inputs = DEEP[operator](rng)
-        assert check(model, inputs, config) == ["W8A16"]
+        case = DEEP[operator](rng)
+        assert check(case.model, case.inputs, config) == ["W8A16"]
 
 
 @pytest.mark.parametrize("name", ["h64", "h256"])
@@ -103,6 +103,12 @@ def test_other_operators_are_for_int8() -> None:
     x = builder.input((1, 8, 8, 2), 0.1, dtype="int16", name="x")
     assert message(builder, builder.pool_2d("MAX_POOL_2D", x, (2, 2))).startswith(
         "net.tflite: MAX_POOL_2D #0: tensor x is INT16 (and 1 more); Hadron runs INT8")
+
+
+def test_the_stream_brings_bytes() -> None:
+    builder, y = dense()
+    with pytest.raises(CompileError, match="input x has 16 bits, the stream brings 8"):
+        compile_model(builder.finish([y]), DEEP_CONFIGS["h64"], stream_input=True)
 
 
 def test_a_tensor_that_does_not_fit_the_scratchpad() -> None:

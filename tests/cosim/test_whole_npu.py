@@ -69,7 +69,8 @@ def test_one_operator_of_16_bits(simulator, operator, rng):
     if not simulator.config.deep:
         pytest.skip("this instance has activations of 8 bits")
     for _ in range(3):
-        _check_on_rtl(simulator, *DEEP[operator](rng), rng)
+        case = DEEP[operator](rng)
+        _check_on_rtl(simulator, case.model, case.inputs, rng)
 
 
 def test_a_network_of_three_precisions(simulator, rng):

@@ -83,6 +83,9 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
     graph = expand_matmuls.run(graph, config)
     if stream_input and len(graph.inputs) != 1:
         raise UnsupportedError(source, [f"{len(graph.inputs)} inputs, the stream brings one"])
+    if stream_input and graph.inputs[0].deep:
+        raise UnsupportedError(source, [f"input {graph.inputs[0].name} has 16 bits, the stream "
+                                        "brings 8"])
     kernels = lower(graph, config)
     try:
         return _generate(graph, kernels, config, graph.inputs[0] if stream_input else None)

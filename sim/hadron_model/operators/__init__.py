@@ -7,6 +7,12 @@ from scales. Nothing here knows floating point, tiles or commands.
 from hadron_model.operators.add import add
 from hadron_model.operators.concatenation import concatenation
 from hadron_model.operators.convolution import conv2d, depthwise_conv2d, transpose_conv
+from hadron_model.operators.deep import (
+    deep_conv2d,
+    deep_depthwise_conv2d,
+    deep_fully_connected,
+    rescale,
+)
 from hadron_model.operators.extremum import maximum, minimum
 from hadron_model.operators.fully_connected import (
     batch_matmul,
@@ -52,6 +58,9 @@ __all__ = [
     "broadcast_to",
     "concatenation",
     "conv2d",
+    "deep_conv2d",
+    "deep_depthwise_conv2d",
+    "deep_fully_connected",
     "depth_to_space",
     "depthwise_conv2d",
     "fully_connected",
@@ -68,6 +77,7 @@ __all__ = [
     "prelu",
     "reduce_max",
     "reduce_min",
+    "rescale",
     "reshape",
     "resize_bilinear",
     "resize_nearest_neighbor",

@@ -13,7 +13,7 @@ from hadron_model.operators.requantize import requantize
 from hadron_model.operators.windows import Pair, windows
 from hadron_spec.tflite_quantization import padding_before, window_output
 
-__all__ = ["conv2d", "depthwise_conv2d", "transpose_conv"]
+__all__ = ["conv2d", "convolution_sums", "depthwise_conv2d", "depthwise_sums", "transpose_conv"]
 
 
 def conv2d(x: NDArray[np.int8], weights: NDArray[np.int8], bias: ArrayLike | None, *,
@@ -53,14 +53,23 @@ def conv2d(x: NDArray[np.int8], weights: NDArray[np.int8], bias: ArrayLike | Non
     ValueError
         When the window fits nowhere.
     """
+    accumulators = convolution_sums(x, weights, bias, input_zero_point=input_zero_point,
+                                    stride=stride, dilation=dilation, padding=padding)
+    return requantize(accumulators, multipliers, shifts, zero_point=output_zero_point,
+                      minimum=minimum, maximum=maximum)
+
+
+def convolution_sums(x: NDArray[np.signedinteger], weights: NDArray[np.int8],
+                     bias: ArrayLike | None, *, input_zero_point: int = 0, stride: Pair = (1, 1),
+                     dilation: Pair = (1, 1), padding: str = "VALID") -> NDArray[np.int64]:
+    """Return the accumulators of :func:`conv2d`; `x` may have 16 bits."""
     # Zero point removed first: padding then adds nothing, as in the reference kernel.
     centred = x.astype(np.int32) - input_zero_point
     patches = windows(centred, 0, (weights.shape[1], weights.shape[2]), stride, dilation, padding)
     columns = patches.transpose(0, 1, 2, 4, 5, 3).reshape(-1, weights[0].size)
     matrix = weights.reshape(weights.shape[0], -1).astype(np.int64)
     accumulators = (columns.astype(np.int64) @ matrix.T).reshape(*patches.shape[:3], -1)
-    return requantize(_add_bias(accumulators, bias), multipliers, shifts,
-                      zero_point=output_zero_point, minimum=minimum, maximum=maximum)
+    return _add_bias(accumulators, bias)
 
 
 def depthwise_conv2d(x: NDArray[np.int8], weights: NDArray[np.int8], bias: ArrayLike | None, *,
@@ -73,6 +82,16 @@ def depthwise_conv2d(x: NDArray[np.int8], weights: NDArray[np.int8], bias: Array
     As :func:`conv2d`, but `weights` is [1, ky, kx, outputs] with `outputs` a multiple of the
     input channels: output c * multiplier + m reads input channel c.
     """
+    accumulators = depthwise_sums(x, weights, bias, input_zero_point=input_zero_point,
+                                  stride=stride, dilation=dilation, padding=padding)
+    return requantize(accumulators, multipliers, shifts, zero_point=output_zero_point,
+                      minimum=minimum, maximum=maximum)
+
+
+def depthwise_sums(x: NDArray[np.signedinteger], weights: NDArray[np.int8],
+                   bias: ArrayLike | None, *, input_zero_point: int = 0, stride: Pair = (1, 1),
+                   dilation: Pair = (1, 1), padding: str = "VALID") -> NDArray[np.int64]:
+    """Return the accumulators of :func:`depthwise_conv2d`; `x` may have 16 bits."""
     outputs = weights.shape[3]
     multiplier, rest = divmod(outputs, x.shape[3])
     if rest:
@@ -80,10 +99,8 @@ def depthwise_conv2d(x: NDArray[np.int8], weights: NDArray[np.int8], bias: Array
     centred = x.astype(np.int32) - input_zero_point
     patches = windows(centred, 0, (weights.shape[1], weights.shape[2]), stride, dilation, padding)
     kernel = weights[0].reshape(*weights.shape[1:3], x.shape[3], multiplier).astype(np.int64)
-    accumulators = np.einsum("nyxckl,klcm->nyxcm", patches, kernel)
-    return requantize(_add_bias(accumulators.reshape(*patches.shape[:3], outputs), bias),
-                      multipliers, shifts, zero_point=output_zero_point, minimum=minimum,
-                      maximum=maximum)
+    accumulators = np.einsum("nyxckl,klcm->nyxcm", patches.astype(np.int64), kernel)
+    return _add_bias(accumulators.reshape(*patches.shape[:3], outputs), bias)
 
 
 def transpose_conv(x: NDArray[np.int8], weights: NDArray[np.int8], bias: ArrayLike | None, *,

@@ -5,9 +5,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hadron_spec.numerics import ACC_BITS, multiply_by_quantized_multiplier
+from hadron_spec.numerics import (
+    ACC_BITS,
+    multiply_by_quantized_multiplier,
+    multiply_rounding_once,
+)
 
-__all__ = ["AccumulatorOverflowError", "check_accumulators", "clamp", "requantize"]
+__all__ = ["AccumulatorOverflowError", "check_accumulators", "clamp", "requantize",
+           "requantize_deep"]
 
 
 class AccumulatorOverflowError(ArithmeticError):
@@ -28,6 +33,20 @@ def clamp(values: NDArray[Any], minimum: int, maximum: int) -> NDArray[np.int8]:
     """Clamp to a fused activation's range, the upper bound last, and narrow to INT8."""
     clamped: NDArray[np.int8] = np.minimum(np.maximum(values, minimum), maximum).astype(np.int8)
     return clamped
+
+
+def requantize_deep(accumulators: NDArray[np.int64], multipliers: ArrayLike, shifts: ArrayLike, *,
+                    once: bool = False, minimum: int = -1 << 15, maximum: int = (1 << 15) - 1
+                    ) -> NDArray[np.int16]:
+    """Scale accumulators to INT16, zero point 0: as :func:`requantize`, or rounding once.
+
+    Source: as :func:`requantize`; its overload for int64_t rounds once, with the multiplier of
+    :func:`hadron_spec.numerics.reduced_multiplier`.
+    """
+    check_accumulators(accumulators)
+    scale = multiply_rounding_once if once else multiply_by_quantized_multiplier
+    scaled = scale(accumulators, np.asarray(multipliers, np.int64), np.asarray(shifts, np.int64))
+    return np.clip(scaled, minimum, maximum).astype(np.int16)
 
 
 def requantize(accumulators: NDArray[np.int64], multipliers: ArrayLike, shifts: ArrayLike, *,

@@ -1,15 +1,32 @@
 """Random models of one operator with activations of 16 bits, and chains of mixed precision."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from hadron_testing.draws import choose
 from hadron_testing.tflite_builder import ModelBuilder, Tensor
 
-__all__ = ["DEEP", "mixed_network"]
+__all__ = ["DEEP", "DeepCase", "mixed_network"]
 
-Made = tuple[bytes, list[np.ndarray]]
+@dataclass
+class DeepCase:
+    """A model of one operator, inputs for it, and what it was made from."""
+
+    operator: str
+    model: bytes
+    inputs: list[np.ndarray]
+    operands: list[Tensor]
+    output: Tensor
+    attributes: dict[str, object]
+
+
+def _case(rng: np.random.Generator, operator: str, builder: ModelBuilder, y: Tensor,
+          attributes: dict[str, object]) -> DeepCase:
+    operands = [builder.tensors[i] for i in builder.operators[-1].inputs]
+    return DeepCase(operator, builder.finish([y]), _inputs(rng, builder.inputs[0]), operands, y,
+                    attributes)
 
 
 def _inputs(rng: np.random.Generator, x: Tensor) -> list[np.ndarray]:
@@ -38,7 +55,7 @@ def _bias(rng: np.random.Generator, channels: int) -> np.ndarray:
     return rng.integers(-1 << 20, 1 << 20, channels)
 
 
-def _convolution(rng: np.random.Generator, depthwise: bool) -> Made:
+def _convolution(rng: np.random.Generator, depthwise: bool) -> DeepCase:
     # TensorFlow Lite Micro's depthwise convolution reads biases of 64 bits.
     builder = ModelBuilder(bias_bits=64 if depthwise else choose(rng, (32, 64)))
     kernel = tuple(int(n) for n in rng.integers(1, 4, 2))
@@ -57,19 +74,19 @@ def _convolution(rng: np.random.Generator, depthwise: bool) -> Made:
         y = builder.conv_2d(
             x, _weights(rng, (channels, *kernel, depth), taps), _bias(rng, channels),
             _scales(rng, channels), _output_scale(rng, x, taps), 0, **options)
-    return builder.finish([y]), _inputs(rng, x)
+    return _case(rng, "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D", builder, y, options)
 
 
-def _fully_connected(rng: np.random.Generator) -> Made:
+def _fully_connected(rng: np.random.Generator) -> DeepCase:
     builder = ModelBuilder(bias_bits=choose(rng, (32, 64)))
     taps, channels = int(rng.integers(1, 200)), int(rng.integers(1, 40))
     x = builder.input((1, taps), 0.001, dtype="int16")
     y = builder.fully_connected(x, _weights(rng, (channels, taps), taps), _bias(rng, channels),
                                 0.01, _output_scale(rng, x, taps), 0)
-    return builder.finish([y]), _inputs(rng, x)
+    return _case(rng, "FULLY_CONNECTED", builder, y, {})
 
 
-def _quantize(rng: np.random.Generator, given: str, made: str) -> Made:
+def _quantize(rng: np.random.Generator, given: str, made: str) -> DeepCase:
     builder = ModelBuilder()
     shape = (1, 3, 5, int(rng.integers(1, 40)))
     scales = {"int8": 0.05, "int16": 0.05 / 256}
@@ -77,7 +94,7 @@ def _quantize(rng: np.random.Generator, given: str, made: str) -> Made:
                       dtype=given)
     y = quantize(builder, x, scales[made] * float(rng.uniform(0.3, 3)),
                  int(rng.integers(-128, 128)) if made == "int8" else 0, made)
-    return builder.finish([y]), _inputs(rng, x)
+    return _case(rng, "QUANTIZE", builder, y, {})
 
 
 def quantize(builder: ModelBuilder, x: Tensor, scale: float, zero_point: int, dtype: str
@@ -88,7 +105,7 @@ def quantize(builder: ModelBuilder, x: Tensor, scale: float, zero_point: int, dt
     return y
 
 
-DEEP: dict[str, Callable[[np.random.Generator], Made]] = {
+DEEP: dict[str, Callable[[np.random.Generator], DeepCase]] = {
     "CONV_2D": lambda rng: _convolution(rng, False),
     "DEPTHWISE_CONV_2D": lambda rng: _convolution(rng, True),
     "FULLY_CONNECTED": _fully_connected,
@@ -99,7 +116,7 @@ DEEP: dict[str, Callable[[np.random.Generator], Made]] = {
 """Generators by what they make."""
 
 
-def mixed_network(rng: np.random.Generator) -> Made:
+def mixed_network(rng: np.random.Generator) -> tuple[bytes, list[np.ndarray]]:
     """Make a network of INT8, INT16 and INT4: W8A8, W8A16, W4A8 layers, requantized between."""
     builder = ModelBuilder(bias_bits=32)
     x = builder.input((1, 8, 8, 16), 0.05, 3)

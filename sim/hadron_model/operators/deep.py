@@ -1,0 +1,56 @@
+"""CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED with activations of 16 bits, and QUANTIZE.
+
+Source: tensorflow/lite/kernels/internal/reference/integer_ops/conv.h, depthwise_conv.h and
+fully_connected.h, of int16_t; reference/requantize.h, Requantize.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hadron_model.operators.convolution import convolution_sums, depthwise_sums
+from hadron_model.operators.requantize import requantize, requantize_deep
+from hadron_model.operators.windows import Pair
+
+__all__ = ["deep_conv2d", "deep_depthwise_conv2d", "deep_fully_connected", "rescale"]
+
+_LOWEST, _HIGHEST = -1 << 15, (1 << 15) - 1
+
+
+def deep_conv2d(x: NDArray[np.int16], weights: NDArray[np.int8], bias: ArrayLike | None, *,
+                multipliers: ArrayLike, shifts: ArrayLike, once: bool, stride: Pair = (1, 1),
+                padding: str = "VALID", minimum: int = _LOWEST, maximum: int = _HIGHEST
+                ) -> NDArray[np.int16]:
+    """Convolve INT16 with INT8, zero points 0; `once` with a bias of 64 bits.
+
+    Accumulators have 32 bits all the same, or :class:`AccumulatorOverflowError` is raised.
+    """
+    return requantize_deep(convolution_sums(x, weights, bias, stride=stride, padding=padding),
+                           multipliers, shifts, once=once, minimum=minimum, maximum=maximum)
+
+
+def deep_depthwise_conv2d(x: NDArray[np.int16], weights: NDArray[np.int8], bias: ArrayLike | None,
+                          *, multipliers: ArrayLike, shifts: ArrayLike, once: bool,
+                          stride: Pair = (1, 1), padding: str = "VALID", minimum: int = _LOWEST,
+                          maximum: int = _HIGHEST) -> NDArray[np.int16]:
+    """Convolve each channel by itself, likewise."""
+    return requantize_deep(depthwise_sums(x, weights, bias, stride=stride, padding=padding),
+                           multipliers, shifts, once=once, minimum=minimum, maximum=maximum)
+
+
+def deep_fully_connected(x: NDArray[np.int16], weights: NDArray[np.int8], bias: ArrayLike | None,
+                         *, multipliers: ArrayLike, shifts: ArrayLike, once: bool,
+                         minimum: int = _LOWEST, maximum: int = _HIGHEST) -> NDArray[np.int16]:
+    """Multiply rows of inputs with a matrix, likewise."""
+    sums = x.reshape(-1, weights.shape[1]).astype(np.int64) @ weights.T.astype(np.int64)
+    if bias is not None:
+        sums = sums + np.asarray(bias, np.int64)
+    return requantize_deep(sums, multipliers, shifts, once=once, minimum=minimum, maximum=maximum)
+
+
+def rescale(x: NDArray[np.signedinteger], *, multiplier: int, shift: int, input_zero_point: int,
+            output_zero_point: int, deep: bool) -> NDArray[np.signedinteger]:
+    """QUANTIZE from INT8 or INT16 to INT8 or, with `deep`, INT16."""
+    centred = x.astype(np.int64) - input_zero_point
+    if deep:
+        return requantize_deep(centred, multiplier, shift)
+    return requantize(centred, multiplier, shift, zero_point=output_zero_point)

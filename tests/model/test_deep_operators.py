@@ -1,0 +1,59 @@
+"""Operators with activations of 16 bits against TensorFlow Lite Micro, value for value."""
+
+import numpy as np
+import pytest
+
+from hadron_model import operators
+from hadron_spec.numerics import multiply_rounding_once, quantize_multiplier, reduced_multiplier
+from hadron_spec.tflite_quantization import (
+    activation_range,
+    convolution_multiplier,
+    float32,
+    fully_connected_multiplier,
+)
+from hadron_testing import oracle
+from hadron_testing.random_deep import DEEP, DeepCase
+
+FUNCTIONS = {"CONV_2D": operators.deep_conv2d,
+             "DEPTHWISE_CONV_2D": operators.deep_depthwise_conv2d,
+             "FULLY_CONNECTED": operators.deep_fully_connected}
+
+
+def evaluate(case: DeepCase) -> np.ndarray:
+    (x, *constants), y = case.operands, case.output
+    if case.operator not in FUNCTIONS:
+        multiplier, shift = quantize_multiplier(float32(x.scale) / float32(y.scale))
+        return operators.rescale(
+            case.inputs[0], multiplier=multiplier, shift=shift, input_zero_point=x.zero_point,
+            output_zero_point=y.zero_point, deep=y.dtype == "int16")
+    weights, bias = constants
+    rule = (fully_connected_multiplier if case.operator == "FULLY_CONNECTED"
+            else convolution_multiplier)
+    pairs = [rule(x.scale, float(scale), y.scale) for scale in weights.scales]
+    once = bias.dtype == "int64"
+    attributes = dict(case.attributes)
+    minimum, maximum = activation_range(attributes.pop("activation", "NONE"), y.scale, 0, bits=16)
+    return FUNCTIONS[case.operator](
+        case.inputs[0], weights.data, bias.data, once=once, shifts=[s for _, s in pairs],
+        multipliers=[reduced_multiplier(m) if once else m for m, _ in pairs], minimum=minimum,
+        maximum=maximum, **attributes)
+
+
+@pytest.mark.parametrize("operator", DEEP)
+def test_equals_the_reference_kernel(operator, rng):
+    for _ in range(100):
+        case = DEEP[operator](rng)
+        (expected,) = oracle.run(case.model, case.inputs)
+        made = evaluate(case)
+        assert made.dtype == expected.dtype
+        np.testing.assert_array_equal(made.ravel(), expected.ravel())
+
+
+def test_rounding_once_is_tflites_rule_for_64_bits(rng):
+    for _ in range(2000):
+        x = int(rng.integers(-1 << 31, 1 << 31))
+        multiplier, shift = int(rng.integers(1 << 30, 1 << 31)), -int(rng.integers(0, 24))
+        reduced = (multiplier + (1 << 15)) >> 16 if multiplier < 0x7FFF0000 else 0x7FFF
+        total = 15 - shift
+        expected = (x * reduced + (1 << (total - 1))) >> total
+        assert multiply_rounding_once(x, reduced_multiplier(multiplier), shift) == expected
