@@ -149,9 +149,10 @@ def average_multiplier(count: int) -> tuple[int, int]:
     """Return multiplier and shift that divide `AVERAGE_WEIGHT` times a sum by `count`.
 
     :func:`multiply_by_quantized_multiplier` then rounds halves away from zero, for the sum of
-    `count` INT8 values: (sum +/- count / 2) / count with C's truncating division. The first
-    rounding leaves at least ``2 * count`` steps a unit, so that it neither makes a half nor loses
-    one, and the second one decides.
+    `count` values of INT8 or INT16: (sum +/- count / 2) / count with C's truncating division. The
+    first rounding leaves at least ``2 * count`` steps a unit, so that it neither makes a half nor
+    loses one (nor does the rounding of the multiplier: an eighth of a step), and the second one
+    decides.
 
     Source: tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h, AveragePool.
 

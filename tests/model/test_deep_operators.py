@@ -21,6 +21,10 @@ FUNCTIONS = {"CONV_2D": operators.deep_conv2d,
 
 def evaluate(case: DeepCase) -> np.ndarray:
     (x, *constants), y = case.operands, case.output
+    if case.operator == "AVERAGE_POOL_2D":
+        minimum, maximum = activation_range(case.attributes.pop("activation"), y.scale, 0, bits=16)
+        return operators.average_pool2d(case.inputs[0], **case.attributes, minimum=minimum,
+                                        maximum=maximum)
     if case.operator not in FUNCTIONS:
         multiplier, shift = quantize_multiplier(float32(x.scale) / float32(y.scale))
         return operators.rescale(

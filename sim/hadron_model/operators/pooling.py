@@ -3,6 +3,8 @@
 Source: tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h.
 """
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,16 +13,18 @@ from hadron_model.operators.windows import Pair, windows
 
 __all__ = ["average_pool2d", "max_pool2d"]
 
+Integer = TypeVar("Integer", np.int8, np.int16)
 
-def average_pool2d(x: NDArray[np.int8], *, size: Pair, stride: Pair = (1, 1),
+
+def average_pool2d(x: NDArray[Integer], *, size: Pair, stride: Pair = (1, 1),
                    padding: str = "VALID", minimum: int = -128, maximum: int = 127
-                   ) -> NDArray[np.int8]:
+                   ) -> NDArray[Integer]:
     """Average windows of the raw values; padding is not counted; halves away from zero.
 
     Parameters
     ----------
     x : ndarray
-        INT8 [n, rows, columns, channels]. Output quantization is that of the input.
+        INT8 or INT16 [n, rows, columns, channels]. The output is quantized as the input.
     size, stride : (int, int)
         Rows and columns.
     padding : str
@@ -31,7 +35,8 @@ def average_pool2d(x: NDArray[np.int8], *, size: Pair, stride: Pair = (1, 1),
     totals = windows(x.astype(np.int64), 0, size, stride, (1, 1), padding).sum((4, 5))
     inside = np.ones((1, *x.shape[1:3], 1), np.int64)
     counts = windows(inside, 0, size, stride, (1, 1), padding).sum((4, 5))
-    return clamp(np.sign(totals) * ((np.abs(totals) + counts // 2) // counts), minimum, maximum)
+    means = np.sign(totals) * ((np.abs(totals) + counts // 2) // counts)
+    return np.minimum(np.maximum(means, minimum), maximum).astype(x.dtype)
 
 
 def max_pool2d(x: NDArray[np.int8], *, size: Pair, stride: Pair = (1, 1), padding: str = "VALID",

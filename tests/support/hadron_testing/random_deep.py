@@ -97,6 +97,18 @@ def _quantize(rng: np.random.Generator, given: str, made: str) -> DeepCase:
     return _case(rng, "QUANTIZE", builder, y, {})
 
 
+def _average_pool(rng: np.random.Generator) -> DeepCase:
+    builder = ModelBuilder()
+    size = tuple(int(n) for n in rng.integers(1, 6, 2))
+    x = builder.input((1, *(int(n) for n in rng.integers(5, 9, 2)), int(rng.integers(1, 40))),
+                      0.001, dtype="int16")
+    attributes = {"stride": tuple(int(n) for n in rng.integers(1, 4, 2)),
+                  "padding": choose(rng, ("SAME", "VALID")),
+                  "activation": choose(rng, ("NONE", "RELU"))}
+    y = builder.pool_2d("AVERAGE_POOL_2D", x, size, **attributes)
+    return _case(rng, "AVERAGE_POOL_2D", builder, y, {"size": size, **attributes})
+
+
 def quantize(builder: ModelBuilder, x: Tensor, scale: float, zero_point: int, dtype: str
              ) -> Tensor:
     """Add QUANTIZE."""
@@ -109,6 +121,7 @@ DEEP: dict[str, Callable[[np.random.Generator], DeepCase]] = {
     "CONV_2D": lambda rng: _convolution(rng, False),
     "DEPTHWISE_CONV_2D": lambda rng: _convolution(rng, True),
     "FULLY_CONNECTED": _fully_connected,
+    "AVERAGE_POOL_2D": _average_pool,
     "QUANTIZE to INT8": lambda rng: _quantize(rng, "int16", "int8"),
     "QUANTIZE to INT16": lambda rng: _quantize(rng, "int8", "int16"),
     "QUANTIZE of INT16": lambda rng: _quantize(rng, "int16", "int16"),

@@ -239,7 +239,8 @@ def _pool(operation: Operation) -> tuple[Geometry, int, int]:
 
 
 def _average_pool_2d(operation: Operation, config: NpuConfig) -> Kernel:
-    return AveragePoolKernel(config, operation.label, *_pool(operation))
+    return AveragePoolKernel(config, operation.label, *_pool(operation),
+                             deep=operation.required(0).deep)
 
 
 def _max_pool_2d(operation: Operation, config: NpuConfig) -> Kernel:

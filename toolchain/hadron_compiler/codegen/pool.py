@@ -12,7 +12,7 @@ from hadron_compiler.codegen.matrix import OutputStage
 from hadron_compiler.codegen.packing import pack_groups
 from hadron_compiler.codegen.windowed import ChannelBlocks, WindowedCommand, windowed_commands
 from hadron_compiler.errors import CapacityError
-from hadron_spec.commands import Opcode
+from hadron_spec.commands import DEEP_OFFSET, Opcode
 from hadron_spec.config import NpuConfig
 from hadron_spec.numerics import AVERAGE_WEIGHT, NARROW_BITS, average_multiplier
 from hadron_spec.tflite_quantization import average_counts
@@ -163,10 +163,22 @@ class AveragePoolKernel(_PoolKernel):
     """
 
     def __init__(self, config: NpuConfig, name: str, geometry: Geometry, minimum: int,
-                 maximum: int) -> None:
+                 maximum: int, *, deep: bool = False) -> None:
         super().__init__(config, name, geometry)
         self.minimum = minimum
         self.maximum = maximum
+        self.deep = deep
+
+    def _stage(self, count: int) -> OutputStage:
+        """Return what divides a sum; of 16 bits, by one, too."""
+        multiplier, shift = average_multiplier(count) if count > 1 else (1 << 29, 0)
+        wide = self.deep or 128 * AVERAGE_WEIGHT * count > 1 << (NARROW_BITS - 1)
+        window = self.geometry.window
+        # Out of bounds, bytes read as those of zero: every tap has its share in the bias.
+        weights = AVERAGE_WEIGHT * window.kernel_y * window.kernel_x
+        return OutputStage(np.array([DEEP_OFFSET * weights if self.deep else 0]),
+                           np.array([multiplier]), np.array([shift]), np.array([wide]), 0,
+                           self.minimum, self.maximum, self.deep, self.deep)
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`."""
@@ -176,15 +188,12 @@ class AveragePoolKernel(_PoolKernel):
         constants: dict[int, Constants] = {}
         for some in ranges:
             for region, count in self._regions():
-                if count == 1:
+                if count == 1 and not self.deep:
                     made.append(_PoolPart(region, some, None,
                                           self._maximum(self.minimum, self.maximum), columns))
                     continue
                 self._check_steps(max_steps)
-                multiplier, shift = average_multiplier(count)
-                wide = np.array([128 * AVERAGE_WEIGHT * count > 1 << (NARROW_BITS - 1)])
-                stage = OutputStage(np.array([0]), np.array([multiplier]), np.array([shift]), wide,
-                                    0, self.minimum, self.maximum)
+                stage = self._stage(count)
                 if count not in constants:
                     constants[count] = self._constants(stage, AVERAGE_WEIGHT)
                 made.append(_PoolPart(region, some, constants[count], self._sums(stage), columns))

@@ -144,7 +144,8 @@ class OpKind(Enum):
 _BYTES = {DType.INT16: 2, DType.INT32: 4}
 
 DEEP_KINDS = frozenset({OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED,
-                        OpKind.QUANTIZE, OpKind.RESHAPE, OpKind.SQUEEZE, OpKind.EXPAND_DIMS})
+                        OpKind.AVERAGE_POOL_2D, OpKind.QUANTIZE, OpKind.RESHAPE, OpKind.SQUEEZE,
+                        OpKind.EXPAND_DIMS})
 """Operators whose activations may have 16 bits."""
 
 NIBBLE_KINDS = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED)
