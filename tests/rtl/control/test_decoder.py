@@ -28,8 +28,8 @@ WIDTHS = [32, 64, 128]
 DEPTH = 2
 
 
-def _config(width: int):
-    return dataclasses.replace(CONFIGS["h256"], axi_data_width=width)
+def _config(width: int, *, deep: bool = True):
+    return dataclasses.replace(CONFIGS["h256"], axi_data_width=width, deep=deep)
 
 
 def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
@@ -50,6 +50,10 @@ def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
             values[name] = max(values[name], 1)
     if opcode == Opcode.STORE:
         values["stream"] = 0
+    if unit_of(opcode) == Unit.EXECUTE:
+        values["deep"] &= int(config.deep and opcode == Opcode.MATRIX)
+        values["deep_results"] &= int(config.deep and opcode in (Opcode.MATRIX, Opcode.LOOKUP))
+        values["once"] &= int(config.deep)
     if opcode == Opcode.LOOKUP:
         values["count_kg"] = 1
     if opcode == Opcode.DEPTHWISE:
@@ -61,8 +65,8 @@ def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
 class _Bench:
     """A decoder with its three queues."""
 
-    def __init__(self, width: int):
-        self.config = _config(width)
+    def __init__(self, width: int, *, deep: bool = True):
+        self.config = _config(width, deep=deep)
         self.decoder = CommandDecoder(self.config)
         self.queues = {
             unit: CommandQueue(
@@ -193,7 +197,7 @@ def test_bus_error_in_any_beat_comes_first(width, rng):
 @pytest.mark.parametrize(("opcode", "name", "value"), [
     (Opcode.LOAD, "rows", 0), (Opcode.LOAD, "space", 5), (Opcode.STORE, "row_bytes", 0),
     (Opcode.STORE, "stream", 1),
-    (Opcode.LOOKUP, "count_kg", 2),
+    (Opcode.LOOKUP, "count_kg", 2), (Opcode.LOOKUP, "deep", 1), (Opcode.MAX, "deep_results", 1),
     (Opcode.DEPTHWISE, "count_ox", 2), (Opcode.DEPTHWISE, "count_kx", 4),
     (Opcode.DEPTHWISE, "count_kx", 17), (Opcode.DEPTHWISE, "count_ky", 2),
     (Opcode.DEPTHWISE, "count_seg", 2),
@@ -210,6 +214,14 @@ def test_field_out_of_range_is_refused(width, opcode, name, value, rng):
             break
     command = encode(opcode, **(values | {name: value}))
     assert _failure_of(bench, _encoded(rng, bench.config) + command) == (ErrorCode.FIELD, 1)
+
+
+@pytest.mark.parametrize("name", ["deep", "deep_results", "once"])
+def test_an_instance_of_8_bits_refuses_16(name):
+    bench = _Bench(64, deep=False)
+    command = encode(Opcode.MATRIX, **{f"count_{level}": 1 for level in LEVELS}, outputs=1,
+                     last_outputs=1, **{name: 1})
+    assert _failure_of(bench, command) == (ErrorCode.FIELD, 0)
 
 
 def test_store_ignores_space(rng):
