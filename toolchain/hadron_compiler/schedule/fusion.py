@@ -25,6 +25,9 @@ LONGEST = 9
 MOST_OPTIONS = 3
 """Tensors of a stage for which both places are tried; of any more, the smallest stay on chip."""
 
+MOST_NODES = 32
+"""Nodes of a layer that are followed, the best ones: many live tensors make many of them."""
+
 Tensors = frozenset[Tensor]
 
 
@@ -107,7 +110,8 @@ class _Search:
         self.tight = {index for index, size in enumerate(load) if size > config.act_bytes}
         """Layers at which not all that lives fits."""
         self.flexible: Tensors = frozenset(
-            tensor for tensor, (first, last) in self.spans.items() if tensor not in self.in_memory
+            tensor for tensor, (first, last) in self.spans.items()
+            if tensor not in self.in_memory and not tensor.deep
             and any(index in self.tight for index in range(first, last + 1)))
         self.outside = {tensor.storage for tensor in graph.outputs}
         self.chains: dict[tuple[int, int], Chain | None] = {}
@@ -119,7 +123,8 @@ class _Search:
         nodes: list[dict[Tensors, _Path]] = [{} for _ in range(count + 1)]
         nodes[0][frozenset()] = _Path()
         for first in range(count):
-            for resident, path in nodes[first].items():
+            paths = sorted(nodes[first].items(), key=lambda node: node[1].value)
+            for resident, path in paths[:MOST_NODES]:
                 for stage, end, left in self._edges(first, resident, longest):
                     total = path.value + value(stage.cost)
                     known = nodes[end].get(left)
