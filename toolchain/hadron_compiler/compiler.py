@@ -24,6 +24,7 @@ from hadron_compiler.program import LayerReport, Program, TensorBinding
 from hadron_compiler.schedule.build import build_commands
 from hadron_compiler.schedule.dependencies import derive_dependencies
 from hadron_compiler.schedule.fusion import SLOW_MEMORY, candidates
+from hadron_compiler.schedule.gather import GATHERED_BYTES, gather_loads
 from hadron_compiler.schedule.order import order_commands
 from hadron_compiler.schedule.prediction import Prediction, predict
 from hadron_compiler.schedule.streams import constants_first
@@ -97,7 +98,7 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
 
 @dataclass(frozen=True)
 class _Draft:
-    """A network placed and scheduled."""
+    """A network placed, and its commands in program order."""
 
     layout: Layout
     image: MemoryImage
@@ -114,26 +115,42 @@ def _draft(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
     image, offsets, end = _place_memory(graph, layout, direct)
     commands = build_commands(graph, [tiler.kernel for tiler in tilers], layout, offsets, config,
                               streamed)
+    return _Draft(layout, image, offsets, end, commands)
+
+
+def _schedule(draft: _Draft, gathered_bytes: int, streamed: Tensor | None) -> list[Command]:
+    """Return the commands in fetch order, with tokens; what they share with those of another call
+    is only right for the last one."""
+    commands = gather_loads(draft.commands, gathered_bytes)
     derive_dependencies(commands)
     if streamed is not None:
         commands = constants_first(commands)
         derive_dependencies(commands)
     commands = order_commands(commands)
     assign_tokens(commands)
-    return _Draft(layout, image, offsets, end, commands)
+    return commands
+
+
+def _best(drafts: Sequence[_Draft], config: NpuConfig,
+          streamed: Tensor | None) -> tuple[_Draft, list[Command]]:
+    """Return the draft of the least product of cycles with a fast and a slow memory, scheduled."""
+    def cost(draft: _Draft, gathered_bytes: int) -> int:
+        commands = _schedule(draft, gathered_bytes, streamed)
+        return predict(commands, config).total * predict(commands, config, SLOW_MEMORY).total
+
+    draft = drafts[0] if len(drafts) == 1 else min(drafts, key=lambda some: cost(some, 0))
+    most = min(GATHERED_BYTES, key=lambda size: cost(draft, size))
+    return draft, _schedule(draft, most, streamed)
 
 
 def _generate(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig,
               streamed: Tensor | None) -> Program:
     tilers = [Tiler(config, kernel, operation.label)
               for kernel, operation in zip(kernels, graph.operations, strict=True)]
-
-    choices = candidates(graph, tilers, config)
-    drafts = [_draft(graph, tilers, config, choice, streamed) for choice in choices]
-    draft = drafts[0] if len(drafts) == 1 else min(drafts, key=lambda some: (
-        predict(some.commands, config).total
-        * predict(some.commands, config, SLOW_MEMORY).total))
-    image, offsets, end, commands = draft.image, draft.offsets, draft.end, draft.commands
+    drafts = [_draft(graph, tilers, config, choice, streamed)
+              for choice in candidates(graph, tilers, config)]
+    draft, commands = _best(drafts, config, streamed)
+    image, offsets, end = draft.image, draft.offsets, draft.end
     commands.append(Command(Opcode.END, max(0, len(kernels) - 1), {}, [], []))
     timing = predict(commands, config)
     base = align_up(len(commands) * COMMAND_BYTES, COMMAND_ALIGN)
@@ -199,8 +216,8 @@ def _reports(graph: Graph, kernels: Sequence[Kernel], commands: Sequence[Command
     moved = {unit: [0] * len(kernels) for unit in Unit}
     for command in commands:
         if command.unit in (Unit.LOAD, Unit.STORE):
-            moved[command.unit][command.layer] += (
-                command.fields["row_bytes"] * command.fields["rows"])
+            for layer, size in command.bytes_of_layers():
+                moved[command.unit][layer] += size
     chains = [stage.first for stage in layout.stages for _ in range(stage.first, stage.end)]
     return tuple(
         LayerReport(index, operation.outputs[0].name, operation.kind.value, kernel.macs, cycles,

@@ -62,6 +62,13 @@ class Command:
     depends: tuple[int, int, int] = field(default=(-1, -1, -1))
     """Of each unit the last command (counted in the unit) that must finish before this one."""
 
+    shares: tuple[tuple[int, int], ...] = ()
+    """Of a LOAD for several layers, how many bytes belong to each."""
+
+    def bytes_of_layers(self) -> tuple[tuple[int, int], ...]:
+        """Return the layers whose bytes a LOAD or STORE moves, and how many."""
+        return self.shares or ((self.layer, self.fields["row_bytes"] * self.fields["rows"]),)
+
     @property
     def unit(self) -> Unit | None:
         """The unit that runs it; END has none."""
