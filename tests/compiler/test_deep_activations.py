@@ -5,14 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hadron_compiler import CompileError, compile_model
+from hadron_compiler import CapacityError, CompileError, compile_model
 from hadron_spec.config import CONFIGS, NpuConfig
 from hadron_testing import oracle
 from hadron_testing.large_models import SMALL_CONFIGS
 from hadron_testing.programs import run_program
 from hadron_testing.random_deep import DEEP, mixed_network
+from hadron_testing.random_models import GENERATORS
 from hadron_testing.tflite_builder import ModelBuilder
 
+MOVEMENT = ("SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "UNPACK", "TRANSPOSE",
+            "RESIZE_NEAREST_NEIGHBOR", "BROADCAST_TO", "SQUEEZE", "EXPAND_DIMS")
 DEEP_CONFIGS = {name: replace(config, deep=True)
                 for name, config in (CONFIGS | SMALL_CONFIGS).items()}
 
@@ -35,6 +38,45 @@ def test_random_operators_equal_the_oracle(operator: str, config: NpuConfig,
     for _ in range(4):
         case = DEEP[operator](rng)
         assert check(case.model, case.inputs, config) == ["W8A16"]
+
+
+@pytest.mark.parametrize("operator", MOVEMENT)
+def test_bytes_move_in_both_planes(operator: str, rng: np.random.Generator) -> None:
+    for _ in range(3):
+        case = GENERATORS[operator](rng)
+        for tensor in case.builder.tensors:
+            if tensor.dtype == "int8":
+                tensor.dtype, tensor.zero_points = "int16", np.zeros_like(tensor.zero_points)
+        outputs = [case.builder.tensors[i] for i in case.builder.operators[-1].outputs]
+        model = case.builder.finish(outputs)
+        inputs = [rng.integers(-1 << 15, 1 << 15, x.shape).astype(np.int16)
+                  for x in case.builder.inputs]
+        try:
+            program = compile_model(model, DEEP_CONFIGS["h256"])
+        except CapacityError:
+            continue
+        made, result = run_program(program, inputs)
+        assert result.ok
+        expected = oracle.run(model, inputs, outputs=len(outputs))
+        for array, wanted in zip(made, expected, strict=True):
+            np.testing.assert_array_equal(array, wanted)
+
+
+def test_padding_in_front_of_a_convolution(rng: np.random.Generator) -> None:
+    builder = ModelBuilder(bias_bits=64)
+    x = builder.input((1, 6, 5, 7), 0.001, dtype="int16")
+    y = builder.pad(x, [(0, 0), (1, 2), (2, 0), (0, 0)])
+    y = builder.conv_2d(y, rng.integers(-99, 99, (5, 3, 3, 7)), np.arange(5), 0.01, 0.02, 0,
+                        padding="VALID")
+    inputs = [rng.integers(-1 << 15, 1 << 15, x.shape).astype(np.int16)]
+    assert check(builder.finish([y]), inputs, DEEP_CONFIGS["h64"]) == ["W8A16"]
+
+
+def test_padding_of_its_own() -> None:
+    builder = ModelBuilder()
+    x = builder.input((1, 6, 5, 7), 0.001, dtype="int16")
+    assert message(builder, builder.pad(x, [(0, 0), (1, 2), (2, 0), (0, 0)])) == (
+        "net.tflite: PAD #0: activations of 16 bits are padded in front of a convolution only")
 
 
 @pytest.mark.parametrize("name", ["h64", "h256"])
@@ -62,7 +104,7 @@ def dense(bits: int = 64, weight: int = 9, taps: int = 64, scale: float = 0.1,
 def test_an_instance_without_them_refuses_them() -> None:
     assert message(*dense(), config=CONFIGS["h64"]) == (
         "net.tflite: FULLY_CONNECTED #0: activations of 16 bits; configuration 'h64' has "
-        "deep=False")
+        "deep = false")
 
 
 def test_an_accumulator_that_may_leave_32_bits() -> None:

@@ -10,6 +10,7 @@ from hadron_compiler import Program, compile_model
 from hadron_cosim.simulator import NpuSimulator
 from hadron_spec.config import CONFIGS
 from hadron_testing.large_models import LARGE
+from hadron_testing.tflite_builder import ModelBuilder
 
 CONFIG = CONFIGS["h64"]
 LARGE_CONFIG = CONFIGS["h256"]
@@ -61,6 +62,19 @@ def test_third_party_network(large_simulator: NpuSimulator, shared: Path, name: 
 @pytest.mark.parametrize("name", ["mlperf_vww_mbv1_025_96", "emza_ssd_slim_120x160"])
 def test_third_party_network_in_tiles(simulator: NpuSimulator, shared: Path, name: str) -> None:
     compare(simulator, compile_model(shared / "models" / f"{name}_int8.tflite", CONFIG))
+
+
+@pytest.mark.parametrize("operator", ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"])
+def test_weights_of_four_bits(simulator: NpuSimulator, operator: str,
+                              rng: np.random.Generator) -> None:
+    builder = ModelBuilder(weight_bits=4)
+    x = builder.input((1, 12, 12, 48), 0.05, 3)
+    shape = {"CONV_2D": (96, 3, 3, 48), "DEPTHWISE_CONV_2D": (1, 3, 3, 48),
+             "FULLY_CONNECTED": (40, 12 * 12 * 48)}[operator]
+    channels = shape[3] if operator == "DEPTHWISE_CONV_2D" else shape[0]
+    y = getattr(builder, operator.lower())(
+        x, rng.integers(-8, 8, shape), rng.integers(-99, 99, channels), 0.02, 0.7, 3)
+    compare(simulator, compile_model(builder.finish([y]), CONFIG))
 
 
 @pytest.mark.parametrize("name", ["depthwise", "add", "rows", "deep_pixels", "many_outputs",

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from hadron_compiler.codegen.bilinear import resize_bilinear
-from hadron_compiler.codegen.copy import CopyKernel
 from hadron_compiler.codegen.elementwise import LookupStage
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.integers import (
@@ -27,6 +26,7 @@ from hadron_compiler.codegen.lowering_elementwise import (
     lower_sum,
     lower_table,
 )
+from hadron_compiler.codegen.lowering_movement import lower_concatenation, lower_move, lower_pad
 from hadron_compiler.codegen.matmul import DynamicWeightsKernel
 from hadron_compiler.codegen.matrix import (
     WEIGHT_MAX,
@@ -35,7 +35,6 @@ from hadron_compiler.codegen.matrix import (
     OutputStage,
     needs_split,
 )
-from hadron_compiler.codegen.move import MoveKernel
 from hadron_compiler.codegen.pixel_packing import (
     best_factor,
     pack_geometry,
@@ -44,7 +43,7 @@ from hadron_compiler.codegen.pixel_packing import (
     packed_cycles,
 )
 from hadron_compiler.codegen.pool import AveragePoolKernel, MaxPoolKernel, MeanKernel
-from hadron_compiler.codegen.precision import Precision, choose_precision
+from hadron_compiler.codegen.precision import check_precisions, choose_precision
 from hadron_compiler.codegen.rescale import lower_rescale
 from hadron_compiler.codegen.softmax import SoftmaxKernel
 from hadron_compiler.codegen.strips import StripKernel, strip_cycles, takes_strips
@@ -52,7 +51,6 @@ from hadron_compiler.codegen.transposed import transpose_conv
 from hadron_compiler.errors import CompileError, UnsupportedError
 from hadron_compiler.ir.graph import (
     ChannelTablesAttributes,
-    ConcatenationAttributes,
     ConvolutionAttributes,
     DynamicWeightsAttributes,
     ExtremumAttributes,
@@ -63,7 +61,6 @@ from hadron_compiler.ir.graph import (
     MulAttributes,
     Operation,
     OpKind,
-    PadAttributes,
     PoolAttributes,
     ProductAttributes,
     ReduceAttributes,
@@ -96,15 +93,12 @@ def lower(graph: Graph, config: NpuConfig) -> list[Kernel]:
     """
     kernels = []
     problems = []
+    check_precisions(graph, config)
     for operation in graph.operations:
         try:
             make = _BY_ATTRIBUTES.get(type(operation.attributes)) or _LOWERINGS[operation.kind]
-            precision = choose_precision(operation, config)
-            if precision is Precision.W8A16 and not config.deep:
-                raise RefusedError(f"activations of 16 bits; configuration {config.name!r} has "
-                                   "deep=False")
             kernel = make(operation, config)
-            kernel.precision = precision
+            kernel.precision = choose_precision(operation, config)
             kernels.append(kernel)
         except (RefusedError, QuantizationError, ValueError) as error:
             if isinstance(error, CompileError) and not isinstance(error, RefusedError):
@@ -247,14 +241,6 @@ def _max_pool_2d(operation: Operation, config: NpuConfig) -> Kernel:
     return MaxPoolKernel(config, operation.label, *_pool(operation))
 
 
-def _pad(operation: Operation, config: NpuConfig) -> Kernel:
-    attributes = operation.attributes
-    assert isinstance(attributes, PadAttributes)
-    window = Window(pad_top=attributes.top, pad_left=attributes.left)
-    return MaxPoolKernel(config, operation.label, _window_geometry(operation, window), -128, 127,
-                         operation.outputs[0].zero_point)
-
-
 def _reduced(operation: Operation) -> Geometry:
     attributes = operation.attributes
     assert isinstance(attributes, ReduceAttributes)
@@ -345,29 +331,6 @@ def _mul(operation: Operation, config: NpuConfig) -> Kernel:
     return _depthwise(operation, config, geometry, stage, weights)
 
 
-def _concatenation(operation: Operation, config: NpuConfig) -> Kernel:
-    """Copy one input; what lies inside of the axis is a pixel of as many channels."""
-    attributes = operation.attributes
-    assert isinstance(attributes, ConcatenationAttributes)
-    source = operation.required(0)
-    shape = attributes.shape or operation.outputs[0].shape
-    axis = attributes.axis
-    outer = (1, 1, *shape[:axis])
-    rows, columns = prod(outer[:-1]), outer[-1]
-    inner = prod(shape[axis + 1:])
-    first, size = attributes.first * inner, source.shape[axis] * inner
-    geometry = Geometry(1, (rows, columns, size), (rows, columns, shape[axis] * inner),
-                        channels=(first, first + size))
-    return CopyKernel(config, operation.label, geometry)
-
-
-def _move(operation: Operation, config: NpuConfig) -> Kernel:
-    attributes = operation.attributes
-    assert isinstance(attributes, MoveAttributes)
-    return MoveKernel(config, operation.label, operation.required(0).shape,
-                      operation.outputs[0].shape, attributes)
-
-
 def _softmax(operation: Operation, config: NpuConfig) -> Kernel:
     attributes = operation.attributes
     assert isinstance(attributes, SoftmaxAttributes)
@@ -389,12 +352,12 @@ _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
     OpKind.ADD: _add,
     OpKind.SUB: _sub,
     OpKind.MUL: _mul,
-    OpKind.CONCATENATION: _concatenation,
+    OpKind.CONCATENATION: lower_concatenation,
     OpKind.MEAN: _mean,
     OpKind.SUM: _mean,
     OpKind.REDUCE_MAX: _reduce_extremum,
     OpKind.REDUCE_MIN: _reduce_extremum,
-    OpKind.PAD: _pad,
+    OpKind.PAD: lower_pad,
     OpKind.SOFTMAX: _softmax,
 }
 
@@ -403,7 +366,7 @@ _BY_ATTRIBUTES: dict[type, Callable[[Operation, NpuConfig], Kernel]] = {
     ChannelTablesAttributes: lower_prelu,
     DynamicWeightsAttributes: _dynamic_weights,
     LookupAttributes: lower_lookup,
-    MoveAttributes: _move,
+    MoveAttributes: lower_move,
     ProductAttributes: lower_product,
     RescaleAttributes: lower_rescale,
     TableAttributes: lower_table,

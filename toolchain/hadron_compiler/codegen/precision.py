@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hadron_compiler.codegen.packing import fits_nibbles
-from hadron_compiler.ir.graph import NIBBLE_KINDS, DType, Operation
+from hadron_compiler.errors import UnsupportedError
+from hadron_compiler.ir.graph import NIBBLE_KINDS, DType, Graph, Operation
 from hadron_spec.config import NpuConfig
 
-__all__ = ["Precision", "choose_precision"]
+__all__ = ["Precision", "check_precisions", "choose_precision"]
 
 WORTHWHILE_WEIGHTS = 2048
 """INT8 weights that all fit four bits are stored as such from this number on: half the bytes, but
@@ -42,3 +43,20 @@ def choose_precision(operation: Operation, config: NpuConfig) -> Precision:
         return Precision.W8A8
     small = weights.dtype is DType.INT8 and values.size < WORTHWHILE_WEIGHTS
     return Precision.W8A8 if small else Precision.W4A8
+
+
+def check_precisions(graph: Graph, config: NpuConfig) -> None:
+    """Refuse activations that the configuration does not have.
+
+    Raises
+    ------
+    UnsupportedError
+        In one line for all operators.
+    """
+    deep = [operation.label for operation in graph.operations
+            if choose_precision(operation, config) is Precision.W8A16]
+    if deep and not config.deep:
+        more = f" (and {len(deep) - 1} more)" if len(deep) > 1 else ""
+        raise UnsupportedError(graph.name, [
+            f"{deep[0]}{more}: activations of 16 bits; configuration {config.name!r} has "
+            "deep = false"])

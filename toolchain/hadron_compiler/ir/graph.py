@@ -143,10 +143,12 @@ class OpKind(Enum):
 
 _BYTES = {DType.INT16: 2, DType.INT32: 4}
 
-DEEP_KINDS = frozenset({OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED,
-                        OpKind.AVERAGE_POOL_2D, OpKind.QUANTIZE, OpKind.RESHAPE, OpKind.SQUEEZE,
-                        OpKind.EXPAND_DIMS})
-"""Operators whose activations may have 16 bits."""
+DEEP_KINDS = frozenset({
+    OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED, OpKind.AVERAGE_POOL_2D,
+    OpKind.QUANTIZE, OpKind.RESHAPE, OpKind.SQUEEZE, OpKind.EXPAND_DIMS, OpKind.PAD, OpKind.SLICE,
+    OpKind.STRIDED_SLICE, OpKind.SPLIT, OpKind.SPLIT_V, OpKind.UNPACK, OpKind.TRANSPOSE,
+    OpKind.RESIZE_NEAREST_NEIGHBOR, OpKind.BROADCAST_TO})
+"""Operators whose activations may have 16 bits; PAD in front of a convolution."""
 
 NIBBLE_KINDS = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED)
 """Operators whose weights may have four bits."""
