@@ -88,6 +88,15 @@ def test_page_says_where_cycles_go_of_what_was_measured_so() -> None:
     assert "Where the cycles" not in benchmark_page({"b": older}, {})
 
 
+def test_page_says_how_much_of_the_transfers_is_hidden() -> None:
+    measured = entry(100)
+    measured["rtl"]["h256"]["fast"] |= {
+        "read_bytes": 1200, "write_bytes": 34, "transfer_cycles": 80, "hidden_cycles": 60}
+    page = benchmark_page({"a": measured, "b": entry(200)}, {})
+    assert "| a | fast | 1,200 | 34 | 80 | 75% |" in page
+    assert "Transfers" not in benchmark_page({"b": entry(200)}, {})
+
+
 def test_measures_keeps_and_compares(fake: type[FakeSimulator], tmp_path: Path) -> None:
     kept, page = tmp_path / "cycles.json", tmp_path / "page.md"
     status, out, err = bench("digits", "--config", "h64", "--memory", "fast", "--no-vela",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hadron.layers import layer_timings
+from hadron.layers import layer_timings, transfers
 from hadron_compiler import LayerReport
 from hadron_cosim.simulator import TraceEvent
 from hadron_spec.commands import Unit
@@ -52,6 +52,13 @@ def test_fused_layers_take_turns() -> None:
     assert (first.cycles, second.cycles, third.cycles) == (40, 45, 10)
     assert first.stalls == {"load": 20, "store": 0, "command": 0, "requantizer": 0}
     assert second.stalls == {"load": 0, "store": 2, "command": 2, "requantizer": 0}
+
+
+def test_transfers_are_hidden_while_work_runs() -> None:
+    trace = [TraceEvent(Unit.LOAD, 0, 0, 10), TraceEvent(Unit.EXECUTE, 0, 8, 30),
+             TraceEvent(Unit.LOAD, 1, 12, 20), TraceEvent(Unit.STORE, 0, 18, 34)]
+    assert transfers(trace) == (10 + 22, 2 + 18)
+    assert transfers([]) == (0, 0)
 
 
 def test_no_trace_is_no_time() -> None:

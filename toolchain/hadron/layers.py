@@ -11,7 +11,7 @@ from hadron_compiler.schedule.attribution import Work, cycles_of, spans_of
 from hadron_cosim.simulator import TraceEvent
 from hadron_spec.commands import Unit
 
-__all__ = ["STALLS", "LayerTiming", "layer_timings"]
+__all__ = ["STALLS", "LayerTiming", "layer_timings", "transfers"]
 
 STALLS = ("load", "store", "command", "requantizer")
 """Why a layer waited: EXECUTE rested while LOAD ran; while STORE ran and LOAD did not; while
@@ -63,6 +63,27 @@ def layer_timings(layers: Sequence[LayerReport], trace: Sequence[TraceEvent]) ->
             for i in range(len(layers))]
 
 
+def transfers(trace: Sequence[TraceEvent]) -> tuple[int, int]:
+    """Return in how many cycles LOAD or STORE ran, and in how many of these EXECUTE did, too."""
+    points = np.unique(np.array([edge for event in trace for edge in (event.start, event.end)],
+                                dtype=np.int64))
+    widths = np.diff(points)
+    moving = _runs(points, trace, Unit.LOAD) | _runs(points, trace, Unit.STORE)
+    hidden = moving & _runs(points, trace, Unit.EXECUTE)
+    return int(widths[moving].sum()), int(widths[hidden].sum())
+
+
+def _runs(points: Cycles, trace: Sequence[TraceEvent], unit: Unit) -> npt.NDArray[np.bool_]:
+    """Tell of each interval between two points, at which all events start and end, whether the
+    unit ran."""
+    change = np.zeros(len(points), dtype=np.int64)
+    for event in trace:
+        if event.unit == unit:
+            change[np.searchsorted(points, event.start)] += 1
+            change[np.searchsorted(points, event.end)] -= 1
+    return np.cumsum(change)[:-1] > 0
+
+
 def _rests(spans: Sequence[tuple[int, int]], layers: int,
            trace: Sequence[TraceEvent]) -> dict[str, Cycles]:
     """Split the run where any unit starts or ends and sum up the pieces in which EXECUTE rests."""
@@ -73,15 +94,8 @@ def _rests(spans: Sequence[tuple[int, int]], layers: int,
     widths = np.diff(points)
     layer = owners[np.searchsorted(ends, points[:-1], side="right")]
 
-    def runs(unit: Unit) -> npt.NDArray[np.bool_]:
-        change = np.zeros(len(points), dtype=np.int64)
-        for event in trace:
-            if event.unit == unit:
-                change[np.searchsorted(points, event.start)] += 1
-                change[np.searchsorted(points, event.end)] -= 1
-        return np.cumsum(change)[:-1] > 0
-
-    load, execute, store = runs(Unit.LOAD), runs(Unit.EXECUTE), runs(Unit.STORE)
+    load, execute, store = (_runs(points, trace, unit)
+                            for unit in (Unit.LOAD, Unit.EXECUTE, Unit.STORE))
     causes = {"load": ~execute & load, "store": ~execute & ~load & store,
               "command": ~execute & ~load & ~store}
     return {cause: np.bincount(layer, widths * rests, layers + 1)[:layers].astype(np.int64)

@@ -12,6 +12,7 @@ import numpy as np
 from hadron.bench.vela import ACCELERATORS, vela_estimate, vela_version
 from hadron.errors import CheckFailedError, UsageError
 from hadron.inputs import BoundInputs
+from hadron.layers import transfers
 from hadron.models import BUILT_IN
 from hadron.progress import OnProgress, ignore_progress
 from hadron.report import SHARES
@@ -76,11 +77,14 @@ def measure(model: str, configs: Iterable[str], memories: Iterable[str], *, vela
                 raise CheckFailedError(f"{model} on {config}: RTL and golden model differ: "
                                        f"{report.difference}")
             result["macs"] = report.program.macs
+            moving, hidden = transfers(report.trace)
             result["rtl"].setdefault(report.program.config.name, {})[memory] = {
                 "cycles": report.cycles,
                 "utilization": round(report.utilization, 4),
                 "read_bytes": report.counters["READ_BEATS"] * report.program.config.axi_bytes,
                 "write_bytes": report.counters["WRITE_BEATS"] * report.program.config.axi_bytes,
+                "transfer_cycles": moving,
+                "hidden_cycles": hidden,
                 "shares": {share: sum(layer.breakdown(report.program.config).get(share, 0)
                                       for layer in report.layers) for share in SHARES},
             }

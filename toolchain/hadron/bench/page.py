@@ -61,6 +61,13 @@ def benchmark_page(results: Mapping[str, Any], targets: Mapping[str, Mapping[str
         meaning = "\n".join(f"- `{share}`: {text}" for share, text in SHARES.items())
         parts += [f"## Where the cycles of {_LARGEST} go, memory `fast`", meaning,
                   "`hadron profile` tells it by layer.", _table(["network", *SHARES], rows)]
+    rows = [[name, *cells] for name in order for memory in ("fast", "sdram")
+            if (cells := _transfer(results[name], memory))]
+    if rows:
+        parts += [f"## Transfers of {_LARGEST}", (
+            "Bytes over the memory port, commands included; cycles in which LOAD or STORE ran, and "
+            "the part of\nthese in which EXECUTE ran, too."),
+            _table(["network", "memory", "read", "written", "transfer", "hidden"], rows)]
     rows = [[name, config, f"{target:,}", _cell(_fast(results[name], config)),
              _reached(_fast(results[name], config), target)]
             for name in order for config, target in targets.get(name, {}).items()]
@@ -72,6 +79,16 @@ def benchmark_page(results: Mapping[str, Any], targets: Mapping[str, Mapping[str
 def _fast(entry: Mapping[str, Any], config: str) -> Mapping[str, Any] | None:
     result: Mapping[str, Any] | None = entry["rtl"].get(config, {}).get("fast")
     return result
+
+
+def _transfer(entry: Mapping[str, Any], memory: str) -> list[str]:
+    """Return the cells of a row; none of what was measured before this was."""
+    result = entry["rtl"].get(_LARGEST, {}).get(memory, {})
+    if "transfer_cycles" not in result:
+        return []
+    cycles = result["transfer_cycles"]
+    return [memory, f"{result['read_bytes']:,}", f"{result['write_bytes']:,}", f"{cycles:,}",
+            f"{result['hidden_cycles'] / max(1, cycles):.0%}"]
 
 
 def _share(result: Mapping[str, Any] | None, share: str) -> str:
