@@ -1,6 +1,6 @@
 """A stand-in for the simulated RTL: the golden model with made-up timing, and mistakes to order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -38,10 +38,12 @@ class FakeSimulator:
 
     def run(self, memory: npt.NDArray[np.uint8], command_base: int, command_count: int,
             memory_base: int, memory_bytes: int, *, max_cycles: int, memory_model: object,
+            stream: Sequence[bytes] = (),
             on_progress: Callable[[int], None]) -> SimulationResult:
         """Run the golden model, then do the damage."""
         Executor(self.config).run(memory, command_base=command_base, command_count=command_count,
-                                  memory_base=memory_base, memory_bytes=memory_bytes)
+                                  memory_base=memory_base, memory_bytes=memory_bytes,
+                                  stream=stream)
         on_progress(CYCLES)
         if self.damage is not None:
             memory[self.damage] ^= 0xFF
