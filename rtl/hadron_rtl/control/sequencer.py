@@ -197,14 +197,17 @@ class Sequencer(wiring.Component):
             with m.Default():
                 m.d.comb += code.eq(Mux(
                     self.decoder_failure.valid, self.decoder_failure.code, ErrorCode.WATCHDOG))
-        indices = Array([*(unit.index for unit in self.units), self.decoder_index])
         fails = Cat(*failing, self.decoder_failure.valid, deadlock, expired).any()
         with m.If(self.run & ~failed & fails):
-            m.d.sync += [
-                failed.eq(1),
-                self.error_code.eq(code),
-                self.error_command.eq(indices[whose]),
-            ]
+            m.d.sync += [failed.eq(1), self.error_code.eq(code)]
+
+        # Whose command it was is looked up a cycle later, when what chooses is a register: nobody
+        # who failed goes on meanwhile.
+        chosen = Signal.like(whose)
+        indices = Array([*(unit.index for unit in self.units), self.decoder_index])
+        m.d.sync += chosen.eq(whose)
+        with m.If(self.run & failed):
+            m.d.sync += self.error_command.eq(indices[chosen])
 
     def _find_deadlock(self, m: Module) -> Signal:
         """Return whether nothing can go on."""
