@@ -17,4 +17,5 @@ def split_planes(values: npt.NDArray[np.signedinteger], axis: int = 0) -> npt.ND
 def join_planes(planes: npt.NDArray[np.int8], axis: int = 0) -> npt.NDArray[np.int16]:
     """Return the values of which `split_planes` makes `planes`."""
     low, high = np.moveaxis(planes.astype(np.int64), axis, 0)
-    return ((high << 8) + low + DEEP_OFFSET).astype(np.int16)
+    joined: npt.NDArray[np.int64] = (high << 8) + low + DEEP_OFFSET
+    return joined.astype(np.int16)

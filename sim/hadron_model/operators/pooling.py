@@ -36,7 +36,8 @@ def average_pool2d(x: NDArray[Integer], *, size: Pair, stride: Pair = (1, 1),
     inside = np.ones((1, *x.shape[1:3], 1), np.int64)
     counts = windows(inside, 0, size, stride, (1, 1), padding).sum((4, 5))
     means = np.sign(totals) * ((np.abs(totals) + counts // 2) // counts)
-    return np.minimum(np.maximum(means, minimum), maximum).astype(x.dtype)
+    clipped: NDArray[np.int64] = np.minimum(np.maximum(means, minimum), maximum)
+    return clipped.astype(x.dtype)
 
 
 def max_pool2d(x: NDArray[np.int8], *, size: Pair, stride: Pair = (1, 1), padding: str = "VALID",

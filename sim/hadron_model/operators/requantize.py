@@ -46,7 +46,8 @@ def requantize_deep(accumulators: NDArray[np.int64], multipliers: ArrayLike, shi
     check_accumulators(accumulators)
     scale = multiply_rounding_once if once else multiply_by_quantized_multiplier
     scaled = scale(accumulators, np.asarray(multipliers, np.int64), np.asarray(shifts, np.int64))
-    return np.clip(scaled, minimum, maximum).astype(np.int16)
+    clipped: NDArray[np.int64] = np.clip(scaled, minimum, maximum)
+    return clipped.astype(np.int16)
 
 
 def requantize(accumulators: NDArray[np.int64], multipliers: ArrayLike, shifts: ArrayLike, *,
