@@ -89,6 +89,13 @@ def place_and_route(*, folder: Path, netlist: str, seed: int, device_options: li
         arguments += ["--textcfg", config]
 
     arcs = 1
+    done = 0.0
+
+    def reach(fraction: float) -> None:
+        nonlocal done
+        if fraction > done:
+            done = fraction
+            on_progress(fraction)
 
     def follow(line: str) -> None:
         nonlocal arcs
@@ -96,14 +103,14 @@ def place_and_route(*, folder: Path, netlist: str, seed: int, device_options: li
             arcs = max(1, int(match[1]))
         for pattern, fraction in _STAGES:
             if pattern.search(line):
-                on_progress(fraction)
+                reach(fraction)
         if match := _ROUTE.match(line):
-            on_progress(0.40 + 0.55 * max(0.0, 1 - int(match[1]) / arcs))
+            reach(0.40 + 0.55 * max(0.0, 1 - int(match[1]) / arcs))
 
     begin = time.monotonic()
     run_tool("nextpnr-ecp5", arguments, folder=folder, log=f"seed{seed}.nextpnr.log",
              on_line=follow)
-    on_progress(1.0)
+    reach(1.0)
     data = json.loads((folder / report).read_text(encoding="utf-8"))
     return RoutedDesign(
         seed=seed,
