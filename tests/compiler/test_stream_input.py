@@ -76,6 +76,21 @@ def test_the_input_has_no_place_in_memory_and_weights_come_first(rng: np.random.
     assert ends == [0] * (sum(streams) - 1) + [1]
 
 
+def test_a_chain_takes_its_rows_from_the_stream_band_by_band(rng: np.random.Generator) -> None:
+    """What does not fit needs no place in memory either, if its rows are whole beats."""
+    layers = Layers(rng, (1, 96, 128, 3))
+    x = layers.depthwise(layers.conv(layers.inputs[0], 8, (3, 3), stride=(2, 2)), (3, 3))
+    model = layers.builder.finish([layers.conv(x, 16, (1, 1), stride=(2, 2))])
+    size = 96 * 128 * 3
+    program = compile_model(model, CONFIGS["h64"], stream_input=True)
+    assert size > CONFIGS["h64"].act_bytes
+    assert compile_model(model, CONFIGS["h64"]).region_bytes - program.region_bytes >= size
+    loads = [load for load in _transfers(program, Opcode.LOAD) if load["stream"]]
+    assert len(loads) > 2
+    assert sum(load["row_bytes"] for load in loads) == size
+    _check(model, [rng.integers(-128, 128, (1, 96, 128, 3)).astype(np.int8)], "h64")
+
+
 def test_bytes_that_no_layer_reads_are_taken_too(rng: np.random.Generator) -> None:
     layers = Layers(rng, (1, 40, 33, 5))
     model = layers.builder.finish(

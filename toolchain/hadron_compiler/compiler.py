@@ -27,7 +27,7 @@ from hadron_compiler.schedule.fusion import SLOW_MEMORY, candidates
 from hadron_compiler.schedule.gather import GATHERED_BYTES, gather_loads
 from hadron_compiler.schedule.order import order_commands
 from hadron_compiler.schedule.prediction import Prediction, predict
-from hadron_compiler.schedule.streams import constants_first
+from hadron_compiler.schedule.streams import constants_first, stays_on_chip
 from hadron_compiler.schedule.tiles import Tiler
 from hadron_compiler.schedule.tokens import assign_tokens
 from hadron_compiler.schedule.writer import MemoryOffsets
@@ -59,8 +59,8 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
         :func:`hadron_compiler.frontend.tflite.operator_outputs`. TFLite only.
     stream_input : bool
         The input comes from the stream `s_axis`, not from memory. The program then waits for it,
-        and works on what has come. An input that does not fit the scratchpad goes on to memory
-        first, in one piece.
+        and works on what has come. An input that neither fits the scratchpad nor is read band by
+        band goes on to memory first, whole.
 
     Raises
     ------
@@ -110,8 +110,8 @@ class _Draft:
 def _draft(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
            choice: Choice, streamed: Tensor | None) -> _Draft:
     layout = place_activations(graph, tilers, config, choice)
-    outputs = [tensor.storage for tensor in graph.outputs]
-    direct = streamed if streamed in layout.addresses and streamed not in outputs else None
+    direct = (streamed if streamed is not None
+              and stays_on_chip(graph, layout, streamed, config) else None)
     image, offsets, end = _place_memory(graph, layout, direct)
     commands = build_commands(graph, [tiler.kernel for tiler in tilers], layout, offsets, config,
                               streamed)
@@ -202,7 +202,8 @@ def _place_memory(graph: Graph, layout: Layout, absent: Tensor | None,
              dict.fromkeys([*graph.inputs, *(tensor.storage for tensor in graph.outputs)])
              if tensor not in tensors and tensor is not absent]
     shared = [tensor for tensor in layout.lifetimes
-              if tensor not in layout.addresses and tensor not in fixed and tensor not in tensors]
+              if tensor not in layout.addresses and tensor not in fixed and tensor not in tensors
+              and tensor is not absent]
     blocks = [Block(tensor.size, *layout.lifetimes[tensor]) for tensor in shared]
     fixed_offsets, shared_offsets, end = place_tensors(
         len(image.data), [tensor.size for tensor in fixed], blocks)

@@ -117,9 +117,13 @@ class ChainBuilder:
         elif rows.start < rows.end:
             self.writer.commands += window.advance(member.index, rows)
             view = window.view(member.geometry.source)
-            self.writer.commands += load_view(
-                member.index, self.writer.offsets.tensors[tensor], member.geometry.source,
-                view.narrow(Region((rows.start, rows.end), view.x)), self.writer.config.axi_bytes)
+            view = view.narrow(Region((rows.start, rows.end), view.x))
+            if tensor is self.writer.stream:
+                self.writer.receive(member.index, view.address, view.rows * view.row_pitch)
+            else:
+                self.writer.commands += load_view(
+                    member.index, self.writer.offsets.tensors[tensor], member.geometry.source,
+                    view, self.writer.config.axi_bytes)
 
     def _compute(self, member: Member, parts: tuple[Part, ...], rows: Rows) -> None:
         """Make rows of a layer's output, and store them where they go to memory."""

@@ -2,14 +2,32 @@
 
 from collections.abc import Sequence
 
+from hadron_compiler.allocate.placement import Layout
 from hadron_compiler.codegen.command import Command, Range, Space
+from hadron_compiler.ir.graph import Graph, Tensor
+from hadron_compiler.schedule.bands import BandPlan
 from hadron_spec.commands import LocalSpace, Opcode, Unit
 from hadron_spec.config import NpuConfig
 
-__all__ = ["constants_first", "receive", "receive_to_memory"]
+__all__ = ["constants_first", "receive", "receive_to_memory", "stays_on_chip"]
 
 _BUFFERS = 4
 """Pieces of the scratchpad that take turns between stream and memory."""
+
+
+def stays_on_chip(graph: Graph, layout: Layout, tensor: Tensor, config: NpuConfig) -> bool:
+    """Tell whether an input can be taken from the stream straight to where it is read: it is
+    resident, or a chain reads it band by band and its rows are whole beats."""
+    if tensor.in_memory or any(tensor is output.storage for output in graph.outputs):
+        return False
+    if tensor in layout.addresses:
+        return True
+    first, last = layout.lifetimes.get(tensor, (0, -1))
+    if first != last:
+        return False
+    plan = layout.stages[first].plan
+    return (isinstance(plan, BandPlan) and tensor in plan.buffers
+            and plan.buffers[tensor].row_bytes % config.axi_bytes == 0)
 
 
 def receive(layer: int, local: int, size: int, ends: bool) -> Command:

@@ -54,9 +54,13 @@ class CommandWriter:
                        if tensor in offsets.tensors and (tensor in graph.inputs
                                                          or tensor.data is not None)}
         self.stream = None if stream in offsets.tensors else stream
-        if self.stream is not None:
+        # Bytes of it that have been taken, and where the last ones went.
+        self.received = 0
+        self._room = (0, 0)
+        if self.stream in layout.addresses:
+            assert self.stream is not None
             self.loaded[self.stream] = 0
-        elif stream is not None:
+        elif self.stream is None and stream is not None:
             self.commands += receive_to_memory(offsets.tensors[stream], stream.size, config)
         self.stored = {tensor.storage for tensor in graph.outputs
                        if tensor.storage in layout.addresses}
@@ -77,17 +81,30 @@ class CommandWriter:
         end = tensor.size if tensor.deep else min(align_up(end, INPUT_PIECE_ALIGN), tensor.size)
         if end > start:
             local = self.layout.addresses[tensor] + start
-            self.commands.append(
-                receive(layer, local, end - start, end == tensor.size) if tensor is self.stream
-                else load_bytes(layer, Space.SCRATCHPAD, self.offsets.tensors[tensor] + start,
-                                local, end - start))
+            if tensor is self.stream:
+                self.receive(layer, local, end - start)
+            else:
+                self.commands.append(load_bytes(
+                    layer, Space.SCRATCHPAD, self.offsets.tensors[tensor] + start, local,
+                    end - start))
             self.loaded[tensor] = end
+
+    def receive(self, layer: int, local: int, size: int) -> None:
+        """Take the next bytes of the stream's tensor; whole beats but for its end."""
+        assert self.stream is not None
+        self.received += size
+        self.commands.append(receive(layer, local, size, self.received == self.stream.size))
+        self._room = (local, size)
 
     def finish_stream(self, stage: int, layer: int) -> None:
         """Take what no stage up to this one has read of the stream's tensor: it ends with its last
         byte."""
-        if self.stream is not None and self.layout.lifetimes[self.stream][1] == stage:
-            self.load_prefix(layer, self.stream, self.stream.size)
+        if self.stream is None or self.layout.lifetimes[self.stream][1] != stage:
+            return
+        self.load_prefix(layer, self.stream, self.stream.size)
+        local, room = self._room
+        while self.received < self.stream.size:
+            self.receive(layer, local, min(room, self.stream.size - self.received))
 
     def store_output(self, layer: int, tensor: Tensor) -> None:
         """Store a resident output once its last layer has been written."""
