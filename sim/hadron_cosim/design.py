@@ -1,4 +1,4 @@
-"""The RTLIL of NPU and ISP, elaborated once for each configuration and version of the sources."""
+"""The RTLIL of NPU, ISP and both, elaborated once for each configuration and version."""
 
 import importlib.metadata
 from importlib import resources
@@ -8,8 +8,9 @@ from pathlib import Path
 from hadron_cosim.cache import build_once, cache_root, digest
 from hadron_spec.config import NpuConfig
 from hadron_spec.isp.config import IspConfig
+from hadron_spec.vision import VisionConfig
 
-__all__ = ["isp_rtlil", "npu_rtlil", "rtlil_is_cached"]
+__all__ = ["isp_rtlil", "npu_rtlil", "rtlil_is_cached", "vision_rtlil"]
 
 _PACKAGES = ("hadron_rtl", "hadron_spec")
 
@@ -24,13 +25,13 @@ def _sources(folder: Traversable) -> list[bytes]:
     return found
 
 
-def _key(config: NpuConfig | IspConfig) -> str:
+def _key(config: NpuConfig | IspConfig | VisionConfig) -> str:
     parts = [part for package in _PACKAGES for part in _sources(resources.files(package))]
     return digest(repr(config), importlib.metadata.version("amaranth"), *parts)
 
 
-def rtlil_is_cached(config: NpuConfig | IspConfig) -> bool:
-    """Whether :func:`npu_rtlil` or :func:`isp_rtlil` would return at once."""
+def rtlil_is_cached(config: NpuConfig | IspConfig | VisionConfig) -> bool:
+    """Whether :func:`npu_rtlil` or its like would return at once."""
     return (cache_root() / f"rtlil-{_key(config)}").is_dir()
 
 
@@ -54,3 +55,14 @@ def isp_rtlil(config: IspConfig) -> str:
         (folder / "isp.il").write_text(to_rtlil(config), encoding="utf-8")
 
     return (build_once("rtlil", _key(config), build) / "isp.il").read_text(encoding="utf-8")
+
+
+def vision_rtlil(config: VisionConfig) -> str:
+    """Return the design of an ISP and an NPU as RTLIL."""
+
+    def build(folder: Path) -> None:
+        from hadron_rtl.export import to_rtlil
+
+        (folder / "vision.il").write_text(to_rtlil(config), encoding="utf-8")
+
+    return (build_once("rtlil", _key(config), build) / "vision.il").read_text(encoding="utf-8")

@@ -11,11 +11,10 @@ from hadron_cosim.cxxrtl import IspStalls, SimulatedIsp, build_library
 from hadron_cosim.cxxrtl.isp_library import PICTURE, TENSOR
 from hadron_cosim.cxxrtl.streams import RAW_LAST, RAW_USER
 from hadron_cosim.design import isp_rtlil, rtlil_is_cached
+from hadron_cosim.isp_host import IspHost, picture_of
 from hadron_cosim.simulator import ProtocolError
 from hadron_spec.isp.config import IspConfig
-from hadron_spec.isp.registers import ISP_BASE, isp_register, writes
 from hadron_spec.isp.settings import IspSettings
-from hadron_spec.isp.statistics import STATISTICS_WORDS
 
 __all__ = ["IspFrame", "IspSimulator", "raw_beats"]
 
@@ -70,7 +69,7 @@ def _report(on_progress: Callable[[int, int], None], before: int, total: int, pa
     on_progress(before + part, total)
 
 
-class IspSimulator:
+class IspSimulator(IspHost):
     """One ISP in RTL simulation.
 
     The first use of a configuration builds its simulation; it is kept in the user's cache folder.
@@ -95,26 +94,13 @@ class IspSimulator:
         self.config = config
         self.isp = SimulatedIsp(build_library(isp_rtlil(config), "isp", on_stage=on_stage,
                                               on_progress=on_progress))
+        super().__init__(self.isp)
         self.reset()
 
     def reset(self, stalls: IspStalls | None = None) -> None:
         """Reset the ISP; choose the pauses of its streams."""
         self.isp.configure(stalls)
         self.isp.reset()
-
-    def read_register(self, name: str) -> int:
-        """Read a register of the ISP by its name."""
-        return self.isp.read(ISP_BASE + isp_register(name).offset)
-
-    def write_register(self, name: str, value: int) -> None:
-        """Write a register of the ISP by its name."""
-        self.isp.write(ISP_BASE + isp_register(name).offset, value)
-
-    def commit(self, settings: IspSettings, *, tables: bool = True) -> None:
-        """Write settings and ask for them to be used from the next frame on."""
-        for offset, word in writes(settings, tables=tables):
-            self.isp.write(ISP_BASE + offset, word)
-        self.write_register("COMMIT", 1)
 
     def check_protocol(self) -> None:
         """Raise :class:`ProtocolError` when the RTL broke a rule of AXI4-Stream or AXI4-Lite."""
@@ -184,7 +170,7 @@ class IspSimulator:
         interval = 0
         if self.config.picture:
             interval = int(beats["cycle"][-1] - beats["cycle"][0] + 1) if len(beats) else 0
-            picture = self._picture(beats, settings)
+            picture = picture_of(beats, settings)
             broken = broken or bool((beats["user"] & _BROKEN_PICTURE).any())
         tensor = self.isp.beats(TENSOR)
         width = self.config.axi_data_width // 8
@@ -193,23 +179,3 @@ class IspSimulator:
             picture=picture, tensor=tensor["bytes"][:, :width].tobytes(), broken=broken,
             cycles=cycles, interval=interval, latency=cycles - interval,
             statistics=self.read_statistics() if statistics else np.zeros(0, np.uint32))
-
-    def _picture(self, beats: npt.NDArray[np.void], settings: IspSettings,
-                 ) -> npt.NDArray[np.uint8]:
-        """Return the picture; what TUSER and TLAST say must be what the size says."""
-        width, height = settings.crop.used_width, settings.crop.used_height
-        if len(beats) != width * height:
-            raise ProtocolError(f"the picture has {len(beats)} pixels, must be {width * height}")
-        last = np.flatnonzero(beats["last"])
-        first = np.flatnonzero(beats["user"] & 1)
-        if not np.array_equal(last, np.arange(width - 1, width * height, width)):
-            raise ProtocolError("TLAST is not on the last pixel of each line of the picture")
-        if first.tolist() != [0]:
-            raise ProtocolError("TUSER is not on the first pixel of the picture")
-        return beats["bytes"][:, :3].reshape(height, width, 3).copy()
-
-    def read_statistics(self) -> npt.NDArray[np.uint32]:
-        """Return the statistics window, all of its words."""
-        self.write_register("STATISTICS_ADDRESS", 0)
-        return np.array([self.read_register("STATISTICS_DATA") for _ in range(STATISTICS_WORDS)],
-                        dtype=np.uint32)
