@@ -241,6 +241,15 @@ def test_verilog_comes_with_its_registers(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(read("v.json")["files"]) == 6
 
 
+def test_verilog_of_both_comes_with_the_registers_of_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hadron.cli.verilog.to_verilog", lambda config: f"// {config.name}\n")
+    succeeds("verilog", "--isp", "isp640", "--config", "h64", "-o", "ip", "--json", "v.json")
+    assert json.loads(Path("v.json").read_text(encoding="utf-8"))["top"] == "hadron_vision"
+    assert Path("ip/hadron_vision.v").read_text(encoding="utf-8") == "// isp640+h64\n"
+    assert Path("ip/hadron_registers.h").is_file()
+    assert Path("ip/hadron_isp_registers.h").is_file()
+
+
 def test_verilog_of_the_isp_comes_with_its_registers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hadron.cli.verilog.to_verilog", lambda config: f"// {config.name}\n")
     succeeds("verilog", "--isp", "isp1920", "-o", "ip", "--json", "v.json")
@@ -298,7 +307,6 @@ def _files(project: Path) -> None:
     ("verilog -o file", "cannot write to file: File exists"),
     ("verilog -o ip --isp isp5",
      "isp5: not a configuration of the ISP (isp1920, isp1280, isp640, isp64)"),
-    ("verilog -o ip --isp isp64 --config h64", "--config and --isp: one of them"),
     ("doctor --json no/d.json", "cannot write no/d.json: no folder no"),
 ])
 def test_a_mistake_is_one_line(project: Path, arguments: str, message: str) -> None:

@@ -21,7 +21,7 @@ from hadron_cosim.simulator import NpuSimulator, ProtocolError, SimulationResult
 from hadron_model.executor import Executor, Status
 from hadron_spec.config import NpuConfig
 
-__all__ = ["LANES", "Result", "Session"]
+__all__ = ["LANES", "Bytes", "Result", "Session"]
 
 LANES = ("golden", "rtl")
 """What a session runs on: the golden model, or the RTL in simulation."""
@@ -31,6 +31,7 @@ _MAX_CYCLES_FACTOR = 100
 _MIN_MAX_CYCLES = 1_000_000
 
 Bytes = npt.NDArray[np.uint8]
+"""A memory region."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from hadron.errors import UsageError
 from hadron.isp.example import load_photo, photograph, to_image
 from hadron.isp.faces import Face, find_faces
 from hadron.isp.raw import RawImage
-from hadron.isp.session import IspResult, process_golden, process_rtl
+from hadron.isp.session import IspResult, process_golden
 from hadron.isp.tuning import EXAMPLE_TUNING, load_tuning
+from hadron.isp.vision import VisionSession
 from hadron.progress import OnProgress, ignore_progress
 from hadron.report import NOMINAL_MHZ
 from hadron.session import Result, Session
@@ -47,6 +48,9 @@ class Demo:
         The answer.
     on : str
         "golden" or "rtl".
+    answered_at : int or None
+        Cycles from the first pixel of RAW to the network's interrupt, measured in one simulation of
+        both; None for the golden models.
     """
 
     photo: str
@@ -57,6 +61,7 @@ class Demo:
     scores: npt.NDArray[np.float64]
     faces: list[Face]
     on: str
+    answered_at: int | None = None
 
     @property
     def crop(self) -> tuple[int, int, int, int]:
@@ -70,6 +75,12 @@ class Demo:
         if self.on != "rtl":
             return None
         return bool(self.isp.matches_golden and self.npu.report.matches_golden)
+
+    @property
+    def waited(self) -> int | None:
+        """Cycles of the NPU in which it waited for the ISP, measured."""
+        counters = self.npu.report.counters
+        return counters["STREAM_WAIT"] if counters else None
 
     @property
     def answer(self) -> str:
@@ -96,7 +107,9 @@ class Demo:
             "npu": {"config": report.program.config.name, "network": _NETWORK,
                     "macs": report.program.macs, "cycles": report.cycles,
                     "cycles_are": "measured" if report.measured else "predicted",
+                    "waited": self.waited,
                     "matches_golden": report.matches_golden},
+            "answered_at": self.answered_at,
             "nominal_mhz": NOMINAL_MHZ,
             "matches_golden": self.matches_golden,
         }
@@ -126,7 +139,8 @@ def run_demo(photo: str = PHOTOS[0], *, on: str = "rtl", config: str | None = No
         raise UsageError(f"photo {photo!r}, must be one of {', '.join(PHOTOS)}")
     original = load_photo(photo)
     raw = to_image(photograph(original))
-    session = Session(_NETWORK, config, on, on_progress=on_progress)
+    session = (VisionSession(_NETWORK, config, on_progress=on_progress) if on == "rtl" else
+               Session(_NETWORK, config, on, stream_input=True, on_progress=on_progress))
     source = session.program.inputs[0]
     side = 3 * min(raw.width, raw.height) // 4
     tuning = load_tuning(EXAMPLE_TUNING).with_sections(scaler={
@@ -134,11 +148,14 @@ def run_demo(photo: str = PHOTOS[0], *, on: str = "rtl", config: str | None = No
         "crop": [(raw.width - side) // 2, 0, side, side],
         "source": "yuv", "channels": source.shape[3],
         "scale": source.scale, "zero_point": source.zero_point})
-    process = process_rtl if on == "rtl" else process_golden
-    isp = process(raw, tuning, on_progress=on_progress)
-    assert isp.tensor is not None
-    npu = session.run(isp.tensor[None])
+    isp = process_golden(raw, tuning, on_progress=on_progress)
+    answered_at = None
+    if isinstance(session, VisionSession):
+        isp, npu, answered_at = session.process(raw.pixels, isp)
+    else:
+        assert isp.tensor is not None
+        npu = session.run(isp.tensor[None])
     scores = npu.dequantized()[0, ..., 0]
     crop = isp.settings.scaler.crop
     return Demo(photo, original, raw, isp, npu, scores,
-                find_faces(scores, (crop[0], crop[1], crop[2], crop[3])), on)
+                find_faces(scores, (crop[0], crop[1], crop[2], crop[3])), on, answered_at)

@@ -70,6 +70,11 @@ def _cycles(demo: Demo) -> list[tuple[str, str, str, str]]:
     kind = "" if report.measured else " predicted"
     rows.append((f"NPU {report.program.config.name}", f"{report.program.macs:,} MACs",
                  f"{report.cycles:,}{kind}", _milliseconds(report.cycles)))
+    if demo.waited is not None:
+        rows.append(("", "waiting for the ISP", f"{demo.waited:,}", _milliseconds(demo.waited)))
+    if demo.answered_at is not None:
+        rows.append(("both", "first pixel to answer", f"{demo.answered_at:,}",
+                     _milliseconds(demo.answered_at)))
     return rows
 
 
@@ -90,7 +95,7 @@ def demo_lines(demo: Demo) -> list[str]:
         f"{demo.photo}: {demo.raw.width} x {demo.raw.height}, RAW{demo.raw.bits} "
         f"{demo.raw.phase.name} with noise, shading and defects",
         f"answer  {demo.answer}",
-        *(f"{unit:<13} {work:>17}  {cycles:>18} cycles  {time} at {NOMINAL_MHZ:g} MHz"
+        *(f"{unit:<13} {work:>21}  {cycles:>18} cycles  {time} at {NOMINAL_MHZ:g} MHz"
           for unit, work, cycles, time in _cycles(demo)),
         _agreement(demo),
     ]
@@ -115,7 +120,7 @@ def demo_html(demo: Demo) -> str:
 <p>The photograph <i>{escape(demo.photo)}</i> became RAW{demo.raw.bits} in a synthetic sensor (Bayer
 mosaic, noise, lens shading, defect pixels), went through the ISP and, scaled and quantized by it,
 through a network that finds faces, on the NPU: both on the {escape(demo.on)} lane. The tensor
-passed from the ISP's stream to the NPU through memory.</p>
+streams from the ISP into the NPU, which works on it while the frame still comes in.</p>
 <p class="answer">{escape(demo.answer)}</p>
 <p><img alt="RAW, picture with the answer, the network's input and its output"
 src="data:image/png;base64,{image}"></p>

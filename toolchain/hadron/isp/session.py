@@ -20,7 +20,7 @@ from hadron_spec.isp.config import ISP_CONFIGS, IspConfig
 from hadron_spec.isp.fields import SettingsError
 from hadron_spec.isp.settings import IspSettings, check
 
-__all__ = ["IspResult", "find_isp_config", "process_golden", "process_rtl"]
+__all__ = ["IspResult", "compare_frame", "find_isp_config", "process_golden", "process_rtl"]
 
 _BEAT_BYTES = 16
 
@@ -161,6 +161,12 @@ def process_rtl(image: RawImage, tuning: Tuning, *, config: str | None = None,
         raise CheckFailedError(f"{image.source}: the RTL failed: {error}") from None
     if frame.broken:
         raise CheckFailedError(f"{image.source}: the RTL dropped the frame as broken")
+    return compare_frame(frame, expected)
+
+
+def compare_frame(frame: IspFrame, expected: IspResult) -> IspResult:
+    """Return what the RTL made of a frame, with the golden model's stages, and whether all that it
+    put out is the golden model's."""
     difference = _difference(frame, expected)
     tensor = expected.tensor
     if tensor is not None:
