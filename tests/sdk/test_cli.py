@@ -86,6 +86,24 @@ def test_a_configuration_file_is_taken() -> None:
     assert "digits on own: " in succeeds("run", "digits", "--config", "own.toml")
 
 
+def test_an_input_from_the_stream_gives_the_same_answer(fake: type[FakeSimulator]) -> None:
+    np.save("digit.npy", np.full((1, 8, 8, 1), 3, np.int8))
+    succeeds("compile", "digits", "--stream-input", "-o", "built")
+    assert json.loads(Path("built/program.json").read_text(encoding="utf-8"))[
+        "inputs"][0]["stream"] is True
+    assert Outcome("run", "built", "--input", "digit.npy", "--on", "rtl", "-o",
+                   "streamed").status == 0
+    succeeds("run", "digits", "--input", "digit.npy", "-o", "stored")
+    streamed, stored = (np.load(next(Path(name).glob("*.npy"))) for name in ("streamed", "stored"))
+    np.testing.assert_array_equal(streamed, stored)
+
+
+def test_a_program_with_its_input_in_memory_takes_none_from_the_stream() -> None:
+    succeeds("compile", "digits", "-o", "built")
+    message = fails("run", "built", "--stream-input", "--input", "digit.npy")
+    assert message == "built: compiled with its input in memory, not from the stream"
+
+
 def test_run_on_rtl_says_that_it_agrees(fake: type[FakeSimulator]) -> None:
     outcome = Outcome("run", "digits", "--config", "h64", "--on", "rtl", "--json", "r.json",
                       "--memory", "sdram")
