@@ -9,6 +9,7 @@ from PIL import Image
 from hadron_compiler import compile_model
 from hadron_spec.config import CONFIGS
 from hadron_testing import oracle
+from hadron_testing.mobilenet_v2 import mobilenet_v2
 from hadron_testing.programs import run_program
 
 NETWORKS = ["mlperf_ic_resnet8", "mlperf_vww_mbv1_025_96", "tinymaix_mnist_dw",
@@ -74,3 +75,16 @@ def test_published_outputs_of_resnet8(shared: Path) -> None:
     for x, golden in zip(data["x"], data["golden"], strict=True):
         got, _ = run_program(program, [x[None]], check_hazards=False)
         np.testing.assert_array_equal(got[0][0], golden)
+
+
+@pytest.mark.slow
+def test_mobilenet_v2_of_full_width_and_size_equals_the_oracle(rng: np.random.Generator) -> None:
+    """3.5 MB of weights, 1.5 MB of activations: all of it streams through 256 KB."""
+    model = mobilenet_v2(rng)
+    program = compile_model(model, CONFIGS["h256"])
+    assert any(layer.chain != layer.index for layer in program.layers)
+    x = rng.integers(-128, 128, (1, 224, 224, 3)).astype(np.int8)
+    got, result = run_program(program, [x])
+    assert result.ok, (result.error.name, result.detail, [str(h) for h in result.hazards[:3]])
+    assert not result.hazards
+    np.testing.assert_array_equal(got[0], oracle.run(model, [x], arena=32 << 20)[0])

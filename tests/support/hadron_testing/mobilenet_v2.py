@@ -1,6 +1,6 @@
 """MobileNetV2 of any width and size, with weights drawn at random: for measurements.
 
-    PYTHONPATH=tests/support python -m hadron_testing.mobilenet_v2 build/mobilenet_v2_100_224.tflite
+    PYTHONPATH=tests/support python -m hadron_testing.mobilenet_v2 build/mobilenet_v2.tflite
 
 Weights are normal and use all of INT8 in every channel, and scales keep activations spread, as in a
 trained network. Its classes mean nothing.
