@@ -349,7 +349,7 @@ def test_any_mistake_is_one_line(project: Path, arguments: str) -> None:
     ("region_bytes", 10), ("region_bytes", 1 << 50), ("region_bytes", "big"),
     ("command_offset", 64), ("command_count", 1 << 20), ("cycles", None), ("inputs", []),
     ("outputs", None), ("layers", [3]), ("inputs/offset", -1), ("inputs/offset", 1 << 31),
-    ("inputs/shape", [1, 8, 8, 0]), ("inputs/shape", "8"), ("inputs/dtype", "int16"),
+    ("inputs/shape", [1, 8, 8, 0]), ("inputs/shape", "8"), ("inputs/dtype", "int32"),
     ("outputs/scale", 0.0), ("outputs/scale", None), ("outputs/zero_point", 300),
     ("layers/macs", "many"), ("layers/index", 7),
 ])
