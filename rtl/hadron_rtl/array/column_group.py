@@ -226,13 +226,19 @@ class ColumnGroup(wiring.Component):
             accumulator = Signal(signed(32), name=f"accumulator{i}", reset_less=True)
             result = Signal(signed(32), name=f"result{i}", reset_less=True)
             addend = Signal(signed(32), name=f"addend{i}", reset_less=True)
-            product = columns.sums[i]
+            added = Mux(entries, lookups[i].entry, columns.sums[i])
             if self.config.deep:
-                product = Mux(self.o.high, product << 8, product)
+                # A sum of products: mapping nested multiplexers fails (Yosys 0.66, abc9).
+                product = Signal(signed(32), name=f"product{i}")
+                m.d.comb += product.eq(columns.sums[i])
+                high = self.o.high
+                added = (lookups[i].entry & entries.replicate(32)
+                         | product & (~(entries | high)).replicate(32)
+                         | (product << 8)[:32] & high.replicate(32))
             m.submodules[f"adder{i}"] = adder = MaskedAdder(width=32)
             m.d.comb += [adder.a.eq(accumulator), adder.b.eq(addend)]
             m.d.sync += [
-                addend.eq(Mux(entries, lookups[i].entry, product)),
+                addend.eq(added),
                 accumulator.eq(adder.o),
                 result.eq(adder.o),
             ]
