@@ -3,7 +3,7 @@
 Source: Arm IHI 0022, B1.1 (AXI4-Lite), A3.3 (dependencies between the channels).
 """
 
-from amaranth.hdl import Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -102,31 +102,36 @@ class ControlRegisters(wiring.Component):
 
     def _read(self, m: Module, pending: Signal) -> None:
         bus = self.bus
-        address = Signal(ADDRESS_WIDTH - 2, reset_less=True)
         constants = _constants(self.config)
+        # One bit a register: ands and ors of registers take half the LUTs of a multiplexer.
+        selected = Signal(len(REGISTERS), reset_less=True)
+        answer = Const(0, 32)
+        for i, r in enumerate(REGISTERS):
+            name = r.name.lower()
+            if r.name in constants:
+                value = Const(constants[r.name], 32)
+            elif r.access is Access.RO:
+                value = self.read_only[name]
+            elif r.access is Access.RW:
+                value = self.read_write[name]
+            elif r.access is Access.W1C:
+                value = pending
+            else:
+                value = Const(0, 32)
+            answer |= Value.cast(value) & selected[i].replicate(len(value))
         with m.FSM(name="read"):
             with m.State("ADDRESS"):
                 m.d.comb += bus.arready.eq(1)
-                m.d.sync += address.eq(bus.araddr[2:])
+                m.d.sync += selected.eq(
+                    Cat(bus.araddr[2:] == r.offset // 4 for r in REGISTERS))
                 with m.If(bus.arvalid):
                     m.next = "SELECT"
             with m.State("SELECT"):
-                m.d.sync += [bus.rvalid.eq(1), bus.rdata.eq(0), bus.rresp.eq(Response.SLVERR)]
-                with m.Switch(address):
-                    for r in REGISTERS:
-                        name = r.name.lower()
-                        if r.name in constants:
-                            value = Const(constants[r.name], 32)
-                        elif r.access is Access.RO:
-                            value = self.read_only[name]
-                        elif r.access is Access.RW:
-                            value = self.read_write[name]
-                        elif r.access is Access.W1C:
-                            value = pending
-                        else:
-                            value = Const(0, 32)
-                        with m.Case(r.offset // 4):
-                            m.d.sync += [bus.rdata.eq(value), bus.rresp.eq(Response.OKAY)]
+                m.d.sync += [
+                    bus.rvalid.eq(1),
+                    bus.rdata.eq(answer),
+                    bus.rresp.eq(Mux(selected.any(), Response.OKAY, Response.SLVERR)),
+                ]
                 m.next = "DATA"
             with m.State("DATA"), m.If(bus.rready):
                 m.d.sync += bus.rvalid.eq(0)
