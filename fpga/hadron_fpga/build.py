@@ -16,10 +16,7 @@ from .module_resources import module_resources
 from .place_and_route import RoutedDesign, place_and_route
 from .tools import run_tool, tool_versions
 
-__all__ = ["LEAST_LUT4", "UnknownBoardError", "build"]
-
-LEAST_LUT4 = 200
-"""How many LUTs a module must take to be in the report."""
+__all__ = ["UnknownBoardError", "build"]
 
 _NAME = "top"
 
@@ -47,8 +44,8 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
     -------
     dict
         board, config, device, clocks (name, target_mhz, fmax_mhz a seed), resources (used and
-        available of each), modules (resources of each of ``LEAST_LUT4`` or more, from the netlist),
-        critical_path of the slowest seed, seconds, bitstream, tools.
+        available of each), modules (as :func:`module_resources` counts them), critical_path of
+        the slowest seed, seconds, bitstream, tools.
 
     Raises
     ------
@@ -122,7 +119,7 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
         ],
         "seeds": list(seeds),
         "resources": worst.resources,
-        "modules": module_resources(folder / f"{_NAME}.json", least_lut4=LEAST_LUT4),
+        "modules": module_resources(folder / f"{_NAME}.json"),
         "critical_path": worst.critical_path,
         "seconds": round(time.monotonic() - begin, 1),
         "bitstream": str(bitstream),

@@ -4,7 +4,10 @@ import json
 from collections import Counter, defaultdict
 from pathlib import Path
 
-__all__ = ["module_resources"]
+__all__ = ["LEAST_LUT4", "module_resources"]
+
+LEAST_LUT4 = 200
+"""How many LUTs a module takes that is in reports."""
 
 _TAKES = {
     "LUT4": ("lut4", 1),
@@ -18,7 +21,7 @@ _TAKES = {
 """Cells of the netlist: kind of resource, and how many of it."""
 
 
-def module_resources(netlist: Path, *, least_lut4: int) -> dict[str, dict[str, int]]:
+def module_resources(netlist: Path, *, least_lut4: int = LEAST_LUT4) -> dict[str, dict[str, int]]:
     """Count resources by module, each with all that is inside it.
 
     Cells count where their names put them: logic that synthesis moved across a border counts where

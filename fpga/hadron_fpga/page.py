@@ -16,12 +16,13 @@ PAGE = _FPGA.parent / "docs" / "fpga_measured.md"
 _KINDS = ("lut4", "ff", "ebr", "mult18")
 
 
-def page(engine: dict[str, Any], isp: dict[str, Any], boards: Iterable[dict[str, Any]]) -> str:
+def page(engine: dict[str, Any], npu: dict[str, Any], isp: dict[str, Any],
+         boards: Iterable[dict[str, Any]]) -> str:
     """Return the page.
 
     Parameters
     ----------
-    engine, isp : dict
+    engine, npu, isp : dict
         What :mod:`hadron_fpga.engine` and :mod:`hadron_fpga.isp` record.
     boards : iterable of dict
         Reports of :func:`hadron_fpga.build.build`.
@@ -35,6 +36,8 @@ def page(engine: dict[str, Any], isp: dict[str, Any], boards: Iterable[dict[str,
         *_boards(list(boards)),
         *_parts("The array alone",
                 "`python -m hadron_fpga.engine --config h256 --seeds 3`", engine),
+        *_parts("The NPU alone",
+                "`python -m hadron_fpga.engine --config h256 --whole --seeds 5`", npu),
         *(line for name, parts in isp.items() for line in _parts(
             f"The ISP, {name}", "`python -m hadron_fpga.isp --part whole --seeds 5`; stages alone "
             "have their settings as inputs.", parts)),
@@ -66,6 +69,8 @@ def _boards(boards: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _parts(title: str, note: str, parts: dict[str, Any]) -> Iterator[str]:
+    if not parts:
+        return
     yield from ("", f"## {title}", "", note, "")
     yield from _table(
         ["", "device", "MHz", "LUT4", "FF", "block RAM", "MULT18"],
@@ -92,10 +97,11 @@ def _table(header: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
 def read_page() -> str:
     """Return the page of the committed baselines."""
     def read(name: str) -> dict[str, Any]:
-        return json.loads((_BASELINES / name).read_text(encoding="utf-8"))
+        file = _BASELINES / name
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
     boards = [read(file.name) for file in sorted(_BASELINES.glob("ulx3s-*.json"))]
-    return page(read("engine.json"), read("isp.json"), boards)
+    return page(read("engine.json"), read("npu.json"), read("isp.json"), boards)
 
 
 if __name__ == "__main__":
