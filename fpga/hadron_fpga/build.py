@@ -12,6 +12,7 @@ from hadron_spec.config import NpuConfig, load_config
 from .boards import BOARDS, BoardTop
 from .carry_chains import trim_carry_chains
 from .floorplan import floorplan
+from .hierarchy import JOIN, KEEP
 from .module_resources import module_resources
 from .place_and_route import RoutedDesign, place_and_route
 from .tools import run_tool, tool_versions
@@ -68,7 +69,7 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
     try:
         platform = board.platform()
         top = BoardTop(board=board, config=config)
-        plan = platform.prepare(top, name=_NAME)
+        plan = platform.prepare(top, name=_NAME, script_after_read=KEEP, script_after_synth=JOIN)
     finally:
         for name, value in saved.items():
             if value is None:

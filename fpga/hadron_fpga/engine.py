@@ -25,6 +25,7 @@ from hadron_spec.config import NpuConfig, load_config
 from .carry_chains import trim_carry_chains
 from .floorplan import floorplan
 from .harness import Harness
+from .hierarchy import JOIN, KEEP
 from .module_resources import module_resources
 from .place_and_route import RoutedDesign, place_and_route
 from .tools import run_tool, tool_versions
@@ -45,8 +46,9 @@ def synthesize(component: wiring.Component, device: str, folder: Path) -> int:
     harness = Harness(component)
     text = rtlil.convert(harness, name="top", platform=Ecp5Export(), emit_src=False)
     (folder / "top.il").write_text(text, encoding="utf-8")
-    run_tool("yosys", ["-p", "read_rtlil top.il; synth_ecp5 -top top -json top.json"],
-             folder=folder, log="yosys.log")
+    script = ["read_rtlil top.il", KEEP, "synth_ecp5 -top top", JOIN, "write_json top.json"]
+    (folder / "synthesis.ys").write_text("\n".join([*script, ""]), encoding="utf-8")
+    run_tool("yosys", ["-s", "synthesis.ys"], folder=folder, log="yosys.log")
     trim_carry_chains(folder / "top.json")
     floorplan(folder / "top.json", device)
     return harness.sink_lut4
