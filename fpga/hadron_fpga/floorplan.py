@@ -1,17 +1,20 @@
-"""Place the array's multipliers and weight memories before the placer begins.
+"""Place multipliers and block RAMs before the placer begins.
 
 They stand in a few rows of the device, and an analytical placer that finds them free, in a design
 with few pins, spreads each group of columns over all of it: the array of `h256` then has half its
 connections in each other's way and is not routed. So each group gets sites side by side, and its
 weight memories the nearest ones below; groups follow one another as the systolic chain does, back
-and forth. Everything else is left to the placer, which has something to hold on to.
+and forth. The requantizer stands behind the last group, the scratchpad around it, and what memory
+there is besides in the rest. LUTs and registers are left to the placer, which has something to hold
+on to.
 """
 
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -53,18 +56,24 @@ DEVICE_SITES = {
 
 _MULTIPLIER = re.compile(r"(?:^|\.)group(\d+)\.columns\.lane(\d+)\.multiplier\.block$")
 _RAM = re.compile(r"(?:^|\.)group(\d+)\.weights(?:\$\d+)?\.ram(\d+)\.block(\d+)$")
+_BEHIND = {
+    "MULT18X18D": (re.compile(r"(?:^|\.)requantizer\."), re.compile(r"(?:^|\.)softmax\.")),
+    "DP16KD": (re.compile(r"(?:^|\.)scratchpad\."), re.compile(r"(?:^|\.)softmax\."),
+               re.compile(r"(?:^|\.)memory\.")),
+}
+"""What is placed behind the array, in this order."""
 _BLOCK = 4
 
 
 def floorplan(netlist: Path, device: str) -> int:
-    """Give the array's multipliers and weight memories their sites in a netlist, in place.
+    """Give multipliers and block RAMs of the NPU and its memory their sites in a netlist, in place.
 
-    Groups that the device has no room for stay free.
+    What the device has no room for stays free, and so does what is not known here.
 
     Parameters
     ----------
     netlist : Path
-        What ``write_json`` wrote, flattened, names as :mod:`hadron_rtl.array` gives them.
+        What ``write_json`` wrote, flattened, names as :mod:`hadron_rtl` gives them.
     device : str
         One of :data:`DEVICE_SITES`.
 
@@ -84,14 +93,16 @@ def floorplan(netlist: Path, device: str) -> int:
     multipliers, rams = _by_group(cells, _MULTIPLIER), _by_group(cells, _RAM)
     if not multipliers:
         raise ValueError(f"{netlist}: no multiplier of a column group to place")
-    placed = 0
-    slots = _Slots(DEVICE_SITES[device])
+    sites = _FreeSites(DEVICE_SITES[device])
+    placed: dict[str, str] = {}
     for group in sorted(rams):
-        for name, site in slots.take(multipliers.get(group, []), rams[group]):
-            cells[name].setdefault("attributes", {})["BEL"] = site
-            placed += 1
+        placed |= sites.side_by_side(multipliers.get(group, []), rams[group])
+    placed |= sites.behind(
+        *(_matching(cells, kind, patterns) for kind, patterns in _BEHIND.items()))
+    for name, site in placed.items():
+        cells[name].setdefault("attributes", {})["BEL"] = site
     netlist.write_text(json.dumps(design), encoding="utf-8")
-    return placed
+    return len(placed)
 
 
 def _by_group(cells: dict[str, Any], pattern: re.Pattern[str]) -> dict[int, list[str]]:
@@ -105,29 +116,64 @@ def _by_group(cells: dict[str, Any], pattern: re.Pattern[str]) -> dict[int, list
     return {group: [name for _, name in sorted(members)] for group, members in groups.items()}
 
 
-class _Slots:
-    """Hands out runs of blocks, row by row, back and forth."""
+def _matching(cells: dict[str, Any], kind: str,
+              patterns: tuple[re.Pattern[str], ...]) -> list[str]:
+    """Return the cells of a kind that match, in the order of patterns and then of numbers."""
+    def natural(name: str) -> list[tuple[int, str]]:
+        return [(int(part or 0), text) for text, part in re.findall(r"(\D*)(\d*)", name)]
+
+    return [name for pattern in patterns
+            for name in sorted(filter(pattern.search, cells), key=natural)
+            if cells[name]["type"] == kind]
+
+
+class _FreeSites:
+    """Hands out runs of blocks, row by row, back and forth; then what is left, nearest first."""
 
     def __init__(self, sites: DeviceSites):
         self.sites = sites
         self.row = 0
         self.used = 0
+        blocks = range(len(sites.blocks))
+        self.multipliers = [(row, site) for row in sites.multiplier_rows for block in blocks
+                            for site in sites.multipliers(row, block)]
+        self.rams = [(row, site) for row in sites.ram_rows for block in blocks
+                     for site in sites.rams(row, block)]
 
-    def take(self, multipliers: list[str], rams: list[str]) -> Iterator[tuple[str, str]]:
-        """Yield names with their sites, or nothing when they find no room."""
+    def side_by_side(self, multipliers: list[str], rams: list[str]) -> dict[str, str]:
+        """Return sites by name for a group, or none when there is no room."""
         sites = self.sites
         width = -(-max(len(multipliers), len(rams)) // _BLOCK)
         if self.used + width > len(sites.blocks):
             self.row, self.used = self.row + 1, 0
         if self.row == len(sites.multiplier_rows) or width > len(sites.blocks):
-            return
+            return {}
         first = self.used if self.row % 2 == 0 else len(sites.blocks) - self.used - width
         self.used += width
         blocks = range(first, first + width)
         row = sites.multiplier_rows[self.row]
-        free = [site for block in blocks for site in sites.multipliers(row, block)]
-        yield from zip(multipliers, free, strict=False)
         below = next(y for y in sites.ram_rows if y > row)
         free = [site for block in blocks for site in sites.rams(below, block)]
-        for i, name in enumerate(rams):
-            yield name, free[i * len(free) // len(rams)]
+        return self._take(zip(
+            [*multipliers, *rams],
+            [*[site for block in blocks for site in sites.multipliers(row, block)]
+             [:len(multipliers)],
+             *(free[i * len(free) // len(rams)] for i in range(len(rams)))], strict=True))
+
+    def behind(self, multipliers: list[str], rams: list[str]) -> dict[str, str]:
+        """Return sites by name for what follows the last group; some get none."""
+        rows = self.sites.multiplier_rows
+        last = rows[min(self.row, len(rows) - 1)]
+
+        def nearest(free: list[tuple[int, str]]) -> list[str]:
+            return [site for _, site in sorted(free, key=lambda place: abs(place[0] - last))]
+
+        return self._take(chain(zip(multipliers, nearest(self.multipliers), strict=False),
+                                zip(rams, nearest(self.rams), strict=False)))
+
+    def _take(self, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+        taken = dict(pairs)
+        gone = set(taken.values())
+        self.multipliers = [place for place in self.multipliers if place[1] not in gone]
+        self.rams = [place for place in self.rams if place[1] not in gone]
+        return taken

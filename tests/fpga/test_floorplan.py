@@ -14,17 +14,34 @@ def names(groups, lanes, multiplied):
             for group in range(groups) for column in range(2) for byte in range(0, lanes, 4)]
     multipliers = [f"top.array.group{group}.columns.lane{lane}.multiplier.block"
                    for group in range(multiplied) for lane in range(lanes)]
-    return [*multipliers, *rams, "top.requantizer.multiplier.block", "top.scratchpad.ram0.block0"]
+    return [*multipliers, *rams]
+
+
+REST = [
+    *(f"top.requantizer.lane{lane}.multiplier.{half}.block"
+      for lane in range(4) for half in ("low", "high")),
+    "top.softmax.divider.block",
+    *(f"top.scratchpad.bank{bank}.block0" for bank in range(16)),
+    "top.softmax.table.block0",
+]
+UNKNOWN = ["top.filter.product.block", "top.frame.line0.block0"]
+
+
+def kind(name):
+    """Return the type of the cell of that name."""
+    ram = re.search(r"\.ram\d|scratchpad|table|line", name)
+    return "DP16KD" if ram else "MULT18X18D"
 
 
 def sites(folder, device, cells):
     netlist = folder / "top.json"
-    netlist.write_text(json.dumps({"modules": {"top": {"cells": {name: {} for name in cells}}}}))
+    netlist.write_text(json.dumps({"modules": {"top": {"cells": {
+        name: {"type": kind(name)} for name in cells}}}}))
     placed = floorplan(netlist, device)
     result = {
         name: cell["attributes"]["BEL"]
         for name, cell in json.loads(netlist.read_text())["modules"]["top"]["cells"].items()
-        if cell}
+        if "attributes" in cell}
     assert placed == len(result) == len(set(result.values()))
     return result
 
@@ -37,16 +54,16 @@ def position(site):
 @pytest.mark.parametrize(("device", "groups", "multiplied"), [
     ("25k", 2, 1), ("45k", 4, 3), ("85k", 8, 7), ("85k", 8, 8)])
 def test_gives_all_of_a_configuration_a_site_of_its_own(device, groups, multiplied, tmp_path):
-    cells = names(groups, 16, multiplied)
-    assert set(sites(tmp_path, device, cells)) == set(cells[:-2])
+    cells = [*names(groups, 16, multiplied), *REST]
+    assert set(sites(tmp_path, device, [*cells, *UNKNOWN])) == set(cells)
 
 
 def test_sites_are_those_of_the_device(tmp_path):
     plan = DEVICE_SITES["85k"]
-    for name, site in sites(tmp_path, "85k", names(8, 16, 7)).items():
+    for name, site in sites(tmp_path, "85k", [*names(8, 16, 7), *REST]).items():
         x, y = position(site)
         block = max(i for i, first in enumerate(plan.blocks) if first <= x)
-        if "multiplier" in name:
+        if kind(name) == "MULT18X18D":
             assert site in plan.multipliers(y, block)
             assert y in plan.multiplier_rows
         else:
@@ -66,6 +83,14 @@ def test_neighbours_in_the_chain_are_neighbours_on_the_device(tmp_path):
         (x0, y0), (x1, y1) = middle[group], middle[group + 1]
         assert abs(x1 - x0) < 40
         assert abs(y1 - y0) <= 24
+
+
+def test_the_requantizer_and_the_scratchpad_stand_behind_the_last_group(tmp_path):
+    result = sites(tmp_path, "85k", [*names(8, 16, 7), *REST])
+    rows = {name: position(site)[1] for name, site in result.items()}
+    last = rows["top.array.group6.columns.lane0.multiplier.block"]
+    assert {rows[name] for name in REST if "requantizer" in name} == {last}
+    assert all(abs(rows[name] - last) <= 12 for name in REST if "scratchpad" in name)
 
 
 def test_leaves_free_what_has_no_room(tmp_path):
