@@ -8,7 +8,6 @@ __all__ = ["JOIN", "KEEP"]
 
 _APART = (
     "*.group?",
-    "*.requantizer",
     "*.execute.softmax",
     "*.controller",
 )
