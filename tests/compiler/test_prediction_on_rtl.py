@@ -15,8 +15,9 @@ from hadron_testing.tflite_builder import ModelBuilder
 CONFIG = CONFIGS["h64"]
 LARGE_CONFIG = CONFIGS["h256"]
 TOLERANCE = 0.05
-SHORT = 400
-"""Cycles below which a layer is not compared on its own: fetches and loads at the start decide."""
+SHORT = 500
+"""Cycles below which a layer is not compared on its own: fetches, loads at the start and what a
+neighbour's transfers take of the scratchpad decide."""
 
 pytestmark = pytest.mark.slow
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hadron_compiler import compile_model, compiler
+from hadron_compiler.errors import CapacityError
 from hadron_cosim.memory_model import Stalls
 from hadron_cosim.simulator import NpuSimulator
 from hadron_model.executor import Executor
@@ -105,9 +106,17 @@ def test_random_network(simulator, rng):
 def test_random_graphs(simulator, fused, rng, monkeypatch):
     if fused:
         monkeypatch.setattr(compiler, "candidates", random_chains(rng, []))
-    for _ in range(RANDOM_GRAPHS_IN_CHAINS if fused else RANDOM_GRAPHS):
+    left = RANDOM_GRAPHS_IN_CHAINS if fused else RANDOM_GRAPHS
+    too_large = 0
+    while left:
         model, inputs, outputs, kinds = random_graph(rng)
-        program = compile_model(model, simulator.config)
+        try:
+            program = compile_model(model, simulator.config)
+        except CapacityError:
+            too_large += 1  # a window of more steps than a small weight memory has
+            assert too_large < RANDOM_GRAPHS // 10
+            continue
+        left -= 1
         golden = memory_image(program, inputs)
         memory = golden.copy()
         assert Executor(simulator.config).run(
