@@ -12,8 +12,9 @@ from hadron_spec.config import NpuConfig, load_config
 from .boards import BOARDS, BoardTop
 from .carry_chains import trim_carry_chains
 from .floorplan import floorplan
-from .hierarchy import JOIN, KEEP
+from .hierarchy import JOIN, NPU_APART, keep
 from .module_resources import module_resources
+from .netlist import edited_netlist
 from .place_and_route import RoutedDesign, place_and_route
 from .tools import run_tool, tool_versions
 
@@ -69,7 +70,8 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
     try:
         platform = board.platform()
         top = BoardTop(board=board, config=config)
-        plan = platform.prepare(top, name=_NAME, script_after_read=KEEP, script_after_synth=JOIN)
+        plan = platform.prepare(top, name=_NAME, script_after_read=keep(*NPU_APART),
+                                script_after_synth=JOIN)
     finally:
         for name, value in saved.items():
             if value is None:
@@ -82,9 +84,11 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
 
     on_progress("synthesis", 0.0)
     run_tool("yosys", [f"{_NAME}.ys"], folder=folder, log="yosys.log")
-    trim_carry_chains(folder / f"{_NAME}.json")
     device_option = platform._nextpnr_device_options[platform.device]
-    floorplan(folder / f"{_NAME}.json", device_option.lstrip("-"))
+    with edited_netlist(folder / f"{_NAME}.json") as design:
+        trim_carry_chains(design)
+        floorplan(design, device_option.lstrip("-"))
+        modules = module_resources(design)
     on_progress("synthesis", 1.0)
 
     def route(seed: int) -> RoutedDesign:
@@ -120,7 +124,7 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
         ],
         "seeds": list(seeds),
         "resources": worst.resources,
-        "modules": module_resources(folder / f"{_NAME}.json"),
+        "modules": modules,
         "critical_path": worst.critical_path,
         "seconds": round(time.monotonic() - begin, 1),
         "bitstream": str(bitstream),

@@ -5,9 +5,8 @@ of the last one a net that nobody reads. nextpnr spends two LUTs on each: one ce
 constant in, one to lead the carry out. Both can go where they carry nothing.
 """
 
-import json
 from collections import Counter
-from pathlib import Path
+from typing import Any
 
 __all__ = ["trim_carry_chains"]
 
@@ -20,8 +19,8 @@ def _ignores_carry(cell: dict) -> bool:
             and connections.get("D0") == ["1"])
 
 
-def trim_carry_chains(netlist: Path) -> int:
-    """Disconnect what nobody reads in a netlist in Yosys's JSON, in place.
+def trim_carry_chains(design: dict[str, Any]) -> int:
+    """Disconnect what nobody reads in a netlist, in place.
 
     The ports stay, connected to "x": nextpnr expects them.
 
@@ -33,15 +32,14 @@ def trim_carry_chains(netlist: Path) -> int:
 
     Parameters
     ----------
-    netlist : Path
-        What ``write_json`` wrote, flattened.
+    design : dict
+        What Yosys's ``write_json`` wrote, flattened.
 
     Returns
     -------
     int
         Ends disconnected; each saves two LUTs.
     """
-    design = json.loads(netlist.read_text(encoding="utf-8"))
     removed = 0
     for module in design["modules"].values():
         users: Counter[object] = Counter()
@@ -60,5 +58,4 @@ def trim_carry_chains(netlist: Path) -> int:
             if connections["CIN"] in (["0"], ["1"]) and _ignores_carry(cell):
                 connections["CIN"] = ["x"]
                 removed += 1
-    netlist.write_text(json.dumps(design), encoding="utf-8")
     return removed

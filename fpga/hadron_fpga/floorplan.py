@@ -9,13 +9,9 @@ there is besides in the rest. LUTs and registers are left to the placer, which h
 on to.
 """
 
-import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path
 from typing import Any
 
 __all__ = ["DEVICE_SITES", "DeviceSites", "floorplan"]
@@ -65,15 +61,15 @@ _BEHIND = {
 _BLOCK = 4
 
 
-def floorplan(netlist: Path, device: str) -> int:
+def floorplan(design: dict[str, Any], device: str) -> int:
     """Give multipliers and block RAMs of the NPU and its memory their sites in a netlist, in place.
 
     What the device has no room for stays free, and so does what is not known here.
 
     Parameters
     ----------
-    netlist : Path
-        What ``write_json`` wrote, flattened, names as :mod:`hadron_rtl` gives them.
+    design : dict
+        What Yosys's ``write_json`` wrote, flattened, names as :mod:`hadron_rtl` gives them.
     device : str
         One of :data:`DEVICE_SITES`.
 
@@ -87,12 +83,11 @@ def floorplan(netlist: Path, device: str) -> int:
     ValueError
         When there is no multiplier of a column group in the netlist.
     """
-    design = json.loads(netlist.read_text(encoding="utf-8"))
     cells = {name: cell for module in design["modules"].values()
              for name, cell in module.get("cells", {}).items()}
     multipliers, rams = _by_group(cells, _MULTIPLIER), _by_group(cells, _RAM)
     if not multipliers:
-        raise ValueError(f"{netlist}: no multiplier of a column group to place")
+        raise ValueError("no multiplier of a column group to place")
     sites = _FreeSites(DEVICE_SITES[device])
     placed: dict[str, str] = {}
     for group in sorted(rams):
@@ -101,7 +96,6 @@ def floorplan(netlist: Path, device: str) -> int:
         *(_matching(cells, kind, patterns) for kind, patterns in _BEHIND.items()))
     for name, site in placed.items():
         cells[name].setdefault("attributes", {})["BEL"] = site
-    netlist.write_text(json.dumps(design), encoding="utf-8")
     return len(placed)
 
 
@@ -154,11 +148,10 @@ class _FreeSites:
         row = sites.multiplier_rows[self.row]
         below = next(y for y in sites.ram_rows if y > row)
         free = [site for block in blocks for site in sites.rams(below, block)]
-        return self._take(zip(
-            [*multipliers, *rams],
-            [*[site for block in blocks for site in sites.multipliers(row, block)]
-             [:len(multipliers)],
-             *(free[i * len(free) // len(rams)] for i in range(len(rams)))], strict=True))
+        spread = [free[i * len(free) // len(rams)] for i in range(len(rams))]
+        adjacent = [site for block in blocks for site in sites.multipliers(row, block)]
+        return self._take([*zip(multipliers, adjacent, strict=False),
+                           *zip(rams, spread, strict=True)])
 
     def behind(self, multipliers: list[str], rams: list[str]) -> dict[str, str]:
         """Return sites by name for what follows the last group; some get none."""
@@ -168,10 +161,10 @@ class _FreeSites:
         def nearest(free: list[tuple[int, str]]) -> list[str]:
             return [site for _, site in sorted(free, key=lambda place: abs(place[0] - last))]
 
-        return self._take(chain(zip(multipliers, nearest(self.multipliers), strict=False),
-                                zip(rams, nearest(self.rams), strict=False)))
+        return self._take([*zip(multipliers, nearest(self.multipliers), strict=False),
+                           *zip(rams, nearest(self.rams), strict=False)])
 
-    def _take(self, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    def _take(self, pairs: list[tuple[str, str]]) -> dict[str, str]:
         taken = dict(pairs)
         gone = set(taken.values())
         self.multipliers = [place for place in self.multipliers if place[1] not in gone]

@@ -1,10 +1,12 @@
 """What each module of a design takes of a device, from the synthesized netlist."""
 
-import json
 from collections import Counter, defaultdict
-from pathlib import Path
+from typing import Any
 
-__all__ = ["LEAST_LUT4", "module_resources"]
+__all__ = ["KINDS", "LEAST_LUT4", "module_resources"]
+
+KINDS = ("lut4", "ff", "ebr", "mult18")
+"""The resources that reports tell, as :data:`hadron_fpga.place_and_route.RESOURCES` has them."""
 
 LEAST_LUT4 = 200
 """How many LUTs a module takes that is in reports."""
@@ -21,7 +23,8 @@ _TAKES = {
 """Cells of the netlist: kind of resource, and how many of it."""
 
 
-def module_resources(netlist: Path, *, least_lut4: int = LEAST_LUT4) -> dict[str, dict[str, int]]:
+def module_resources(design: dict[str, Any], *, least_lut4: int = LEAST_LUT4,
+                     ) -> dict[str, dict[str, int]]:
     """Count resources by module, each with all that is inside it.
 
     Cells count where their names put them: logic that synthesis moved across a border counts where
@@ -29,8 +32,8 @@ def module_resources(netlist: Path, *, least_lut4: int = LEAST_LUT4) -> dict[str
 
     Parameters
     ----------
-    netlist : Path
-        What ``write_json`` wrote, flattened; a name says its modules, separated by dots.
+    design : dict
+        What Yosys's ``write_json`` wrote, flattened; a name says its modules, separated by dots.
     least_lut4 : int
         Modules with fewer LUTs are left out.
 
@@ -40,7 +43,7 @@ def module_resources(netlist: Path, *, least_lut4: int = LEAST_LUT4) -> dict[str
         For each module's path ("" is the whole), lut4, ff, ebr and mult18; by path.
     """
     modules: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for module in json.loads(netlist.read_text(encoding="utf-8"))["modules"].values():
+    for module in design["modules"].values():
         for name, cell in module.get("cells", {}).items():
             if cell["type"] not in _TAKES:
                 continue
@@ -49,7 +52,7 @@ def module_resources(netlist: Path, *, least_lut4: int = LEAST_LUT4) -> dict[str
             for depth in range(len(path) + 1):
                 modules[".".join(path[:depth])][kind] += count
     return {
-        path: {kind: count[kind] for kind in ("lut4", "ff", "ebr", "mult18")}
+        path: {kind: count[kind] for kind in KINDS}
         for path, count in sorted(modules.items())
         if count["lut4"] >= least_lut4 or not path
     }

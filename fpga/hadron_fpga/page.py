@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from .module_resources import KINDS
+from .parts import BASELINES
+
 __all__ = ["PAGE", "page", "read_page"]
 
-_FPGA = Path(__file__).resolve().parents[1]
-_BASELINES = _FPGA / "baselines"
-PAGE = _FPGA.parent / "docs" / "fpga_measured.md"
-_KINDS = ("lut4", "ff", "ebr", "mult18")
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "fpga_measured.md"
 
 
 def page(engine: dict[str, Any], npu: dict[str, Any], isp: dict[str, Any],
@@ -54,14 +54,14 @@ def _boards(boards: list[dict[str, Any]]) -> Iterator[str]:
         ["board", "configuration", "device", "MHz", "LUT4", "FF", "block RAM", "MULT18"],
         ([board["board"], board["config"], board["device"],
           _speeds(board["clocks"][0]["fmax_mhz"]),
-          *(_share(board["resources"][kind]) for kind in _KINDS)] for board in boards))
+          *(_share(board["resources"][kind]) for kind in KINDS)] for board in boards))
     for board in boards:
         yield from ("", f"### Where {board['config']} goes", "")
         yield "Before placement, which adds LUTs to feed carry chains."
         yield ""
         yield from _table(
             ["module", "LUT4", "FF", "block RAM", "MULT18"],
-            ([path or "all", *(f"{resources[kind]:,}" for kind in _KINDS)]
+            ([path or "all", *(f"{resources[kind]:,}" for kind in KINDS)]
              for path, resources in board["modules"].items()))
         yield from ("", "Slowest path of the slowest seed:", "", "```")
         yield from board["critical_path"]
@@ -75,7 +75,7 @@ def _parts(title: str, note: str, parts: dict[str, Any]) -> Iterator[str]:
     yield from _table(
         ["", "device", "MHz", "LUT4", "FF", "block RAM", "MULT18"],
         ([name, part["device"], _speeds(part["fmax_mhz"]),
-          *(_share(part["resources"][kind]) for kind in _KINDS)]
+          *(_share(part["resources"][kind]) for kind in KINDS)]
          for name, part in sorted(parts.items(), key=lambda item: item[0] != "whole")))
 
 
@@ -97,10 +97,10 @@ def _table(header: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
 def read_page() -> str:
     """Return the page of the committed baselines."""
     def read(name: str) -> dict[str, Any]:
-        file = _BASELINES / name
+        file = BASELINES / name
         return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
-    boards = [read(file.name) for file in sorted(_BASELINES.glob("ulx3s-*.json"))]
+    boards = [read(file.name) for file in sorted(BASELINES.glob("ulx3s-*.json"))]
     return page(read("engine.json"), read("npu.json"), read("isp.json"), boards)
 
 

@@ -1,6 +1,5 @@
 """Sites of the array's multipliers and weight memories."""
 
-import json
 import re
 
 import pytest
@@ -33,15 +32,11 @@ def kind(name):
     return "DP16KD" if ram else "MULT18X18D"
 
 
-def sites(folder, device, cells):
-    netlist = folder / "top.json"
-    netlist.write_text(json.dumps({"modules": {"top": {"cells": {
-        name: {"type": kind(name)} for name in cells}}}}))
-    placed = floorplan(netlist, device)
-    result = {
-        name: cell["attributes"]["BEL"]
-        for name, cell in json.loads(netlist.read_text())["modules"]["top"]["cells"].items()
-        if "attributes" in cell}
+def sites(device, names_of_cells):
+    cells = {name: {"type": kind(name)} for name in names_of_cells}
+    placed = floorplan({"modules": {"top": {"cells": cells}}}, device)
+    result = {name: cell["attributes"]["BEL"] for name, cell in cells.items()
+              if "attributes" in cell}
     assert placed == len(result) == len(set(result.values()))
     return result
 
@@ -53,14 +48,14 @@ def position(site):
 
 @pytest.mark.parametrize(("device", "groups", "multiplied"), [
     ("25k", 2, 1), ("45k", 4, 3), ("85k", 8, 7), ("85k", 8, 8)])
-def test_gives_all_of_a_configuration_a_site_of_its_own(device, groups, multiplied, tmp_path):
+def test_gives_all_of_a_configuration_a_site_of_its_own(device, groups, multiplied):
     cells = [*names(groups, 16, multiplied), *REST]
-    assert set(sites(tmp_path, device, [*cells, *UNKNOWN])) == set(cells)
+    assert set(sites(device, [*cells, *UNKNOWN])) == set(cells)
 
 
-def test_sites_are_those_of_the_device(tmp_path):
+def test_sites_are_those_of_the_device():
     plan = DEVICE_SITES["85k"]
-    for name, site in sites(tmp_path, "85k", [*names(8, 16, 7), *REST]).items():
+    for name, site in sites("85k", [*names(8, 16, 7), *REST]).items():
         x, y = position(site)
         block = max(i for i, first in enumerate(plan.blocks) if first <= x)
         if kind(name) == "MULT18X18D":
@@ -71,8 +66,8 @@ def test_sites_are_those_of_the_device(tmp_path):
             assert y in plan.ram_rows
 
 
-def test_neighbours_in_the_chain_are_neighbours_on_the_device(tmp_path):
-    result = sites(tmp_path, "85k", names(8, 16, 7))
+def test_neighbours_in_the_chain_are_neighbours_on_the_device():
+    result = sites("85k", names(8, 16, 7))
     middle = {}
     for group in range(7):
         lanes = [position(result[f"top.array.group{group}.columns.lane{lane}.multiplier.block"])
@@ -85,19 +80,19 @@ def test_neighbours_in_the_chain_are_neighbours_on_the_device(tmp_path):
         assert abs(y1 - y0) <= 24
 
 
-def test_the_requantizer_and_the_scratchpad_stand_behind_the_last_group(tmp_path):
-    result = sites(tmp_path, "85k", [*names(8, 16, 7), *REST])
+def test_the_requantizer_and_the_scratchpad_stand_behind_the_last_group():
+    result = sites("85k", [*names(8, 16, 7), *REST])
     rows = {name: position(site)[1] for name, site in result.items()}
     last = rows["top.array.group6.columns.lane0.multiplier.block"]
     assert {rows[name] for name in REST if "requantizer" in name} == {last}
     assert all(abs(rows[name] - last) <= 12 for name in REST if "scratchpad" in name)
 
 
-def test_leaves_free_what_has_no_room(tmp_path):
-    result = sites(tmp_path, "25k", names(4, 16, 4))
+def test_leaves_free_what_has_no_room():
+    result = sites("25k", names(4, 16, 4))
     assert {re.search(r"group\d+", name).group() for name in result} == {"group0"}
 
 
-def test_refuses_a_netlist_without_an_array(tmp_path):
+def test_refuses_a_netlist_without_an_array():
     with pytest.raises(ValueError, match="no multiplier of a column group"):
-        sites(tmp_path, "85k", ["top.requantizer.multiplier.block"])
+        sites("85k", ["top.requantizer.multiplier.block"])
