@@ -31,6 +31,9 @@ RANDOM_GRAPHS_IN_CHAINS = 12
 CASES = {**dict.fromkeys(SIMPLE, 5), **dict.fromkeys((*MOVEMENT, *UNARY, "BATCH_MATMUL"), 3)}
 """Operators of which fewer tell enough."""
 
+OF_16_BITS = pytest.mark.parametrize("simulator", [SMALL], ids=lambda c: c.name, indirect=True)
+"""On the instance that has activations of 16 bits."""
+
 pytestmark = pytest.mark.slow
 
 
@@ -65,18 +68,16 @@ def test_one_operator(simulator, operator, rng):
         _check(simulator, GENERATORS[operator](rng), rng)
 
 
+@OF_16_BITS
 @pytest.mark.parametrize("operator", DEEP)
 def test_one_operator_of_16_bits(simulator, operator, rng):
-    if not simulator.config.deep:
-        pytest.skip("this instance has activations of 8 bits")
     for _ in range(3):
         case = DEEP[operator](rng)
         _check_on_rtl(simulator, case.model, case.inputs, rng)
 
 
+@OF_16_BITS
 def test_a_network_of_three_precisions(simulator, rng):
-    if not simulator.config.deep:
-        pytest.skip("this instance has activations of 8 bits")
     _check_on_rtl(simulator, *mixed_network(rng), rng)
 
 

@@ -46,6 +46,26 @@ def _simulate(unit, port, connect, testbenches) -> None:
     simulator.run()
 
 
+def _connect_load(unit, port):
+    """Return what joins a LoadUnit and the memory port."""
+    def connect(m):
+        wiring.connect(m, unit.request, port.load_request)
+        wiring.connect(m, port.load_data, unit.data)
+    return connect
+
+
+def _take_writes(out, local):
+    """Return a testbench that writes what leaves a LoadUnit by `out` to `local`, byte by byte."""
+    async def take_writes(ctx):
+        ctx.set(out.ready, 1)
+        while True:
+            *_, valid, write = await ctx.tick().sample(out.valid, out.payload)
+            for lane in range(len(out.payload.strobe)):
+                if valid and write.strobe >> lane & 1:
+                    local[write.address + lane] = write.data >> 8 * lane & 0xFF
+    return take_writes
+
+
 async def _run_command(ctx, unit, command: dict[str, int]) -> int:
     """Give a command and return the cycles until it is done."""
     ctx.set(unit.memory_bytes, MEMORY_BYTES)
@@ -79,19 +99,6 @@ def test_load_takes_a_beat_a_cycle(rows, row_bytes, offset, pitch):
     local = bytearray(CONFIG.act_bytes)
     cycles = None
 
-    def connect(m):
-        wiring.connect(m, unit.request, port.load_request)
-        wiring.connect(m, port.load_data, unit.data)
-
-    async def take_writes(ctx):
-        out = unit.write_activations
-        ctx.set(out.ready, 1)
-        while True:
-            *_, valid, write = await ctx.tick().sample(out.valid, out.payload)
-            for lane in range(BEAT):
-                if valid and write.strobe >> lane & 1:
-                    local[write.address + lane] = write.data >> 8 * lane & 0xFF
-
     def testbenches(memory):
         async def run(ctx):
             nonlocal cycles
@@ -102,9 +109,9 @@ def test_load_takes_a_beat_a_cycle(rows, row_bytes, offset, pitch):
                 b = command["local_address"] + row * command["local_pitch"]
                 expected[b : b + row_bytes] = memory.data[a : a + row_bytes]
             assert local == expected
-        return (take_writes, True), (run, False)
+        return (_take_writes(unit.write_activations, local), True), (run, False)
 
-    _simulate(unit, port, connect, testbenches)
+    _simulate(unit, port, _connect_load(unit, port), testbenches)
     assert cycles == _beats(rows, row_bytes, offset) + LATENCY + LoadUnit.OVERHEAD
 
 
@@ -161,19 +168,6 @@ def test_load_of_nibbles_writes_a_beat_a_cycle(config, rows, row_beats, cut):
                "row_bytes": row_beats * beat - 2 * cut, "memory_pitch": row_beats * beat,
                "local_pitch": 2 * row_beats * beat, "space": LocalSpace.NIBBLES}
 
-    def connect(m):
-        wiring.connect(m, unit.request, port.load_request)
-        wiring.connect(m, port.load_data, unit.data)
-
-    async def take_writes(ctx):
-        out = unit.write_weights
-        ctx.set(out.ready, 1)
-        while True:
-            *_, valid, write = await ctx.tick().sample(out.valid, out.payload)
-            for lane in range(beat):
-                if valid and write.strobe >> lane & 1:
-                    local[write.address + lane] = write.data >> 8 * lane & 0xFF
-
     def testbenches(memory):
         async def run(ctx):
             nonlocal cycles
@@ -184,9 +178,9 @@ def test_load_of_nibbles_writes_a_beat_a_cycle(config, rows, row_beats, cut):
                 memories.load(LocalSpace.NIBBLES,
                               command["local_address"] + row * command["local_pitch"],
                               data[start : start + command["row_bytes"]])
-        return (take_writes, True), (run, False)
+        return (_take_writes(unit.write_weights, local), True), (run, False)
 
-    _simulate(unit, port, connect, testbenches)
+    _simulate(unit, port, _connect_load(unit, port), testbenches)
     np.testing.assert_array_equal(local, memories.spaces[LocalSpace.WEIGHTS])
     assert cycles == 2 * rows * row_beats + LATENCY + LoadUnit.OVERHEAD
 
