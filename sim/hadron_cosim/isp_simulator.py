@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hadron_cosim.cxxrtl import IspStalls, SimulatedIsp, build_library
-from hadron_cosim.cxxrtl.isp_library import PICTURE, TENSOR
-from hadron_cosim.cxxrtl.streams import RAW_LAST, RAW_USER
+from hadron_cosim.cxxrtl import SimulatedIsp, build_library
+from hadron_cosim.cxxrtl.streams import RAW_LAST, RAW_USER, Stream, StreamStalls
 from hadron_cosim.design import isp_rtlil, rtlil_is_cached
 from hadron_cosim.isp_host import IspHost, picture_of
 from hadron_cosim.simulator import ProtocolError
@@ -97,9 +96,9 @@ class IspSimulator(IspHost):
         super().__init__(self.isp)
         self.reset()
 
-    def reset(self, stalls: IspStalls | None = None) -> None:
+    def reset(self, stalls: StreamStalls | None = None) -> None:
         """Reset the ISP; choose the pauses of its streams."""
-        self.isp.configure(stalls)
+        self.isp.configure_streams(stalls)
         self.isp.reset()
 
     def check_protocol(self) -> None:
@@ -110,7 +109,7 @@ class IspSimulator(IspHost):
                                 + "\n".join(violations))
 
     def run(self, raws: Sequence[npt.NDArray[np.integer]], settings: IspSettings, *,
-            stalls: IspStalls | None = None, statistics: bool = True,
+            stalls: StreamStalls | None = None, statistics: bool = True,
             on_progress: Callable[[int, int], None] = lambda _done, _all: None,
             ) -> list[IspFrame]:
         """Reset the ISP, commit settings and process frames one after the other.
@@ -121,7 +120,7 @@ class IspSimulator(IspHost):
             Frames of the settings' input size.
         settings : IspSettings
             Used for all of them.
-        stalls : IspStalls, optional
+        stalls : StreamStalls, optional
             Pauses of the streams.
         statistics : bool
             Read the statistics window after each frame, too.
@@ -151,7 +150,7 @@ class IspSimulator(IspHost):
                statistics: bool, on_progress: Callable[[int], None]) -> IspFrame:
         self.isp.clear()
         self.write_register("IRQ_STATUS", 0xF)
-        self.isp.feed(raw_beats(raw))
+        self.isp.feed_raw(raw_beats(raw))
         patience = (raw.size + 40 * raw.shape[1] + _SETTLE) * (50 if stalled else 2)
         waited = 0
         while self.isp.state.left and waited < patience:
@@ -165,14 +164,14 @@ class IspSimulator(IspHost):
                                f"{self.isp.state.left} pixels were not taken")
         broken = not self.read_register("IRQ_STATUS") & 1
         on_progress(raw.size)
-        beats = self.isp.beats(PICTURE)
+        beats = self.isp.beats(Stream.PICTURE)
         picture = None
         interval = 0
         if self.config.picture:
             interval = int(beats["cycle"][-1] - beats["cycle"][0] + 1) if len(beats) else 0
             picture = picture_of(beats, settings)
             broken = broken or bool((beats["user"] & _BROKEN_PICTURE).any())
-        tensor = self.isp.beats(TENSOR)
+        tensor = self.isp.beats(Stream.TENSOR_OUT)
         width = self.config.axi_data_width // 8
         cycles = self.read_register("FRAME_CYCLES")
         return IspFrame(

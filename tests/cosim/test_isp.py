@@ -5,9 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from hadron_cosim.cxxrtl import IspStalls
-from hadron_cosim.cxxrtl.isp_library import PICTURE, TENSOR
-from hadron_cosim.cxxrtl.streams import RAW_LAST
+from hadron_cosim.cxxrtl.streams import RAW_LAST, Stream, StreamStalls
 from hadron_cosim.isp_simulator import IspSimulator, raw_beats
 from hadron_model.isp import pipeline
 from hadron_spec.isp.bayer import Phase
@@ -46,7 +44,7 @@ class Output:
 def _outputs(simulator, settings):
     """Return all frames that came out; `settings` says their sizes, frame by frame."""
     simulator.check_protocol()
-    beats, tensor = simulator.isp.beats(PICTURE), simulator.isp.beats(TENSOR)
+    beats, tensor = simulator.isp.beats(Stream.PICTURE), simulator.isp.beats(Stream.TENSOR_OUT)
     ends = np.flatnonzero(tensor["last"]) + 1
     frames = []
     begin = 0
@@ -106,12 +104,13 @@ def _begin(simulator, settings, stalls=None):
 @pytest.mark.parametrize("phase", Phase, ids=lambda phase: phase.name)
 @pytest.mark.parametrize("size", [(8, 8), (9, 13), (31, 64), (48, 33)])
 def test_frames_in_a_row_are_the_models_in_every_phase(simulator, size, phase, rng, test_seed):
-    for stalls in (None, IspStalls(seed=test_seed, raw=0.2, picture=0.3, tensor=0.3, longest=9)):
+    for stalls in (None, StreamStalls(seed=test_seed, raw=0.2, picture=0.3, tensor_out=0.3,
+                                      longest=9)):
         settings = random_settings(rng, size=size, phase=phase)
         frames = _frames(rng, size, 4)
         _begin(simulator, settings, stalls)
         for frame in frames:
-            simulator.isp.feed(raw_beats(frame))
+            simulator.isp.feed_raw(raw_beats(frame))
         _finish(simulator)
         outputs = _outputs(simulator, [settings] * len(frames))
         for output, frame in zip(outputs, frames, strict=True):
@@ -126,9 +125,9 @@ def test_settings_written_in_mid_frame_change_whole_frames_only(simulator, rng, 
     known = random_settings(rng, size=size, phase=Phase.GRBG)
     used = []
     frames = _frames(rng, size, 24)
-    _begin(simulator, known, IspStalls(seed=test_seed, raw=0.05, picture=0.05, longest=5))
+    _begin(simulator, known, StreamStalls(seed=test_seed, raw=0.05, picture=0.05, longest=5))
     for frame in frames:
-        simulator.isp.feed(raw_beats(frame))
+        simulator.isp.feed_raw(raw_beats(frame))
     changes = {1: known}
     while simulator.isp.state.left > 2 * size[0] * size[1]:
         # Crop and phase change, too; tables in part of the cases.
@@ -178,11 +177,11 @@ def test_broken_frames_are_dropped_whole_and_the_next_is_clean(simulator, stalle
     kinds = [None, *rng.permutation([None, *FAULTS, *FAULTS]).tolist(), None]
     frames = _frames(rng, size, len(kinds))
     _begin(simulator, settings,
-           IspStalls(seed=test_seed, raw=0.1, picture=0.2, longest=7) if stalled else None)
+           StreamStalls(seed=test_seed, raw=0.1, picture=0.2, longest=7) if stalled else None)
     simulator.write_register("IRQ_STATUS", 0xF)
     for frame, kind in zip(frames, kinds, strict=True):
         beats = raw_beats(frame)
-        simulator.isp.feed(FAULTS[kind](beats, rng) if kind else beats.ravel())
+        simulator.isp.feed_raw(FAULTS[kind](beats, rng) if kind else beats.ravel())
     _finish(simulator)
     for output, frame, kind in zip(
             _outputs(simulator, [settings] * len(kinds)), frames, kinds, strict=True):
@@ -204,8 +203,8 @@ def test_a_broken_frame_leaves_the_statistics_of_the_one_before(simulator, rng):
     settings = random_settings(rng, size=size, phase=Phase.GRBG)
     good, broken = _frames(rng, size, 2)
     _begin(simulator, settings)
-    simulator.isp.feed(raw_beats(good))
-    simulator.isp.feed(_short_line(raw_beats(broken), rng))
+    simulator.isp.feed_raw(raw_beats(good))
+    simulator.isp.feed_raw(_short_line(raw_beats(broken), rng))
     _finish(simulator)
     np.testing.assert_array_equal(simulator.read_statistics(), _statistics(good, settings))
     assert simulator.read_register("STATISTICS_INDEX") == 1
@@ -216,9 +215,9 @@ def test_lines_too_many_are_counted_and_the_frame_is_good(simulator, rng):
     settings = random_settings(rng, size=size, phase=Phase.RGGB)
     frames = _frames(rng, size, 2)
     _begin(simulator, settings)
-    simulator.isp.feed(raw_beats(frames[0]))
-    simulator.isp.feed(raw_beats(frames[0])[1:4])
-    simulator.isp.feed(raw_beats(frames[1]))
+    simulator.isp.feed_raw(raw_beats(frames[0]))
+    simulator.isp.feed_raw(raw_beats(frames[0])[1:4])
+    simulator.isp.feed_raw(raw_beats(frames[1]))
     _finish(simulator)
     for output, frame in zip(_outputs(simulator, [settings] * 2), frames, strict=True):
         _check(output, frame, settings)
@@ -231,11 +230,11 @@ def test_nothing_comes_out_until_it_runs(simulator, rng):
     frames = _frames(rng, size, 2)
     _begin(simulator, settings)
     simulator.write_register("CONTROL", 0)
-    simulator.isp.feed(raw_beats(frames[0]))
+    simulator.isp.feed_raw(raw_beats(frames[0]))
     _finish(simulator)
-    assert len(simulator.isp.beats(PICTURE)) == 0
+    assert len(simulator.isp.beats(Stream.PICTURE)) == 0
     simulator.write_register("CONTROL", 1)
-    simulator.isp.feed(raw_beats(frames[1]))
+    simulator.isp.feed_raw(raw_beats(frames[1]))
     _finish(simulator)
     output, = _outputs(simulator, [settings])
     _check(output, frames[1], settings)
@@ -249,12 +248,12 @@ def test_a_frame_takes_its_pixels_eight_lines_and_the_latencies(simulator, size,
     frames = _frames(rng, size, 2)
     _begin(simulator, settings)
     for frame in frames:
-        simulator.isp.feed(raw_beats(frame))
+        simulator.isp.feed_raw(raw_beats(frame))
     _finish(simulator)
     height, width = size
     cycles = simulator.read_register("FRAME_CYCLES")
     assert cycles == height * width + 8 * width + FRAME_OVERHEAD
-    beats = simulator.isp.beats(PICTURE)
+    beats = simulator.isp.beats(Stream.PICTURE)
     taken = beats["cycle"].astype(int).reshape(2, -1)
     # A pixel a clock from the first to the last.
     assert np.all(np.diff(taken, axis=1) == 1)

@@ -11,7 +11,7 @@ from hadron.cli import app
 from hadron.isp.raw import RawImage, write_raw
 from hadron.isp.session import process_golden
 from hadron.isp.tuning import load_tuning, parse_tuning
-from hadron_cosim.cxxrtl import IspStalls
+from hadron_cosim.cxxrtl.streams import StreamStalls
 from hadron_cosim.isp_simulator import IspSimulator
 from hadron_spec.isp.bayer import Phase
 from hadron_spec.isp.config import ISP_CONFIGS
@@ -38,7 +38,8 @@ def test_three_frames_are_the_golden_models(simulator: IspSimulator, phase: Phas
                                             size: tuple[int, int], rng) -> None:
     images = [_image(rng, phase, *size) for _ in range(3)]
     tuning = load_tuning("default").with_sections(scaler={"output": [7, 5], "source": "yuv"})
-    for stalls in (None, IspStalls(seed=1), IspStalls(seed=2, raw=0.4, picture=0.4, longest=3)):
+    for stalls in (None, StreamStalls(seed=1),
+                   StreamStalls(seed=2, raw=0.4, picture=0.4, longest=3)):
         frames = simulator.run([image.pixels for image in images], tuning.settings(images[0]),
                                stalls=stalls, statistics=stalls is None)
         for image, frame in zip(images, frames, strict=True):

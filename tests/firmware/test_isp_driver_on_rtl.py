@@ -9,6 +9,7 @@ from hadron.isp.example import EXAMPLE_SENSOR, load_photo, photograph, to_image
 from hadron.isp.raw import RawImage
 from hadron.isp.session import process_golden
 from hadron.isp.tuning import load_tuning
+from hadron_cosim.cxxrtl.streams import Stream
 from hadron_cosim.isp_simulator import IspSimulator, raw_beats
 from hadron_spec.isp.config import ISP_CONFIGS
 from hadron_spec.isp.registers import TABLES, isp_register, settings_image, table_words
@@ -33,7 +34,7 @@ def image() -> RawImage:
 
 def _run(simulator: IspSimulator, image: RawImage) -> None:
     simulator.isp.clear()
-    simulator.isp.feed(raw_beats(image.pixels))
+    simulator.isp.feed_raw(raw_beats(image.pixels))
     simulator.isp.run(40_000, until_irq=True)
 
 
@@ -78,7 +79,7 @@ def test_settings_tables_statistics_and_gains(algorithms: ctypes.CDLL, image: Ra
     _run(simulator, image)
     simulator.isp.run(4000)
     other = tuning.with_sections(white_balance={"gain": [1.0, 1.0, 2.0]})
-    beats = simulator.isp.beats(0)
+    beats = simulator.isp.beats(Stream.PICTURE)
     picture = beats["bytes"][:, :3].reshape(SIZE, SIZE, 3)
     np.testing.assert_array_equal(picture, process_golden(image, other, config="isp64").picture)
     assert driver.read(isp_register("FRAME_INDEX").offset) == 2

@@ -16,7 +16,8 @@ __all__ = ["STAGES", "build_library", "library_is_cached"]
 STAGES = {"elaborate": 8.0, "translate to C++": 7.0, "compile": 20.0}
 """The stages of a build and about how many seconds each takes for ``h256`` on two idle cores."""
 
-_SHARED = ("bits.h", "checks.h", "pins.h", "registers.h", "stalls.h", "streams.h")
+_SHARED = ("bits.h", "checks.h", "clocked.h", "exports.h", "pins.h", "registers.h", "stalls.h",
+           "streams.h")
 _HARNESSES = {
     "npu": ("harness.cc", "memory.h", "options.h", *_SHARED),
     "isp": ("isp.cc", *_SHARED),

@@ -14,10 +14,10 @@
 #include <vector>
 
 #include "checks.h"
+#include "clocked.h"
 #include "memory.h"
 #include "options.h"
 #include "pins.h"
-#include "registers.h"
 #include "streams.h"
 
 namespace hadron {
@@ -37,21 +37,11 @@ struct Bytes {
 
 constexpr int UNITS = 3;
 
-// Streams: RAW and tensors in, picture and tensors out. Mirrored by hadron_cosim.cxxrtl.streams.
-enum Stream { RAW, TENSOR_IN, PICTURE, TENSOR_OUT, STREAMS };
-
-// Chances of a stall in 1/65536 a cycle, longest stall, seed.
-struct StreamOptions {
-    uint64_t stall[STREAMS] = {0, 0, 0, 0};
-    uint64_t stall_longest = 16;
-    uint64_t seed = 1;
-};
-
 struct Event {
     uint64_t unit, layer, start, end, mac_active, stalled;
 };
 
-class Harness {
+class Harness : public Clocked<Harness, Design> {
   public:
     Harness() { reset(4); }
 
@@ -59,10 +49,10 @@ class Harness {
     void configure(const Options &options) { memory_.configure(options); }
 
     void configure(const StreamOptions &options) {
-        raw.configure(options.stall[RAW], options.stall_longest, options.seed);
-        tensor_in.configure(options.stall[TENSOR_IN], options.stall_longest, options.seed + 1);
-        picture.configure(options.stall[PICTURE], options.stall_longest, options.seed + 2);
-        tensor_out.configure(options.stall[TENSOR_OUT], options.stall_longest, options.seed + 3);
+        raw.configure(options, RAW);
+        tensor_in.configure(options, TENSOR_IN);
+        picture.configure(options, PICTURE);
+        tensor_out.configure(options, TENSOR_OUT);
     }
 
     void reset(uint64_t cycles) {
@@ -75,24 +65,7 @@ class Harness {
         aw_.reset();
         w_.reset();
         std::memset(open_, 0, sizeof open_);
-        axil_.reset();
-        resetting_ = true;
-        design_.p_rst.data[0] = 1;
-        for (uint64_t i = 0; i < cycles; i++) cycle();
-        design_.p_rst.data[0] = 0;
-        resetting_ = false;
-    }
-
-    // One register access; false when the NPU does not answer within 1000 cycles.
-    bool write(uint64_t address, uint32_t data) {
-        axil_.begin_write(address, data);
-        return finish_access();
-    }
-    bool read_register(uint64_t address, uint32_t &data) {
-        axil_.begin_read(address);
-        bool answered = finish_access();
-        data = axil_.data();
-        return answered;
+        hold_reset(cycles);
     }
 
     // Run until the interrupt or `cycles` have passed; return the cycles that passed.
@@ -126,21 +99,15 @@ class Harness {
         return count;
     }
 
-    bool irq() const { return irq_; }
-    uint64_t now() const { return now_; }
     uint64_t start() const { return start_; }
     uint64_t irq_at() const { return irq_at_; }
-    Violations violations;
     Memory<BYTES> memory_;
     Source<uint32_t> raw;
     Source<Beat> tensor_in;
     Sink picture, tensor_out;
 
   private:
-    bool finish_access() {
-        for (int i = 0; i < 1000 && axil_.busy(); i++) cycle();
-        return !axil_.busy();
-    }
+    friend Clocked;
 
     void drive() {
         const Drive<BYTES> &drive = memory_.drive(now_);
@@ -167,11 +134,7 @@ class Harness {
         design_.p_s__axis__tlast.data[0] = beat.last;
 #endif
 #ifdef HAS_S_AXIS_RAW_TDATA
-        design_.p_s__axis__raw__tvalid.data[0] = raw.offer();
-        uint32_t pixel = raw.beat();
-        design_.p_s__axis__raw__tdata.data[0] = pixel & 0xFFFF;
-        design_.p_s__axis__raw__tuser.data[0] = (pixel & RAW_USER) != 0;
-        design_.p_s__axis__raw__tlast.data[0] = (pixel & RAW_LAST) != 0;
+        drive_raw(design_, raw);
 #endif
 #ifdef HAS_M_AXIS_PICTURE_TDATA
         design_.p_m__axis__picture__tready.data[0] = picture.ready();
@@ -180,23 +143,6 @@ class Harness {
         design_.p_m__axis__tready.data[0] = tensor_out.ready();
 #endif
         axil_.drive(design_);
-    }
-
-    // One evaluation a cycle: it computes the logic from the registers as they were, and what they
-    // take at the edge; only advance() moves them. Where Yosys found feedback between wires
-    // (ports.h says), the logic needs several passes to settle, and they come first.
-    void cycle() {
-        drive();
-#ifdef HAS_FEEDBACK
-        design_.edge = false;
-        do design_.evaluate();
-        while (design_.advance());
-        design_.edge = true;
-#endif
-        design_.evaluate();
-        sample();
-        design_.advance();
-        now_++;
     }
 
     void sample() {
@@ -258,10 +204,7 @@ class Harness {
         raw.sample(get(design_.p_s__axis__raw__tready));
 #endif
 #ifdef HAS_M_AXIS_PICTURE_TDATA
-        picture.sample(violations, now_, "m_axis_picture T", get(design_.p_m__axis__picture__tvalid),
-                       payload(pins(design_.p_m__axis__picture__tdata),
-                               get(design_.p_m__axis__picture__tuser),
-                               get(design_.p_m__axis__picture__tlast)));
+        sample_picture(design_, picture, violations, now_);
 #endif
 #ifdef HAS_M_AXIS_TDATA
         tensor_out.sample(violations, now_, "m_axis T", get(design_.p_m__axis__tvalid),
@@ -285,42 +228,29 @@ class Harness {
         uint64_t layer, start, mac_active, stalled;
     };
 
-    Design design_;
     Stable<Burst> ar_, aw_;
     Stable<Bytes> w_;
-    RegisterPort<Design> axil_;
     Open open_[UNITS] = {};
     std::vector<Event> trace_;
-    bool irq_ = false, resetting_ = false;
-    uint64_t now_ = 0, start_ = 0, irq_at_ = 0;
+    uint64_t start_ = 0, irq_at_ = 0;
 };
 
 }  // namespace hadron
+
+#include "exports.h"
 
 using hadron::Harness;
 
 extern "C" {
 
 uint64_t hadron_options_bytes() { return sizeof(hadron::Options); }
-uint64_t hadron_stream_options_bytes() { return sizeof(hadron::StreamOptions); }
-uint64_t hadron_beat_bytes() { return sizeof(hadron::Beat); }
 uint64_t hadron_bus_bytes() { return hadron::BYTES; }
-
-void *hadron_create() { return new Harness; }
-void hadron_destroy(void *handle) { delete static_cast<Harness *>(handle); }
 
 void hadron_attach(void *handle, uint8_t *bytes, uint64_t size) {
     static_cast<Harness *>(handle)->attach(bytes, size);
 }
 void hadron_configure(void *handle, const hadron::Options *options) {
     static_cast<Harness *>(handle)->configure(*options);
-}
-void hadron_reset(void *handle, uint64_t cycles) { static_cast<Harness *>(handle)->reset(cycles); }
-int hadron_write(void *handle, uint64_t address, uint32_t data) {
-    return static_cast<Harness *>(handle)->write(address, data);
-}
-int hadron_read(void *handle, uint64_t address, uint32_t *data) {
-    return static_cast<Harness *>(handle)->read_register(address, *data);
 }
 uint64_t hadron_run(void *handle, uint64_t cycles, int until_irq) {
     return static_cast<Harness *>(handle)->run(cycles, until_irq);
@@ -341,20 +271,10 @@ void hadron_state(void *handle, uint64_t *state) {
     state[8] = harness.memory_.reads_outstanding();
     state[9] = harness.memory_.writes_outstanding();
 }
-const char *hadron_violations(void *handle) {
-    return static_cast<Harness *>(handle)->violations.text().c_str();
-}
-void hadron_clear(void *handle) { static_cast<Harness *>(handle)->clear(); }
 uint64_t hadron_trace(void *handle, hadron::Event *events, uint64_t room) {
     return static_cast<Harness *>(handle)->trace(events, room);
 }
 
-void hadron_configure_streams(void *handle, const hadron::StreamOptions *options) {
-    static_cast<Harness *>(handle)->configure(*options);
-}
-void hadron_feed_raw(void *handle, const uint32_t *beats, uint64_t count) {
-    static_cast<Harness *>(handle)->raw.feed(beats, count);
-}
 void hadron_feed_tensor(void *handle, const hadron::Beat *beats, uint64_t count) {
     static_cast<Harness *>(handle)->tensor_in.feed(beats, count);
 }
@@ -365,11 +285,6 @@ uint64_t hadron_left(void *handle, int stream) {
 }
 uint64_t hadron_run_until_taken(void *handle, uint64_t cycles) {
     return static_cast<Harness *>(handle)->run_until_taken(cycles);
-}
-// Copy the beats of an output; return how many there are.
-uint64_t hadron_beats(void *handle, int stream, hadron::Beat *beats, uint64_t room) {
-    const Harness &harness = *static_cast<Harness *>(handle);
-    return (stream == hadron::PICTURE ? harness.picture : harness.tensor_out).copy(beats, room);
 }
 
 }  // extern "C"

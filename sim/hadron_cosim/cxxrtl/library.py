@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hadron_cosim.cxxrtl.device import SimulatedDevice
-from hadron_cosim.cxxrtl.streams import BEAT, Stream, StreamOptions, StreamStalls
+from hadron_cosim.cxxrtl.device import HANDLE, U64, SimulatedDevice, load_library
+from hadron_cosim.cxxrtl.streams import BEAT, Stream
 from hadron_cosim.memory_model import BusErrors, MemoryModel, Stalls
 
 __all__ = ["Options", "SimulatedNpu", "State"]
@@ -50,40 +50,20 @@ class State(ctypes.Structure):
 
 
 def _load(path: Path) -> ctypes.CDLL:
-    library = ctypes.CDLL(str(path))
-    handle, u64 = ctypes.c_void_p, ctypes.c_uint64
-    signatures: dict[str, tuple[Any, list[Any]]] = {
-        "hadron_options_bytes": (u64, []),
-        "hadron_bus_bytes": (u64, []),
-        "hadron_create": (handle, []),
-        "hadron_destroy": (None, [handle]),
-        "hadron_attach": (None, [handle, handle, u64]),
-        "hadron_configure": (None, [handle, ctypes.POINTER(Options)]),
-        "hadron_reset": (None, [handle, u64]),
-        "hadron_write": (ctypes.c_int, [handle, u64, ctypes.c_uint32]),
-        "hadron_read": (ctypes.c_int, [handle, u64, ctypes.POINTER(ctypes.c_uint32)]),
-        "hadron_run": (u64, [handle, u64, ctypes.c_int]),
-        "hadron_state": (None, [handle, ctypes.POINTER(State)]),
-        "hadron_violations": (ctypes.c_char_p, [handle]),
-        "hadron_clear": (None, [handle]),
-        "hadron_trace": (u64, [handle, handle, u64]),
-        "hadron_stream_options_bytes": (u64, []),
-        "hadron_beat_bytes": (u64, []),
-        "hadron_configure_streams": (None, [handle, ctypes.POINTER(StreamOptions)]),
-        "hadron_feed_raw": (None, [handle, handle, u64]),
-        "hadron_feed_tensor": (None, [handle, handle, u64]),
-        "hadron_left": (u64, [handle, ctypes.c_int]),
-        "hadron_run_until_taken": (u64, [handle, u64]),
-        "hadron_beats": (u64, [handle, ctypes.c_int, handle, u64]),
-    }
-    for name, (result, arguments) in signatures.items():
-        function = getattr(library, name)
-        function.restype, function.argtypes = result, arguments
+    library = load_library(path, {
+        "hadron_options_bytes": (U64, []),
+        "hadron_bus_bytes": (U64, []),
+        "hadron_attach": (None, [HANDLE, HANDLE, U64]),
+        "hadron_configure": (None, [HANDLE, ctypes.POINTER(Options)]),
+        "hadron_run": (U64, [HANDLE, U64, ctypes.c_int]),
+        "hadron_state": (None, [HANDLE, ctypes.POINTER(State)]),
+        "hadron_trace": (U64, [HANDLE, HANDLE, U64]),
+        "hadron_feed_tensor": (None, [HANDLE, HANDLE, U64]),
+        "hadron_left": (U64, [HANDLE, ctypes.c_int]),
+        "hadron_run_until_taken": (U64, [HANDLE, U64]),
+    })
     if library.hadron_options_bytes() != ctypes.sizeof(Options):
         raise RuntimeError("options.h and Options differ")
-    if (library.hadron_stream_options_bytes() != ctypes.sizeof(StreamOptions)
-            or library.hadron_beat_bytes() != BEAT.itemsize):
-        raise RuntimeError("harness.cc and streams.py differ")
     return library
 
 
@@ -131,15 +111,6 @@ class SimulatedNpu(SimulatedDevice):
         """Run for `cycles`, or until all that was fed is taken; return the cycles that passed."""
         return int(self._library.hadron_run_until_taken(self._handle, cycles))
 
-    def configure_streams(self, stalls: StreamStalls | None = None) -> None:
-        """Choose the pauses of the streams; none unless given."""
-        self._library.hadron_configure_streams(self._handle, StreamOptions.of(stalls))
-
-    def feed_raw(self, beats: npt.NDArray[np.uint32]) -> None:
-        """Append beats of RAW: pixels with `RAW_USER` and `RAW_LAST`."""
-        data = np.ascontiguousarray(beats, dtype=np.uint32).ravel()
-        self._library.hadron_feed_raw(self._handle, data.ctypes.data, data.size)
-
     def feed_tensor(self, beats: npt.NDArray[Any]) -> None:
         """Append beats of a tensor, of the type `BEAT`."""
         data = np.ascontiguousarray(beats, dtype=BEAT)
@@ -148,13 +119,6 @@ class SimulatedNpu(SimulatedDevice):
     def left(self, stream: Stream) -> int:
         """Return how many beats of an input have not been taken."""
         return int(self._library.hadron_left(self._handle, stream))
-
-    def beats(self, stream: Stream) -> npt.NDArray[Any]:
-        """Return what came out of PICTURE or TENSOR_OUT, of the type `BEAT`."""
-        count = self._library.hadron_beats(self._handle, stream, None, 0)
-        beats = np.zeros(count, dtype=BEAT)
-        self._library.hadron_beats(self._handle, stream, beats.ctypes.data, count)
-        return beats
 
     @property
     def state(self) -> State:

@@ -9,9 +9,20 @@
 #include <cxxrtl/cxxrtl.h>
 
 #include "checks.h"
+#include "pins.h"
 #include "stalls.h"
 
 namespace hadron {
+
+// The streams of an NPU, and of the ISP before it. Mirrored by hadron_cosim.cxxrtl.streams.
+enum Stream { RAW, TENSOR_IN, PICTURE, TENSOR_OUT, STREAMS };
+
+// Chances of a stall in 1/65536 a cycle, longest stall, seed.
+struct StreamOptions {
+    uint64_t stall[STREAMS] = {0, 0, 0, 0};
+    uint64_t stall_longest = 16;
+    uint64_t seed = 1;
+};
 
 // A beat of RAW: the pixel, TUSER[0] in bit 16, TLAST in bit 17.
 constexpr uint32_t RAW_USER = 1u << 16, RAW_LAST = 1u << 17;
@@ -45,8 +56,8 @@ Payload payload(const cxxrtl::value<N> &data, uint64_t user, uint64_t last) {
 template <typename T>
 class Source {
   public:
-    void configure(uint64_t chance, uint64_t longest, uint64_t seed) {
-        stalls_.configure(chance, longest, seed);
+    void configure(const StreamOptions &options, Stream stream) {
+        stalls_.configure(options.stall[stream], options.stall_longest, options.seed + stream);
     }
     void reset() {
         beats_.clear();
@@ -81,8 +92,8 @@ class Source {
 // One output: what was taken, and when.
 class Sink {
   public:
-    void configure(uint64_t chance, uint64_t longest, uint64_t seed) {
-        stalls_.configure(chance, longest, seed);
+    void configure(const StreamOptions &options, Stream stream) {
+        stalls_.configure(options.stall[stream], options.stall_longest, options.seed + stream);
     }
     void reset() { stable_.reset(); }
     void clear() { beats.clear(); }
@@ -108,5 +119,23 @@ class Sink {
     Stable<Payload> stable_;
     bool ready_ = false;
 };
+
+// The ports of an ISP; a design without them does without these.
+template <typename Design>
+void drive_raw(Design &design, Source<uint32_t> &raw) {
+    design.p_s__axis__raw__tvalid.data[0] = raw.offer();
+    uint32_t beat = raw.beat();
+    design.p_s__axis__raw__tdata.data[0] = beat & 0xFFFF;
+    design.p_s__axis__raw__tuser.data[0] = (beat & RAW_USER) != 0;
+    design.p_s__axis__raw__tlast.data[0] = (beat & RAW_LAST) != 0;
+}
+
+template <typename Design>
+void sample_picture(const Design &design, Sink &picture, Violations &violations, uint64_t now) {
+    picture.sample(violations, now, "m_axis_picture T", get(design.p_m__axis__picture__tvalid),
+                   payload(pins(design.p_m__axis__picture__tdata),
+                           get(design.p_m__axis__picture__tuser),
+                           get(design.p_m__axis__picture__tlast)));
+}
 
 }  // namespace hadron

@@ -59,7 +59,7 @@ class StreamStalls:
 
 
 class StreamOptions(ctypes.Structure):
-    """``hadron::StreamOptions`` of ``harness.cc``, field by field."""
+    """``hadron::StreamOptions`` of ``streams.h``, field by field."""
 
     _fields_ = (("stall", ctypes.c_uint64 * len(Stream)), ("stall_longest", ctypes.c_uint64),
                 ("seed", ctypes.c_uint64))
