@@ -70,6 +70,16 @@ def _golden(program, tensor) -> np.ndarray:
     return memory
 
 
+def _begin(simulator, program, settings) -> np.ndarray:
+    """Reset both, start the ISP with its settings; return the NPU's memory, without an input."""
+    memory = memory_image(program, [np.zeros(program.inputs[0].shape)])
+    simulator.configure(memory)
+    simulator.device.clear()
+    simulator.isp.commit(settings)
+    simulator.isp.write_register("CONTROL", 1)
+    return memory
+
+
 def _check(frame, raw, settings, program, memory) -> None:
     """Compare picture, statistics and everything the network left in memory."""
     stages = pipeline.run(raw, settings, CONFIG.isp)
@@ -108,13 +118,9 @@ def test_every_frame_of_a_row_is_the_models_whatever_settings_change(simulator, 
 
 
 def test_a_broken_frame_is_an_error_and_the_next_is_whole(simulator, program, rng):
-    memory = memory_image(program, [np.zeros(program.inputs[0].shape)])
-    simulator.configure(memory)
     settings = _settings(rng, Phase.RGGB)
+    memory = _begin(simulator, program, settings)
     device, host, isp = simulator.device, simulator.host, simulator.isp
-    device.clear()
-    isp.commit(settings)
-    isp.write_register("CONTROL", 1)
     for broken in (False, True, False):
         raw = rng.integers(4096, size=SIZE)
         beats = raw_beats(raw)
@@ -137,14 +143,10 @@ def test_a_broken_frame_is_an_error_and_the_next_is_whole(simulator, program, rn
 
 def test_live_frames_without_a_program_are_dropped_and_the_picture_goes_on(simulator, program, rng):
     """A camera cannot wait: with STREAM.DROP no frame is held up, the next one answers."""
-    memory = memory_image(program, [np.zeros(program.inputs[0].shape)])
-    simulator.configure(memory)
     settings = _settings(rng, Phase.GRBG)
+    memory = _begin(simulator, program, settings)
     device, host, isp = simulator.device, simulator.host, simulator.isp
-    device.clear()
     host.write_register("STREAM", 1)
-    isp.commit(settings)
-    isp.write_register("CONTROL", 1)
     raws = [rng.integers(4096, size=SIZE) for _ in range(3)]
     for raw in raws[:2]:
         device.feed_raw(raw_beats(raw))

@@ -84,11 +84,16 @@ class Geometry:
         """Return the most input columns that any `columns` columns of the output need."""
         return min(self.source[1], (columns - 1) * self.window.stride_x + self.window.span_x)
 
+    def origin(self, region: Region) -> tuple[int, int]:
+        """Return the row and column where the first window of a region begins: negative in the
+        padding."""
+        w = self.window
+        return region.y[0] * w.stride_y - w.pad_top, region.x[0] * w.stride_x - w.pad_left
+
     def touches_padding(self, region: Region) -> bool:
         """Tell whether a region of the output reads outside of the input image."""
         w = self.window
-        return (region.y[0] * w.stride_y < w.pad_top
-                or region.x[0] * w.stride_x < w.pad_left
+        return (min(self.origin(region)) < 0
                 or (region.y[1] - 1) * w.stride_y - w.pad_top + w.span_y > self.source[0]
                 or (region.x[1] - 1) * w.stride_x - w.pad_left + w.span_x > self.source[1])
 

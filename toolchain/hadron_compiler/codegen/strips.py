@@ -228,8 +228,7 @@ class _StripPart(Part):
         needed = geometry.needed(region)
         source = piece.sources[0].narrow(needed)
         destination = piece.destination
-        row = region.y[0] * window.stride_y - window.pad_top
-        column = region.x[0] * window.stride_x - window.pad_left
+        row, column = geometry.origin(region)
         bounded = geometry.touches_padding(region)
         pixel, pitch = source.pixel_pitch, source.row_pitch
         advance = run.outputs * window.stride_x * pixel

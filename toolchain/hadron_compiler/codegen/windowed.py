@@ -92,8 +92,7 @@ def _fields(command: WindowedCommand, piece: Piece) -> tuple[dict[str, int], str
     needed = geometry.needed(region)
     source = piece.sources[0].narrow(needed)
     destination = piece.destination
-    row = region.y[0] * window.stride_y - window.pad_top
-    column = region.x[0] * window.stride_x - window.pad_left
+    row, column = geometry.origin(region)
     bounded = geometry.touches_padding(region)
     pixel, pitch = source.pixel_pitch, source.row_pitch
     walk = Loop(blocks.count, blocks.source_step, 0, blocks.source_step, blocks.destination_step)
