@@ -1,6 +1,8 @@
 """The memory behind the NPU's AXI4 port: two timing models, random stalls, injected errors."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+
+from hadron_cosim.pauses import Pauses
 
 __all__ = ["FAST", "MEMORY_MODELS", "SDRAM", "BusErrors", "MemoryModel", "Stalls", "memory_model"]
 
@@ -74,35 +76,21 @@ def memory_model(model: str | MemoryModel) -> MemoryModel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stalls:
-    """Random pauses on the channels of the memory port.
+class Stalls(Pauses):
+    """Random pauses on the channels of the memory port; `seed` and `longest` as in `Pauses`.
 
     Parameters
     ----------
-    seed : int
-        What the pauses derive from.
     ar, r, aw, w, b : float
         Chance that a pause begins in a cycle, 0 to 1: READY withheld on the channels the NPU
         drives, VALID on the others (never taken back).
-    longest : int
-        A pause takes 1 to this many cycles.
     """
 
-    seed: int
     ar: float = 0.0
     r: float = 0.0
     aw: float = 0.0
     w: float = 0.0
     b: float = 0.0
-    longest: int = 16
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.type is float and not 0 <= value <= 1:
-                raise ValueError(f"stalls: {field.name}={value!r}, must be 0 to 1")
-        if self.longest < 1:
-            raise ValueError(f"stalls: longest={self.longest!r}, must be 1 or more")
 
     @classmethod
     def everywhere(cls, seed: int, chance: float = 0.1, longest: int = 16) -> "Stalls":

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hadron_cosim.pauses import Pauses
+
 __all__ = ["BEAT", "RAW_LAST", "RAW_USER", "Stream", "StreamOptions", "StreamStalls",
            "tensor_beats"]
 
@@ -29,33 +31,19 @@ class Stream(IntEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StreamStalls:
-    """Random pauses of the streams: VALID of inputs, READY of outputs.
+class StreamStalls(Pauses):
+    """Random pauses of the streams; `seed` and `longest` as in `Pauses`.
 
     Parameters
     ----------
-    seed : int
-        What the pauses derive from.
     raw, tensor_in, picture, tensor_out : float
-        Chance that a pause begins in a cycle, 0 to 1.
-    longest : int
-        A pause takes 1 to this many cycles.
+        Chance that a pause begins in a cycle, 0 to 1: of VALID of inputs, of READY of outputs.
     """
 
-    seed: int
     raw: float = 0.1
     tensor_in: float = 0.1
     picture: float = 0.1
     tensor_out: float = 0.1
-    longest: int = 16
-
-    def __post_init__(self) -> None:
-        for stream in Stream:
-            name = stream.name.lower()
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"stalls: {name}={getattr(self, name)!r}, must be 0 to 1")
-        if self.longest < 1:
-            raise ValueError(f"stalls: longest={self.longest!r}, must be 1 or more")
 
 
 class StreamOptions(ctypes.Structure):
