@@ -16,6 +16,7 @@ from hadron_model.execute import execute
 from hadron_model.memories import LocalMemories
 from hadron_model.program import Command
 from hadron_model.steps import StepGrid
+from hadron_model.strips import Strip
 from hadron_spec.commands import FIELDS, LEVELS, LocalSpace, Opcode, Unit, pack_parameters, unit_of
 from hadron_spec.config import NpuConfig
 from hadron_spec.numerics import quantize_multiplier, softmax_table
@@ -168,20 +169,34 @@ def test_depthwise_of_every_width(rng, stride, pixels):
     simulate(bench, scenario)
 
 
-@pytest.mark.parametrize("wide", [0, 1])
-def test_depthwise_takes_a_pixel_a_cycle_or_two(rng, wide):
+@pytest.mark.parametrize(("wide", "stride", "pixels", "more"), [
+    (0, (1, 1), 14, 0),
+    (0, (2, 2), 13, 0),
+    # Four rows complete windows, with each pixel; the last pixel of a block holds nothing up.
+    (1, (1, 1), 14, 2 * 4 * 14 - 1),
+    # Two rows of six do, with three pixels.
+    (1, (2, 2), 14, 2 * 2 * 3),
+    (1, (1, 2), 13, 2 * 4 * 3 - 1),
+    (1, (2, 1), 14, 2 * 2 * 14),
+])
+def test_depthwise_takes_a_pixel_a_cycle_and_wide_ones_that_complete_windows_two(
+        rng, wide, stride, pixels, more):
     bench = Bench(CONFIG, rng)
     bench.fill_bytes = 2048
 
     async def scenario(ctx):
-        fields, weights, _ = depthwise(rng, CONFIG, strips=2, rows=6, pixels=14, wide=wide)
+        fields, weights, _ = depthwise(rng, CONFIG, strips=2, rows=6, pixels=pixels, stride=stride,
+                                       wide=wide)
         cycles, _ = await bench.check(ctx, fields, weights, None)
-        blocks = fields["count_kg"]
-        pixels = 2 * 6 * 14
-        # The last pixel of a block holds nothing up.
-        assert cycles == (blocks * (4 + pixels + wide * (pixels - 1))
-                          + bench.dut.overhead(Opcode.DEPTHWISE, wide=bool(wide)))
-        assert bench.mac_active == blocks * 2 * 4 * 12
+        blocks, strip = fields["count_kg"], Strip(fields)
+        last = (strip.rows - 1 - strip.last_rows[-1]) * strip.pixels
+        last += strip.pixels - 1 - strip.last_pixels[-1]
+        last += wide if last else 0
+        # What comes behind the last window is read for nothing, but while that is on its way.
+        assert (cycles + last
+                == blocks * (4 + 2 * 6 * pixels + more)
+                + bench.dut.overhead(Opcode.DEPTHWISE, wide=bool(wide)))
+        assert bench.mac_active == blocks * 2 * 2 * strip.output_rows * strip.pairs
 
     simulate(bench, scenario)
 

@@ -95,7 +95,8 @@ class LoopNest(wiring.Component):
     Latency: `LATENCY` cycles from the decision to the step; the first step is out
     ``LATENCY + 1`` cycles after `start`. Throughput: one step a cycle, no bubble between results
     or groups; the parameter step takes a cycle. With DEPTHWISE, there are two parameter steps, and
-    two idle cycles before them, in which the array finishes; when wide, every step takes two.
+    two idle cycles before them, in which the array finishes; when wide, a pixel in a row that
+    completes windows takes two, with a `stride_x` of two only one that completes them.
     """
 
     LATENCY = 2
@@ -114,17 +115,33 @@ class LoopNest(wiring.Component):
             "stall": Out(1),
         })
 
+    def _completes(self, m, pixel, row_ends, strip_ends):
+        """Tell whether a pixel of DEPTHWISE is one after which wide results need a cycle more."""
+        command = self.command
+        # Row 0, row 1, then rows 2 and 3 in turns, of which a stride of two skips the latter.
+        row = Signal(2)
+        place = Signal(2)
+        begins = Signal()
+        with m.If(self.start):
+            m.d.sync += [row.eq(0), place.eq(0), begins.eq(1)]
+        with m.Elif(pixel):
+            m.d.sync += [place.eq(place + 1), begins.eq(row_ends)]
+            with m.If(row_ends):
+                m.d.sync += [place.eq(0), row.eq(Mux(strip_ends, 0, Cat(~row[0], row.any())))]
+        return (row[1] & ~(command.stride_y & row[0])
+                & (~command.stride_x | ((place == 0) & ~begins)))
+
     def elaborate(self, platform):
         m = Module()
         command = self.command
         lookup = Signal(reset_less=True)
         windows = Signal(reset_less=True)
-        spaced = Signal(reset_less=True)
+        waits = Signal(reset_less=True)
         pause = Signal(range(_WINDOWS_PAUSE + 1), reset_less=True)
         m.d.sync += [
             lookup.eq(command.opcode == Opcode.LOOKUP),
             windows.eq(command.opcode == Opcode.DEPTHWISE),
-            spaced.eq((command.opcode == Opcode.DEPTHWISE) & command.wide),
+            waits.eq((command.opcode == Opcode.DEPTHWISE) & command.wide),
             # Cycles before a kg, of which the last one or two read parameters.
             pause.eq(Mux(command.opcode == Opcode.DEPTHWISE, _WINDOWS_PAUSE, Cat(
                 command.opcode == opcode for opcode in (Opcode.MATRIX, Opcode.LOOKUP)).any())),
@@ -148,7 +165,7 @@ class LoopNest(wiring.Component):
             m.d.sync += deep.eq(command.deep)
         last = counter.last[_INNER:].all() & ~low
         parameter_step = running & ((waiting == 1) | (waiting == 2))
-        must_wait = last | spaced
+        must_wait = last | waits
         weight_step = Signal()
         m.d.comb += [
             weight_step.eq(running & ~parameters & (~must_wait | have_credit)),
@@ -174,7 +191,9 @@ class LoopNest(wiring.Component):
         with m.If(self.start):
             m.d.sync += [credits_.eq(self.result_depth), have_credit.eq(1)]
         with m.Elif(pause.any()):
-            m.d.sync += have_credit.eq(~(weight_step & must_wait & command.wide))
+            paused = self._completes(m, weight_step, last, counter.last[_INNER - 1])
+            m.d.sync += have_credit.eq(
+                ~(weight_step & command.wide & Mux(windows, paused, last)))
         with m.Else():
             m.d.sync += [
                 credits_.eq((credits_ + self.credit) - take),

@@ -15,7 +15,7 @@ class WindowSequencer(wiring.Component):
     A pixel completes two neighbouring windows of each channel: with a stride of one every second
     pixel from the fourth on, with a stride of two every fourth from the fifth on. Their products
     take two steps, for two halves of the channels, in the cycle of the pixel and the one after; or,
-    when results are wide and pixels come every other cycle, two after.
+    when results are wide, two after. The next pixel then comes two cycles after it, too.
 
     Members
     -------
@@ -24,7 +24,8 @@ class WindowSequencer(wiring.Component):
     row_ends, strip_ends : In(1)
         It is the last of its row; and the row is the last of its strip.
     wide : In(1)
-        Steps are two cycles apart. Stable while pixels come, as are the next two.
+        Steps are two cycles apart, and no pixel follows one that completes windows in the next
+        cycle. Stable while pixels come, as are the next two.
     stride_x, stride_y : In(1)
         Strides are two, not one.
     pixel : Out(range(STRIP_PIXELS))

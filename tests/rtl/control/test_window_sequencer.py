@@ -37,11 +37,12 @@ def test_multiplies_where_windows_end(rng, stride_x, stride_y, wide):
                     ctx.set(dut.pixel_valid, 1)
                     ctx.set(dut.row_ends, pixel == pixels - 1)
                     ctx.set(dut.strip_ends, row == rows - 1)
+                    completes = (row, pixel) in places
                     assert ctx.get(dut.pixel) == pixel
                     if ctx.get(dut.multiply) and not ctx.get(dut.half):
                         seen.append((row, pixel, cycle))
                     await tick()
-                    if wide:
+                    if wide and (completes if stride_x else row in strip.last_rows):
                         ctx.set(dut.pixel_valid, 0)
                         await tick()
         ctx.set(dut.pixel_valid, 0)

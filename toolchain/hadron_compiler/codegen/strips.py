@@ -81,6 +81,15 @@ def strip_cycles(config: NpuConfig, geometry: Geometry) -> int:
     return geometry.images * -(-channels // config.columns) * pixels
 
 
+def _waits(geometry: Geometry) -> int:
+    """Return about how many cycles longer a block of channels of an image takes when wide."""
+    height, width, _ = geometry.destination
+    window = geometry.window
+    return height * sum(
+        count * (-(-size // 2) if window.stride_x == 2 else _pixels(size, window.stride_x))
+        for count, size in _strips(width, _rows(height, window.stride_y), window.stride_x))
+
+
 class StripKernel(Kernel):
     """DEPTHWISE_CONV_2D of channel multiplier 1: `takes_strips` says of which windows.
 
@@ -124,20 +133,20 @@ class StripKernel(Kernel):
         return made
 
     def _runs(self, groups: int) -> list[tuple[int, int]]:
-        """Cut the blocks where those begin or end that are wide, which take twice the cycles.
+        """Cut the blocks where those begin or end that are wide, which take more cycles.
 
         A run of narrow blocks that saves less than the commands cost joins the wide ones.
         """
         columns = self.config.columns
         wide = [bool(self.stage.wide[i * columns:(i + 1) * columns].any()) for i in range(groups)]
-        cycles = strip_cycles(self.config, self.geometry) // (groups * self.geometry.images)
+        saved = _waits(self.geometry)
         runs = [(kind, len(list(run))) for kind, run in groupby(wide)]
         made: list[list[int]] = []
         first = 0
         joined = False
         for position, (kind, count) in enumerate(runs):
             sides = (position > 0) + (position < len(runs) - 1)
-            short = not kind and len(runs) > 1 and count * cycles < sides * _COMMAND_CYCLES
+            short = not kind and len(runs) > 1 and count * saved < sides * _COMMAND_CYCLES
             if made and (short or joined):
                 made[-1][1] = first + count
             else:

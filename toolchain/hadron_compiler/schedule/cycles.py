@@ -115,7 +115,9 @@ def command_cycles(command: Command, config: NpuConfig) -> CommandCycles:
         rows = (counts["ox"] - 1) // 2 if fields["stride_y"] else counts["ox"] - 2
         pairs = (counts["kx"] - 1) // 4 if fields["stride_x"] else (counts["kx"] - 2) // 2
         results = counts["kg"] * counts["oy"] * rows * (2 * pairs - fields["odd"])
-        pixels = counts["oy"] * counts["ox"] * counts["kx"] * (2 if wide else 1)
+        pixels = counts["oy"] * counts["ox"] * counts["kx"]
+        if wide:  # A pixel that completes windows, or any of such a row, takes two.
+            pixels += counts["oy"] * rows * (pairs if fields["stride_x"] else counts["kx"])
         return CommandCycles(execute_overhead(command.opcode, config, wide=wide) + DISPATCH,
                              counts["kg"] * (BLOCK_PAUSE + pixels), False, results)
     parameters = counts["kg"] if command.opcode is not Opcode.MAX else 0
