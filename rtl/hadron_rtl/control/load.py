@@ -1,6 +1,6 @@
 """LOAD: rows of bytes from memory, or from the input stream, to an on-chip memory."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -12,6 +12,7 @@ from hadron_rtl.control.nibble_expander import NibbleExpander
 from hadron_rtl.control.stream_reader import StreamRequest, stream_beat
 from hadron_rtl.stream.axi import BURST_BEATS
 from hadron_rtl.stream.local import LocalWrite
+from hadron_rtl.stream.skid import SkidBuffer
 from hadron_spec.commands import LocalSpace
 from hadron_spec.config import NpuConfig
 from hadron_spec.errors import ErrorCode
@@ -135,15 +136,14 @@ class LoadUnit(wiring.Component):
             outstanding.w_en.eq(bursts.o.valid & bursts.o.ready),
         ]
 
-        # Beats, through one register; those of nibbles twice, once for each column of a pair.
+        # Beats, through a skid buffer, so that what holds up the scratchpad does not reach the
+        # memory port in the same cycle; those of nibbles twice, once for each column of a pair.
         burst = data.View(bursts.burst, outstanding.r_data)
         position = Signal(len(burst.length))
         beat = Signal(read_beat(config))
         ready = Signal()
-        write = Signal(LocalWrite(config), reset_less=True)
-        write_valid = Signal()
-        write_ready = Signal()
-        write_last = Signal(reset_less=True)
+        m.submodules.writes = writes = SkidBuffer(data.StructLayout({
+            "write": LocalWrite(config), "last": unsigned(1)}))
         all_bytes = Const(-1, config.axi_bytes)
         nibbles = Signal()
         second = Signal()
@@ -166,9 +166,9 @@ class LoadUnit(wiring.Component):
         m.d.comb += [
             whole.eq(second | ~nibbles),
             offered.eq(Mux(streams, self.stream_data.valid, self.data.valid)),
-            put.eq(offered & outstanding.r_rdy & (write_ready | ~write_valid)),
+            put.eq(offered & outstanding.r_rdy & writes.i.ready),
             ready.eq(outstanding.r_rdy
-                     & (((write_ready | ~write_valid) & whole) | self.halt)),
+                     & ((writes.i.ready & whole) | self.halt)),
             self.data.ready.eq(ready & ~streams),
             self.stream_data.ready.eq(ready & streams),
             take.eq(offered & ready),
@@ -182,35 +182,36 @@ class LoadUnit(wiring.Component):
             m.d.sync += position.eq(position + 1)
             with m.If(beat.last):
                 m.d.sync += position.eq(0)
-        with m.If(write_ready | ~write_valid):
-            beat_bits = (config.axi_bytes - 1).bit_length()
-            local = Signal(len(burst.local))
-            m.d.comb += local.eq(burst.local + position)
-            # The column of a pair comes in behind the beats of a row of lanes.
-            lane_bits = exact_log2(config.lanes // config.axi_bytes)
-            column = Cat(local[:lane_bits], second, local[lane_bits:])
-            m.d.sync += [
-                write_valid.eq(put & ~self.halt),
-                write_last.eq(burst.last & beat.last & whole),
-                write.address.eq(Cat(Const(0, beat_bits), Mux(nibbles, column, local))),
-                write.data.eq(written),
-                write.strobe.eq(
-                    Mux(burst.row_first & (position == 0), bursts.first_strobe, all_bytes)
-                    & Mux(burst.row_last & beat.last, bursts.last_strobe, all_bytes)),
-            ]
+        beat_bits = (config.axi_bytes - 1).bit_length()
+        local = Signal(len(burst.local))
+        # The column of a pair comes in behind the beats of a row of lanes.
+        lane_bits = exact_log2(config.lanes // config.axi_bytes)
+        column = Cat(local[:lane_bits], second, local[lane_bits:])
+        write = writes.i.payload.write
+        m.d.comb += [
+            local.eq(burst.local + position),
+            writes.i.valid.eq(put & ~self.halt),
+            writes.i.payload.last.eq(burst.last & beat.last & whole),
+            write.address.eq(Cat(Const(0, beat_bits), Mux(nibbles, column, local))),
+            write.data.eq(written),
+            write.strobe.eq(
+                Mux(burst.row_first & (position == 0), bursts.first_strobe, all_bytes)
+                & Mux(burst.row_last & beat.last, bursts.last_strobe, all_bytes)),
+            write.tables.eq(space == LocalSpace.TABLES),
+        ]
         for port, targets in (
                 (self.write_activations, (LocalSpace.ACTIVATIONS,)),
                 (self.write_weights, (LocalSpace.WEIGHTS, LocalSpace.TABLES, LocalSpace.NIBBLES)),
                 (self.write_table, (LocalSpace.TABLE,))):
             selected = Cat(space == target for target in targets).any()
             m.d.comb += [
-                port.payload.eq(write),
-                port.payload.tables.eq(space == LocalSpace.TABLES),
-                port.valid.eq(write_valid & selected),
+                port.payload.eq(writes.o.payload.write),
+                port.valid.eq(writes.o.valid & selected),
             ]
             with m.If(selected):
-                m.d.comb += write_ready.eq(port.ready)
-        m.d.sync += self.done.eq(write_valid & write_ready & write_last & ~self.halt)
+                m.d.comb += writes.o.ready.eq(port.ready)
+        m.d.sync += self.done.eq(
+            writes.o.valid & writes.o.ready & writes.o.payload.last & ~self.halt)
 
         # Errors; a register, still before `done`.
         m.d.sync += [

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hadron_rtl.control.bursts import BASE_BITS, BurstGenerator
 from hadron_rtl.control.bus import AddressRequest, Failure, WriteResponse, write_beat
 from hadron_rtl.control.layouts import TransferCommand
+from hadron_rtl.stream.skid import SkidBuffer
 from hadron_spec.config import NpuConfig
 from hadron_spec.errors import ErrorCode
 
@@ -140,24 +141,22 @@ class StoreUnit(wiring.Component):
         position = Signal(len(burst.length))
         # Places taken by beats requested and not yet sent.
         taken = Signal(range(self.READ_AHEAD + 1))
-        valid = Signal()
-        address = Signal(len(burst.local), reset_less=True)
+        beat_bits = (self.config.axi_bytes - 1).bit_length()
+        # What holds up the scratchpad does not reach the queues in the same cycle.
+        m.submodules.requests = requests = SkidBuffer(self.read_request.payload.shape())
+        wiring.connect(m, requests.o, wiring.flipped(self.read_request))
         ask = Signal()
         last = Signal()
-        beat_bits = (self.config.axi_bytes - 1).bit_length()
         m.d.comb += [
-            ask.eq(to_read.r_rdy & (taken != self.READ_AHEAD)
-                   & (self.read_request.ready | ~valid)),
+            ask.eq(to_read.r_rdy & (taken != self.READ_AHEAD) & requests.i.ready),
             last.eq(position == burst.length),
             to_read.r_en.eq(ask & last),
-            self.read_request.valid.eq(valid),
-            self.read_request.payload.eq(Cat(Const(0, beat_bits), address)),
+            requests.i.valid.eq(ask),
+            requests.i.payload.eq(Cat(Const(0, beat_bits), burst.local + position)),
             beats.w_en.eq(self.read_data.valid),
             beats.w_data.eq(self.read_data.data),
         ]
         m.d.sync += taken.eq(taken + ask - (beats.r_rdy & beats.r_en))
-        with m.If(self.read_request.ready | ~valid):
-            m.d.sync += [valid.eq(ask), address.eq(burst.local + position)]
         with m.If(ask):
             m.d.sync += position.eq(Mux(last, 0, position + 1))
 
