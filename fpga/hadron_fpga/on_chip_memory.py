@@ -68,14 +68,19 @@ class OnChipMemory(wiring.Component):
         port_b = Signal(range(beats))
         write_data = Signal(self.data_width)
         strobes = Signal(lanes)
+        # The blocks stand all over the device: port B starts at registers, as port A does.
+        b_address = Signal.like(port_b)
+        b_write = Signal.like(strobes)
+        b_write_data = Signal.like(write_data)
+        m.d.sync += [b_address.eq(port_b), b_write.eq(strobes), b_write_data.eq(write_data)]
         a_data, b_data = [], []
         for lane in range(lanes):
             ram = m.submodules[f"lane{lane}"] = ByteRam(depth=beats)
             m.d.comb += [
                 ram.a_address.eq(read_beat),
-                ram.b_address.eq(port_b),
-                ram.b_write.eq(strobes[lane]),
-                ram.b_write_data.eq(write_data.word_select(lane, 8)),
+                ram.b_address.eq(b_address),
+                ram.b_write.eq(b_write[lane]),
+                ram.b_write_data.eq(b_write_data.word_select(lane, 8)),
             ]
             a_data.append(ram.a_data)
             b_data.append(ram.b_data)
@@ -109,7 +114,8 @@ class OnChipMemory(wiring.Component):
 
         # Port B: the bursts' writes, else the host.
         host_word = request.p.address[2:2 + word_bits] if word_bits else 0
-        wait = Signal(range(ByteRam.LATENCY + 1))
+        host_latency = 1 + ByteRam.LATENCY
+        wait = Signal(range(host_latency + 1))
         words = Array(Cat(*b_data).word_select(i, 32) for i in range(1 << word_bits))
         m.d.comb += [
             port_b.eq(beat),
@@ -125,7 +131,7 @@ class OnChipMemory(wiring.Component):
                 with m.If(request.p.write & ((request.p.address >> self.size.bit_length() - 1)
                                              == 0)):
                     m.d.comb += strobes.eq(0b1111 << (host_word << 2))
-                m.d.sync += wait.eq(ByteRam.LATENCY)
+                m.d.sync += wait.eq(host_latency)
                 m.next = "ACCESS"
             with m.State("ACCESS"):
                 m.d.sync += wait.eq(wait - 1)
