@@ -179,13 +179,10 @@ class RequantizerLane(wiring.Component):
         ]
         chosen = Mux(above, largest, Mux(below, smallest, result))
         if not self.deep:
-            m.d.sync += self.o.eq(chosen)
+            m.d.comb += self.o.eq(delayed(m, chosen, 1, name="chosen"))
             return
         bits = Signal(16)
-        high = Signal(8, reset_less=True)
         m.d.comb += bits.eq(chosen)
-        m.d.sync += [
-            high.eq(bits[8:]),
-            self.o.eq(Mux(self.second, high,
-                          Cat(bits[:7], bits[7] ^ self.command.deep_results)).as_signed()),
-        ]
+        high = delayed(m, bits[8:], 1, name="high_byte")
+        byte = Mux(self.second, high, Cat(bits[:7], bits[7] ^ self.command.deep_results))
+        m.d.comb += self.o.eq(delayed(m, byte, 1, name="byte"))

@@ -4,6 +4,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from .delay import delayed
+
 __all__ = ["RoundingShift"]
 
 
@@ -132,9 +134,10 @@ class RoundingShift(wiring.Component):
         top = quotient[self.result_width - 1:]
         saturate = overflow | (top.any() & ~top.all())
         rail = Cat((~sign_2).replicate(self.result_width - 1), sign_2)
-        m.d.sync += [
-            self.o.eq(Mux(saturate, rail, quotient[:self.result_width])),
-            self.increment.eq(shifted[0] & (~sign_2 | lost_bytes | lost_bits
-                                               | self.half_up)),
+        saturated = Mux(saturate, rail, quotient[:self.result_width])
+        increment = shifted[0] & (~sign_2 | lost_bytes | lost_bits | self.half_up)
+        m.d.comb += [
+            self.o.eq(delayed(m, saturated, 1, name="saturated")),
+            self.increment.eq(delayed(m, increment, 1, name="incremented")),
         ]
         return m

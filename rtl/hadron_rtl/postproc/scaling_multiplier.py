@@ -95,7 +95,7 @@ class ScalingMultiplier(wiring.Component):
         m.d.sync += [
             rounded.eq(upper + nudge),
             joined.eq((Cat(lower, upper).as_signed() + rounded)[:46]),
-            self.o.eq(Mux(is_high, joined[14:],
-                          Cat(rounded[7:14] & keep_2, rounded[14:]).as_signed())),
         ]
+        product = Mux(is_high, joined[14:], Cat(rounded[7:14] & keep_2, rounded[14:]).as_signed())
+        m.d.comb += self.o.eq(delayed(m, product, 1, name="product"))
         return m
