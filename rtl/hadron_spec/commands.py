@@ -190,7 +190,7 @@ _HEADER = {
 _TRANSFER = {
     "memory_offset": Field(2, 0, 32, doc="First byte in memory, relative to MEMORY_BASE."),
     "local_address": Field(3, 0, 32, doc="First byte on chip; equal to memory_offset modulo the "
-                           "bus width."),
+                           "bus width, but for LOADs of ACTIVATIONS with `row_pairs`."),
     "row_bytes": Field(4, 0, 32, doc="Bytes of one row, 1 or more."),
     "rows": Field(5, 0, 16, doc="Rows, 1 or more."),
     "space": Field(5, 16, 3, doc="LocalSpace (LOAD only; STORE reads the scratchpad)."),
@@ -220,6 +220,8 @@ _EXECUTE = {
                   "saturate to 18. Positive shifts then count as 0."),
     "bounded": Field(2, 25, 1, doc="Bytes outside [0, height) x [0, width_bytes) read as `pad`."),
     "least": Field(2, 26, 1, doc="MAX: the minimum instead of the maximum."),
+    "split": Field(2, 27, 5, doc="Lanes from this one on, modulo `lanes`, of a result's first step "
+                   "read the next row, and byte x - split + lane of it. 0: none, in no step."),
     "destination": Field(3, 0, 24, doc="Scratchpad address of the first result."),
     "outputs": Field(3, 24, 8, doc="Bytes of a result that are written, 1 to columns."),
     "count_kg": Field(4, 0, 16, doc="Passes of loop kg, 1 or more."),
@@ -250,9 +252,11 @@ _EXECUTE = {
     "deep_results": Field(25, 4, 1, doc="MATRIX, LOOKUP: results of 16 bits, scaled as with "
                           "`wide`; `minimum` and `maximum` are their high bytes."),
     "once": Field(25, 5, 1, doc="Round wide results once, halves up, instead of twice."),
-    "plane_address": Field(25, 8, 24, True, "`deep`: address step from low to high bytes."),
+    "plane_address": Field(25, 8, 24, True, "`deep`: address step from low to high bytes. `split`: "
+                           "to the next row less `split`, rounded down to a multiple of `lanes`."),
     "destination_px": Field(26, 0, 24, True, "DEPTHWISE: destination step from output to output in "
                             "a row. `deep_results`: from low to high bytes."),
+    "split_later": Field(26, 24, 5, doc="`split` in a result's other steps; 0: all lanes."),
 }
 
 FIELDS: Mapping[Opcode, Mapping[str, Field]] = {

@@ -49,6 +49,9 @@ class NpuConfig:
         LOAD expands weights of four bits (`LocalSpace.NIBBLES`).
     deep : bool
         Activations may have 16 bits.
+    row_pairs : bool
+        A step may read the end of a kernel row and the beginning of the next (`split`), and LOAD
+        writes rows to any byte of the scratchpad, which lays them out for it.
 
     Raises
     ------
@@ -66,6 +69,7 @@ class NpuConfig:
     axi_data_width: int = 128
     nibbles: bool = True
     deep: bool = False
+    row_pairs: bool = False
 
     def __post_init__(self) -> None:
         def check(field: str, ok: bool, limit: str) -> None:
@@ -143,7 +147,7 @@ CONFIGS = {
                   weight_steps=512, softmax_multipliers=4),
         # LFE5U-85F: 156 multipliers (112 + 32 + 4), 208 EBR.
         NpuConfig(name="h256", lanes=16, columns=16, dsp_columns=14, act_bytes=128 << 10,
-                  weight_steps=512, softmax_multipliers=4),
+                  weight_steps=512, softmax_multipliers=4, row_pairs=True),
     )
 }
 

@@ -93,6 +93,10 @@ class StepGrid:
             self._group[axis] = moves[0]
             self._outer[axis] = _spread(moves[1:3], counts[1:3])
             self._inner[axis] = _spread(moves[3:], counts[3:])
+        # Which lanes of which steps of a result read the next row: [step, lane].
+        self._split = fields["split"] % config.lanes
+        first = np.array([self._split, *(self.inner - 1) * [fields["split_later"] % config.lanes]])
+        self._in_next_row = (np.arange(config.lanes) >= first[:, None]) & bool(self._split)
         self._softmax = opcode == Opcode.SOFTMAX
         self.strip = Strip(fields) if opcode == Opcode.DEPTHWISE else None
         written = counts[:3]
@@ -127,7 +131,8 @@ class StepGrid:
     def lane_addresses(self, steps: Steps) -> Grid:
         """Return the scratchpad byte of each lane: [result, step, lane]."""
         lanes: Grid = steps.address[..., None] + np.arange(self.config.lanes)
-        return lanes % self.config.act_bytes
+        further = self.fields["plane_address"] // self.config.lanes * self.config.lanes
+        return (lanes + further * self._in_next_row) % self.config.act_bytes
 
     def lanes_inside(self, steps: Steps) -> NDArray[np.bool_]:
         """Return which lanes are read, not padded: [result, step, lane]."""
@@ -135,8 +140,9 @@ class StepGrid:
         bytes_in_row = steps.x[..., None] + np.arange(self.config.lanes)
         if not fields["bounded"]:
             return np.ones(bytes_in_row.shape, np.bool_)
-        rows = (steps.y >= 0) & (steps.y < fields["height"])
-        inside: NDArray[np.bool_] = (rows[..., None] & (bytes_in_row >= 0)
+        y = steps.y[..., None] + self._in_next_row
+        bytes_in_row -= self._split * self._in_next_row
+        inside: NDArray[np.bool_] = ((y >= 0) & (y < fields["height"]) & (bytes_in_row >= 0)
                                      & (bytes_in_row < fields["width_bytes"]))
         return inside
 

@@ -47,10 +47,12 @@ def rows(config: NpuConfig, command: Command, memory_bytes: int) -> Iterator[Row
     memory, local, size = fields["memory_offset"], fields["local_address"], fields["row_bytes"]
     pitch, local_pitch, count = fields["memory_pitch"], fields["local_pitch"], fields["rows"]
     beat = config.axi_bytes
-    if memory % beat != local % beat:
+    anywhere = (config.row_pairs and command.opcode == Opcode.LOAD
+                and space_of(command) == LocalSpace.ACTIVATIONS)
+    if memory % beat != local % beat and not anywhere:
         raise CommandFailureError(ErrorCode.ALIGNMENT, f"memory offset {memory:#x} and local "
                                   f"address {local:#x} differ modulo {beat}")
-    if count > 1 and (pitch % beat or local_pitch % beat):
+    if count > 1 and (pitch % beat or (local_pitch % beat and not anywhere)):
         raise CommandFailureError(ErrorCode.ALIGNMENT, f"pitches {pitch} and {local_pitch} are "
                                   f"not multiples of {beat}")
     limit = config.space_bytes(space_of(command))

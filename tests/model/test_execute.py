@@ -48,8 +48,10 @@ def random_command(rng, config, opcode, *, wide=False, deep=False):
     if deep:
         fields |= {"deep": int(opcode == Opcode.MATRIX and rng.integers(4) > 0), "once": int(wide),
                    "deep_results": int(opcode != Opcode.MAX and rng.integers(4) > 0),
-                   "plane_address": int(rng.integers(-900, 900)),
                    "destination_px": int(rng.integers(-900, 900))}
+    if config.row_pairs and rng.integers(2):
+        fields |= {"split": int(rng.integers(32)), "split_later": int(rng.integers(32))}
+    fields["plane_address"] = int(rng.integers(-900, 900))
     for level in LEVELS[:3]:
         fields[f"destination_{level}"] = int(rng.integers(-200, 200))
     return encode(opcode, **fields)

@@ -17,10 +17,10 @@ CONFIG = CONFIGS["h64"]
 LOAD, EXECUTE, STORE = Unit
 
 
-def run(program, **options):
+def run(program, config=CONFIG, **options):
     """Run a program; return the result and the memory region afterwards."""
     image = program.image()
-    result = Executor(CONFIG).run(image, **program.registers, **options)
+    result = Executor(config).run(image, **program.registers, **options)
     return result, np.frombuffer(image, np.uint8)[program.MEMORY_BASE:]
 
 
@@ -62,7 +62,17 @@ def test_copies_rows_with_pitches(rng):
     assert result.write_beats == 15
 
 
-def test_runs_a_fully_connected_layer(rng):
+def test_with_row_pairs_rows_are_loaded_to_any_byte(rng):
+    config = replace(CONFIG, row_pairs=True)
+    program = Assembler(config)
+    data = rng.integers(0, 256, 256, dtype=np.uint8)
+    program.put(0, data)
+    program.load(3, 6, 21, rows=5, memory_pitch=48, local_pitch=25)
+    program.end()
+    result, _ = run(program, config, check_hazards=True)
+    assert result.ok
+    for row in range(5):
+        assert result.scratchpad[6 + 25 * row:][:21] == data[3 + 48 * row:][:21].tobytes()
     program = Assembler(CONFIG)
     x = rng.integers(-128, 128, CONFIG.lanes).astype(np.int8)
     weights = rng.integers(-127, 128, (CONFIG.columns, CONFIG.lanes))

@@ -43,6 +43,7 @@ from hadron_testing.execute_reference import run_command, walk
 
 CONFIG = NpuConfig(name="test", lanes=16, columns=4, dsp_columns=4, act_bytes=32 << 10,
                    weight_steps=256, axi_data_width=64)
+PAIRS = replace(CONFIG, name="pairs", row_pairs=True)
 WIDE = replace(CONFIG, name="wide", columns=16, dsp_columns=16, axi_data_width=128)
 EXECUTE = [opcode for opcode in Opcode if unit_of(opcode) == Unit.EXECUTE]
 
@@ -298,6 +299,9 @@ def random_defined_command(rng, config):
                "weight_step": int(rng.integers(config.weight_steps)),
                "least": int(rng.integers(2)),
                "wide": int(rng.integers(2)) if opcode in (Opcode.MATRIX, Opcode.LOOKUP) else 0}
+    if config.row_pairs:
+        fields |= {"split": int(rng.integers(32)), "split_later": int(rng.integers(32)),
+                   "plane_address": int(rng.integers(-50, 50))}
     if config.deep:
         fields |= {"deep": int(opcode == Opcode.MATRIX and rng.integers(4) > 0),
                    "deep_results": int(opcode in (Opcode.MATRIX, Opcode.LOOKUP)
@@ -343,8 +347,20 @@ def test_random_commands_of_16_bits_are_bit_exact(rng):
     simulate(bench, scenario)
 
 
-def test_the_reading_here_agrees_with_the_golden_model(rng):
-    config = replace(CONFIG, weight_steps=128)
+def test_random_commands_that_read_two_rows_a_step_are_bit_exact(rng):
+    config = replace(PAIRS, weight_steps=128)
+    bench = Bench(config, rng)
+
+    async def scenario(ctx):
+        for _ in range(6):
+            await bench.check(ctx, *random_defined_command(rng, config))
+
+    simulate(bench, scenario)
+
+
+@pytest.mark.parametrize("config", [CONFIG, PAIRS], ids=lambda config: config.name)
+def test_the_reading_here_agrees_with_the_golden_model(rng, config):
+    config = replace(config, weight_steps=128)
     for turn in range(100):
         if turn % 5:
             fields, weights, table = random_defined_command(rng, config)

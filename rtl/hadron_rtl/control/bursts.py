@@ -22,16 +22,19 @@ BASE_BITS = ADDRESS_BITS - (COMMAND_ALIGN - 1).bit_length()
 """Bits of a base address, the aligned low ones left out."""
 
 
-def transfer_burst(local_bytes: int, axi_bytes: int) -> data.StructLayout:
+def transfer_burst(local_bytes: int, axi_bytes: int, *, shifts: bool = False
+                   ) -> data.StructLayout:
     """Return the layout of one burst of a transfer.
 
-    `address` in bytes, `length` in beats less one, `local` in beats; `row_first` and `row_last`:
+    `address` in bytes, `length` in beats less one, `local` in beats, with `shifts` plus `shift`
+    bytes; `row_first` and `row_last`:
     the burst begins or ends a row, where strobes apply; `last`: it ends the transfer.
     """
     return data.StructLayout({
         "address": unsigned(ADDRESS_BITS),
         "length": unsigned((BURST_BEATS - 1).bit_length()),
         "local": unsigned((local_bytes // axi_bytes - 1).bit_length()),
+        "shift": unsigned((axi_bytes - 1).bit_length() if shifts else 0),
         "row_first": 1,
         "row_last": 1,
         "last": 1,
@@ -42,7 +45,8 @@ class BurstGenerator(wiring.Component):
     """Check each row of a transfer, then cut it into bursts.
 
     A row is checked as it starts: a transfer that leaves its region stops there with ADDRESS,
-    before any burst of that row. The alignment is checked before the first. A failed transfer
+    before any burst of that row. The alignment is checked before the first; with `shifts`, the
+    rows of space 0 may begin at any byte on chip. A failed transfer
     stays until reset. Of a transfer with `stream`, the bursts' addresses mean nothing.
 
     Parameters
@@ -52,6 +56,8 @@ class BurstGenerator(wiring.Component):
     spaces : sequence of int
         Bytes of the on-chip memory that each value of the field `space` means; one entry if the
         command's `space` has no meaning.
+    shifts : bool
+        See there.
 
     Members
     -------
@@ -75,12 +81,13 @@ class BurstGenerator(wiring.Component):
 
     LATENCY = 4
 
-    def __init__(self, *, config: NpuConfig, spaces: Sequence[int]):
+    def __init__(self, *, config: NpuConfig, spaces: Sequence[int], shifts: bool = False):
         if not 1 <= len(spaces) <= len(LocalSpace):
             raise ValueError(f"spaces has {len(spaces)} entries, must be 1 to {len(LocalSpace)}")
         self.config = config
         self.spaces = tuple(spaces)
-        self.burst = transfer_burst(max(self.spaces), config.axi_bytes)
+        self.shifts = shifts
+        self.burst = transfer_burst(max(self.spaces), config.axi_bytes, shifts=shifts)
         super().__init__({
             "command": In(stream.Signature(TransferCommand)),
             "memory_base": In(BASE_BITS),
@@ -120,6 +127,7 @@ class BurstGenerator(wiring.Component):
         # The burst.
         address = Signal(ADDRESS_BITS, reset_less=True)
         local = Signal(local_bits, reset_less=True)
+        shift = Signal(self.burst["shift"].shape, reset_less=True)
         left = Signal.like(row_beats)
         beats = Signal(range(BURST_BEATS + 1), reset_less=True)
         row_first = Signal(reset_less=True)
@@ -129,6 +137,7 @@ class BurstGenerator(wiring.Component):
             self.o.payload.address.eq(Cat(Const(0, beat_bits), address[beat_bits:])),
             self.o.payload.length.eq((beats - 1)[:index_bits]),
             self.o.payload.local.eq(local),
+            self.o.payload.shift.eq(shift),
             self.o.payload.row_first.eq(row_first),
             self.o.payload.row_last.eq(row_last),
             self.o.payload.last.eq(row_last & (rows_left == 1)),
@@ -146,6 +155,10 @@ class BurstGenerator(wiring.Component):
         ]
         to_boundary = Signal(range(BURST_BEATS + 1))
         m.d.comb += to_boundary.eq(BURST_BEATS - address[beat_bits : beat_bits + index_bits])
+        # Where the row's first beat begins on chip, the bytes before the row included.
+        row_begins = Signal(narrow)
+        m.d.comb += row_begins.eq(row_local - low if self.shifts else row_local)
+        anywhere = command.space == LocalSpace.ACTIVATIONS if self.shifts else Const(0)
         next_row = Signal(ADDRESS_BITS)
         m.d.comb += next_row.eq(row_address + memory_pitch)
 
@@ -161,9 +174,11 @@ class BurstGenerator(wiring.Component):
                     local_pitch.eq(command.local_pitch),
                     limit.eq(limits[command.space] if len(self.spaces) > 1 else limits[0]),
                     misaligned.eq(
-                        (command.memory_offset[:beat_bits] != command.local_address[:beat_bits])
-                        | ((command.rows != 1) & Cat(command.memory_pitch[:beat_bits],
-                                                     command.local_pitch[:beat_bits]).any())),
+                        ((command.memory_offset[:beat_bits] != command.local_address[:beat_bits])
+                         & ~anywhere)
+                        | ((command.rows != 1) & (
+                            command.memory_pitch[:beat_bits].any()
+                            | (command.local_pitch[:beat_bits].any() & ~anywhere)))),
                     outside.eq(Cat(command.local_address[narrow:],
                                    command.row_bytes[narrow:]).any()),
                     pitch_outside.eq(command.local_pitch[narrow:].any()),
@@ -195,7 +210,8 @@ class BurstGenerator(wiring.Component):
             with m.State("CHECK"):
                 m.d.sync += [
                     address.eq(row_address),
-                    local.eq(row_local[beat_bits:]),
+                    local.eq(row_begins[beat_bits:]),
+                    shift.eq(row_begins[:beat_bits]),
                     left.eq(row_beats),
                     row_first.eq(1),
                 ]

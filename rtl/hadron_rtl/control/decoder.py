@@ -235,6 +235,7 @@ class CommandDecoder(wiring.Component):
         else:
             deep = tuple(execute & broken(name, Opcode.MATRIX, is_set)
                          for name in ("deep", "deep_results", "once"))
+        pairs = () if config.row_pairs else (execute & broken("split", Opcode.MATRIX, is_set),)
         windows = Cat(
             broken("count_ox", Opcode.DEPTHWISE, lambda value: value < WINDOW_ROWS),
             broken("count_kx", Opcode.DEPTHWISE,
@@ -262,4 +263,5 @@ class CommandDecoder(wiring.Component):
             depthwise & windows,
             lookup & broken("count_kg", Opcode.LOOKUP, lambda value: value != 1),
             *deep,
+            *pairs,
         )

@@ -90,7 +90,8 @@ class LoadUnit(wiring.Component):
         m = Module()
         config = self.config
         m.submodules.bursts = bursts = BurstGenerator(
-            config=config, spaces=[config.space_bytes(space) for space in config.spaces])
+            config=config, spaces=[config.space_bytes(space) for space in config.spaces],
+            shifts=config.row_pairs)
         m.submodules.outstanding = outstanding = fifo.SyncFIFOBuffered(
             width=bursts.burst.size, depth=self.OUTSTANDING)
 
@@ -192,7 +193,9 @@ class LoadUnit(wiring.Component):
             local.eq(burst.local + position),
             writes.i.valid.eq(put & ~self.halt),
             writes.i.payload.last.eq(burst.last & beat.last & whole),
-            write.address.eq(Cat(Const(0, beat_bits), Mux(nibbles, column, local))),
+            write.address.eq(
+                Cat(burst.shift if config.row_pairs else Const(0, beat_bits),
+                    Mux(nibbles, column, local))),
             write.data.eq(written),
             write.strobe.eq(
                 Mux(burst.row_first & (position == 0), bursts.first_strobe, all_bytes)

@@ -23,8 +23,8 @@ class LocalWrite(data.StructLayout):
     Members
     -------
     address : unsigned
-        Byte address in the space, a multiple of ``config.axi_bytes``; as wide as the largest
-        space needs. Receivers use its low bits only.
+        Byte address in the space, a multiple of ``config.axi_bytes`` (any in the scratchpad with
+        `row_pairs`); as wide as the largest space needs. Receivers use its low bits only.
     data : unsigned(config.axi_data_width)
         Byte i, bits 8i+7:8i, goes to byte ``address + i``.
     strobe : unsigned(config.axi_bytes)

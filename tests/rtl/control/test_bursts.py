@@ -21,10 +21,11 @@ def _config(name: str):
     return CONFIGS[name]
 
 
-def _generate(name: str, commands: list[dict[str, int]], rng=None, memory_bytes=MEMORY_BYTES):
+def _generate(name: str, commands: list[dict[str, int]], rng=None, memory_bytes=MEMORY_BYTES,
+              shifts=False):
     """Run commands one after the other; return each one's bursts, strobes and failure."""
     config = _config(name)
-    dut = BurstGenerator(config=config, spaces=SPACES)
+    dut = BurstGenerator(config=config, spaces=SPACES, shifts=shifts)
     results = []
 
     async def run(ctx):
@@ -92,7 +93,8 @@ def _covered_bytes(beat: int, bursts, first: int, last: int) -> list[tuple[int, 
                 strobe &= first
             if burst["row_last"] and i == beats - 1:
                 strobe &= last
-            covered += [(start + i * beat + lane, (burst["local"] + i) * beat + lane)
+            local = (burst["local"] + i) * beat + burst["shift"]
+            covered += [(start + i * beat + lane, (local + lane) % SPACES[0])
                         for lane in range(beat) if strobe >> lane & 1]
     return covered
 
@@ -125,6 +127,33 @@ def test_bursts_cover_each_byte_once_and_in_order(name, rng):
     for command, (bursts, first, last, failure) in zip(commands, results, strict=True):
         assert failure is None
         assert _covered_bytes(beat, bursts, first, last) == _expected_bytes(command)
+
+
+@pytest.mark.parametrize("name", ["32-bit bus", "h256"])
+def test_with_shifts_rows_go_to_any_byte_of_the_scratchpad(name, rng):
+    beat = _config(name).axi_bytes
+    commands = []
+    for command in (_random_command(rng, beat) for _ in range(40)):
+        if command["space"] == 0:
+            command["local_address"] = int(rng.integers(SPACES[0] // 2))
+            command["local_pitch"] = command["row_bytes"] + int(rng.integers(9))
+            command["rows"] = min(command["rows"], SPACES[0] // 2 // command["local_pitch"] or 1)
+        commands.append(command)
+    commands[0] |= {"space": 0, "local_address": 0, "memory_offset": beat - 1, "rows": 1}
+    results = _generate(name, commands, rng, shifts=True)
+    for command, (bursts, first, last, failure) in zip(commands, results, strict=True):
+        assert failure is None
+        assert _covered_bytes(beat, bursts, first, last) == _expected_bytes(command)
+
+
+@pytest.mark.parametrize("change", [
+    {"space": 1, "memory_offset": 3}, {"rows": 2, "memory_pitch": 65},
+    {"space": 1, "rows": 2, "local_pitch": 65},
+])
+def test_with_shifts_memory_and_other_spaces_stay_aligned(change):
+    (done, _, _, failure), = _generate("h256", [BASE | change], shifts=True)
+    assert failure is ErrorCode.ALIGNMENT
+    assert not done
 
 
 def test_long_row_is_cut_into_the_longest_bursts():

@@ -28,8 +28,9 @@ WIDTHS = [32, 64, 128]
 DEPTH = 2
 
 
-def _config(width: int, *, deep: bool = True):
-    return dataclasses.replace(CONFIGS["h256"], axi_data_width=width, deep=deep)
+def _config(width: int, *, deep: bool = True, row_pairs: bool = True):
+    return dataclasses.replace(CONFIGS["h256"], axi_data_width=width, deep=deep,
+                               row_pairs=row_pairs)
 
 
 def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
@@ -54,6 +55,7 @@ def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
         values["deep"] &= int(config.deep and opcode == Opcode.MATRIX)
         values["deep_results"] &= int(config.deep and opcode in (Opcode.MATRIX, Opcode.LOOKUP))
         values["once"] &= int(config.deep)
+        values["split"] *= int(config.row_pairs)
     if opcode == Opcode.LOOKUP:
         values["count_kg"] = 1
     if opcode == Opcode.DEPTHWISE:
@@ -65,8 +67,8 @@ def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
 class _Bench:
     """A decoder with its three queues."""
 
-    def __init__(self, width: int, *, deep: bool = True):
-        self.config = _config(width, deep=deep)
+    def __init__(self, width: int, *, deep: bool = True, row_pairs: bool = True):
+        self.config = _config(width, deep=deep, row_pairs=row_pairs)
         self.decoder = CommandDecoder(self.config)
         self.queues = {
             unit: CommandQueue(
@@ -221,6 +223,13 @@ def test_an_instance_of_8_bits_refuses_16(name):
     bench = _Bench(64, deep=False)
     command = encode(Opcode.MATRIX, **{f"count_{level}": 1 for level in LEVELS}, outputs=1,
                      last_outputs=1, **{name: 1})
+    assert _failure_of(bench, command) == (ErrorCode.FIELD, 0)
+
+
+def test_an_instance_without_row_pairs_refuses_split():
+    command = encode(Opcode.MATRIX, **{f"count_{level}": 1 for level in LEVELS}, outputs=1,
+                     last_outputs=1, split=1)
+    bench = _Bench(64, row_pairs=False)
     assert _failure_of(bench, command) == (ErrorCode.FIELD, 0)
 
 

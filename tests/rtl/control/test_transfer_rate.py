@@ -92,10 +92,12 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize("change", [{}, {"local_address": 77, "local_pitch": 10 * BEAT + 9}],
+                         ids=["aligned", "to any byte"])
 @pytest.mark.parametrize(("rows", "row_bytes", "offset", "pitch"), CASES)
-def test_load_takes_a_beat_a_cycle(rows, row_bytes, offset, pitch):
+def test_load_takes_a_beat_a_cycle(rows, row_bytes, offset, pitch, change):
     unit, port = LoadUnit(CONFIG), MemoryPort(CONFIG)
-    command = _transfer(rows, row_bytes, offset, pitch)
+    command = _transfer(rows, row_bytes, offset, pitch) | change
     local = bytearray(CONFIG.act_bytes)
     cycles = None
 

@@ -16,7 +16,7 @@ CONFIGS = [
     NpuConfig(name="wide", lanes=32, columns=32, dsp_columns=4, act_bytes=64 << 10,
               weight_steps=16, axi_data_width=128),
     NpuConfig(name="square", lanes=16, columns=16, dsp_columns=4, act_bytes=32 << 10,
-              weight_steps=16, axi_data_width=128),
+              weight_steps=16, axi_data_width=128, row_pairs=True),
 ]
 
 
@@ -57,7 +57,8 @@ def random_write(rng, config, base, span=256):
     """A LOAD beat in the window, or a result anywhere in it."""
     if rng.random() < 0.5:
         beat = config.axi_bytes
-        address = (base + int(rng.integers(span // beat)) * beat) % config.act_bytes
+        address = (base + int(rng.integers(span // beat)) * beat
+                   + config.row_pairs * int(rng.integers(beat))) % config.act_bytes
         kind, size = "write", beat
     else:
         address = (base + int(rng.integers(span))) % config.act_bytes

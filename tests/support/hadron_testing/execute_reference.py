@@ -87,13 +87,18 @@ def read_lanes(config: NpuConfig, fields: dict[str, int], scratchpad: bytes | by
                step: ReferenceStep) -> list[int]:
     """Read the lanes of a step, padding included."""
     lanes = []
+    split = fields["split"] % config.lanes
+    from_lane = split if step.first else fields["split_later"] % config.lanes
     for lane in range(config.lanes):
-        inside = (0 <= step.y < fields["height"]
-                  and 0 <= step.x + lane < fields["width_bytes"])
+        address, y, x = step.address + lane, step.y, step.x + lane
+        if split and lane >= from_lane:
+            further = fields["plane_address"] // config.lanes * config.lanes
+            address, y, x = address + further, y + 1, x - split
+        inside = 0 <= y < fields["height"] and 0 <= x < fields["width_bytes"]
         if fields["bounded"] and not inside:
             lanes.append(_signed((fields["pad"] ^ 0x80) & 0xFF) if step.low else fields["pad"])
         else:
-            lanes.append(_signed(scratchpad[(step.address + lane) % config.act_bytes]))
+            lanes.append(_signed(scratchpad[address % config.act_bytes]))
     return lanes
 
 
