@@ -1,5 +1,6 @@
 """Write files so that nobody ever sees half of one."""
 
+import errno
 import json
 import os
 import tempfile
@@ -41,6 +42,10 @@ def check_file(path: str | Path) -> None:
     path = Path(path)
     if path.is_dir():
         raise UsageError(f"cannot write {path}: it is a folder")
+    if _is_special(path):
+        if not os.access(path, os.W_OK):
+            raise UsageError(f"cannot write {path}: {os.strerror(errno.EACCES)}")
+        return
     if not path.parent.is_dir():
         raise UsageError(f"cannot write {path}: no folder {path.parent}")
     try:
@@ -52,7 +57,7 @@ def check_file(path: str | Path) -> None:
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write a file under another name beside it, then rename it.
+    """Write a file under another name beside it, then rename it; devices and pipes are written to.
 
     Raises
     ------
@@ -62,6 +67,9 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     path = Path(path)
     temporary: str | None = None
     try:
+        if _is_special(path):
+            path.write_bytes(data)
+            return
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -73,6 +81,11 @@ def write_bytes(path: str | Path, data: bytes) -> None:
         if isinstance(error, OSError):
             raise UsageError(f"cannot write {path}: {error.strerror}") from None
         raise
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a path is a device, a pipe, or a link, which must stay what it is."""
+    return path.exists() and (path.is_symlink() or not path.is_file())
 
 
 def write_text(path: str | Path, text: str) -> None:

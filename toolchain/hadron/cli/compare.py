@@ -30,7 +30,7 @@ def compare(
         json_file: JsonFile = None) -> None:
     """Compare every tensor of one inference with TensorFlow Lite Micro's reference kernels."""
     path = model_file(model)
-    check_files(json_file)
+    check_files(json_file, inputs=(path, input_file))
     if input_file is None and model not in BUILT_IN:
         raise UsageError(f"{path.name}: --input is missing")
     source = find_input(load_model(model), input_file) if model in BUILT_IN else input_file

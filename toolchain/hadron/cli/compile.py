@@ -26,7 +26,7 @@ def compile_program(
 
     Writes program.json, memory.bin, program.h, report.json and report.html.
     """
-    check_files(json_file)
+    check_files(json_file, inputs=(model,))
     program = load_model(model, config, stream_input=stream_input).program
     folder = make_folder(output)
     try:

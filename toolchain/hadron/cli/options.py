@@ -1,5 +1,6 @@
 """Arguments and options that several commands share, and how they print."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ import typer
 from rich.console import Console
 
 from hadron.atomic import check_file
+from hadron.errors import UsageError
 
 __all__ = ["Config", "Html", "Index", "Input", "JsonFile", "Lane", "Memory",
            "MemoryModel", "Model", "On",
@@ -74,8 +76,23 @@ def console() -> Console:
         highlight=False, markup=False, emoji=False, soft_wrap=True, width=_TABLE_COLUMNS)
 
 
-def check_files(*paths: Path | None) -> None:
-    """Check, before any long work, that output files can be written."""
+def check_files(*paths: Path | None, inputs: Iterable[str | Path | None] = ()) -> None:
+    """Check, before any long work, that output files can be written, and to a place of their own.
+
+    Raises
+    ------
+    UsageError
+        When one cannot, is one of the input files, or is named twice.
+    """
+    read = {Path(path).resolve() for path in inputs if path is not None}
+    written = set()
     for path in paths:
-        if path is not None:
-            check_file(path)
+        if path is None:
+            continue
+        check_file(path)
+        place = path.resolve()
+        if path.is_file() and place in read:
+            raise UsageError(f"cannot write {path}: it is an input")
+        if place in written and (path.is_file() or not path.exists()):
+            raise UsageError(f"cannot write {path}: another output goes there, too")
+        written.add(place)

@@ -44,7 +44,7 @@ def profile(model: Model, config: Config = None, on: On = Lane.RTL,
     """Show predicted and, on the RTL, measured cycles of each layer, and what it moves."""
     if trace is not None and on is not Lane.RTL:
         raise UsageError("--trace needs --on rtl: the golden model has no time")
-    check_files(json_file, html, trace)
+    check_files(json_file, html, trace, inputs=(model,))
     with ProgressBar() as progress:
         session = Session(model, config, on.value, memory=memory.value, on_progress=progress)
         report = session.run(stand_in(session)).report

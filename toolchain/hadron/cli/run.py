@@ -45,7 +45,7 @@ def run(model: Model, input_file: Input = None, config: Config = None, on: On = 
         no_check: Annotated[bool, typer.Option(
             "--no-check", help="Do not compare the RTL with the golden model.")] = False) -> None:
     """Run a network; on the RTL, compare every byte with the golden model."""
-    check_files(json_file)
+    check_files(json_file, inputs=(model, input_file))
     folder = None if output is None else make_folder(output)
     with ProgressBar() as progress:
         session = Session(model, config, on.value, memory=memory.value,
