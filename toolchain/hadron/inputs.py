@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hadron.arrays import load_arrays
 from hadron.errors import UsageError
 from hadron.pixels import PixelScale, default_scale, quantize_pixels, quantize_reals, read_image
 from hadron_compiler import Program, TensorBinding
@@ -150,7 +151,7 @@ def _read(path: Path, bindings: Sequence[TensorBinding]) -> list[npt.NDArray[Any
         return [read_image(path, bindings[0])]
     if suffix == ".raw":
         return [_read_raw(path, bindings[0])]
-    loaded = _load_numpy(path)
+    loaded = load_arrays(path)
     if suffix == ".npy":
         if not isinstance(loaded, np.ndarray):
             raise UsageError(f"{path}: not a .npy file")
@@ -176,18 +177,3 @@ def _read_raw(path: Path, binding: TensorBinding) -> Int8Array:
         raise UsageError(f"{path}: the file has {len(data)} bytes, input {binding.name} "
                          f"{list(binding.shape)} has {binding.size}")
     return np.frombuffer(data, np.dtype(binding.dtype).newbyteorder("<")).reshape(binding.shape)
-
-
-def _load_numpy(path: Path) -> npt.NDArray[Any] | dict[str, npt.NDArray[Any]]:
-    """Load a .npy file as an array, a .npz file as a mapping."""
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or 'not a NumPy file'}") from None
-    except Exception as error:  # a damaged file raises whatever NumPy or zipfile stumbles on
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(f"{path}: not a NumPy file, or a damaged one ({reason})") from None
