@@ -5,7 +5,7 @@ anything is. Three come ready (`h64`, `h128`, `h256`); a user writes others as T
 """
 
 import tomllib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
 from .commands import LOOKUP_ENTRIES, LocalSpace
@@ -175,6 +175,10 @@ def load_config(name: str) -> NpuConfig:
     for key in values:
         if key not in known_fields:
             raise ConfigError(f"{name}: unknown field {key!r}; known: {', '.join(known_fields)}")
+    missing = [field.name for field in fields(NpuConfig)
+               if field.default is MISSING and field.name not in values]
+    if missing:
+        raise ConfigError(f"{name}: missing: {', '.join(missing)}")
     try:
         return NpuConfig(**values)
     except TypeError as error:

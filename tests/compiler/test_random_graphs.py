@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hadron_compiler import compile_model
+from hadron_compiler.errors import CapacityError
 from hadron_spec.config import CONFIGS
 from hadron_testing import oracle
 from hadron_testing.large_models import SMALL_CONFIGS
@@ -19,11 +20,18 @@ GRAPHS = 40
 @pytest.mark.parametrize("config", ALL_CONFIGS)
 def test_random_graphs_equal_the_oracle(config: str, rng: np.random.Generator) -> None:
     seen: set[str] = set()
-    for number in range(GRAPHS):
+    number = too_large = 0
+    while number < GRAPHS:
         model, inputs, outputs, kinds = random_graph(rng)
+        try:
+            program = compile_model(model, ALL_CONFIGS[config])
+        except CapacityError:
+            too_large += 1  # a window of more steps than a small weight memory has
+            assert too_large < GRAPHS // 5
+            continue
+        number += 1
         expected = oracle.run(model, inputs, outputs=outputs)
-        program = compile_model(model, ALL_CONFIGS[config])
-        got, result = run_program(program, inputs, check_hazards=number < 8)
+        got, result = run_program(program, inputs, check_hazards=number <= 8)
         assert result.ok, (number, kinds, result.error, result.detail)
         assert not result.hazards, (number, kinds)
         for array, wanted in zip(got, expected, strict=True):

@@ -105,6 +105,8 @@ def test_what_is_no_tflite_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.onnx").write_bytes(b"0123456789")
     with pytest.raises(CompileError, match=r"^x.onnx: only tensors of TFLite models can be kept$"):
         compare_model(tmp_path / "x.onnx", np.zeros(1, np.int8))
+    assert compare(tmp_path) == (
+        2, "", f"hadron: error: {tmp_path}: a folder; the model's file is needed\n")
     with pytest.raises(UsageError, match=r"No such file or directory$"):
         compare_model(tmp_path / "none.tflite", np.zeros(1, np.int8))
 

@@ -77,7 +77,7 @@ def test_unknown_name_lists_the_known_ones() -> None:
 @pytest.mark.parametrize(("text", "message"), [
     ("lanes = ", "not TOML"),
     ("lane = 16", "unknown field 'lane'; known: name, lanes, columns"),
-    ("lanes = 16", "missing 4 required keyword-only arguments"),
+    ("lanes = 16", "missing: columns, dsp_columns, act_bytes, weight_steps"),
     ("lanes = 24\ncolumns = 8\ndsp_columns = 8\nact_bytes = 65536\nweight_steps = 256\n",
      "configuration 'bad': lanes=24, must be 16 or 32"),
 ])

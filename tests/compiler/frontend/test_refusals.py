@@ -72,6 +72,23 @@ def test_problems_can_be_read_one_by_one() -> None:
     assert caught.value.problems == ("SIN #0: operator not supported",)
 
 
+def test_dense_layer_of_another_shape() -> None:
+    builder = ModelBuilder()
+    x = image(builder, shape=(2, 3, 40))
+    weights = builder.constant(np.ones((5, 40), np.int8), 0.1)
+    y = builder.tensor((1, 30), 0.1, 0, name="y")
+    builder.operator("FULLY_CONNECTED", [x, weights, None], [y], "FullyConnected")
+    assert message(builder, y) == ("net.tflite: FULLY_CONNECTED #0: output y has the shape "
+                                   "[1, 30], its last size must be 5")
+
+
+def test_output_that_is_a_constant() -> None:
+    builder = ModelBuilder()
+    fixed = builder.constant(np.ones((1, 4), np.int8), 0.1, name="fixed")
+    assert message(builder, conv(builder, image(builder)), fixed) == (
+        "net.tflite: output fixed is a constant, which nothing computes")
+
+
 def test_custom_operator() -> None:
     builder = ModelBuilder()
     x = image(builder)

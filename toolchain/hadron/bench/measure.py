@@ -32,6 +32,8 @@ def model_file(model: str) -> Path:
     path = Path(model)
     if model in BUILT_IN:
         path = Path(str(resources.files("hadron").joinpath("data", f"{model}.tflite")))
+    if path.is_dir():
+        raise UsageError(f"{model}: a folder; the model's file is needed")
     if not path.is_file():
         raise UsageError(f"{model}: no such file, nor a built-in model ({', '.join(BUILT_IN)})")
     return path

@@ -225,6 +225,8 @@ def _fully_connected(check: Checker) -> Any:
         check.require(output.elements == source.elements // depth * weights.shape[0],
                       f"output {output.name} has {output.elements} elements, must be "
                       f"{source.elements // depth * weights.shape[0]}")
+        check.require(output.shape[-1:] == weights.shape[:1], f"output {output.name} has the shape "
+                      f"{list(output.shape)}, its last size must be {weights.shape[0]}")
     check.weights(0)
     return FullyConnectedAttributes(check.activation())
 

@@ -135,8 +135,9 @@ class _Importer:
                 operations += self.operation(label, index, raw)
         for i in model.outputs:
             if i not in written:
-                raise ModelFormatError(
-                    f"{self.source}: output {self.name(i)} is never written")
+                reason = ("is never written" if model.tensors[i].data is None
+                          else "is a constant, which nothing computes")
+                raise ModelFormatError(f"{self.source}: output {self.name(i)} {reason}")
         for i in [*edges.inputs, *edges.outputs]:
             self.activation("network input" if i in edges.inputs else "network output", i)
         self.problems.raise_if_any(self.source)

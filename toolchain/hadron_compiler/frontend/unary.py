@@ -39,7 +39,8 @@ def _relu(activation: str) -> Table:
 
 UNARY: dict[OpKind, Callable[[Checker], Any]] = {
     OpKind.RELU: _table("RELU: any.", _relu("RELU")),
-    OpKind.RELU6: _table("RELU6: any.", _relu("RELU6")),
+    OpKind.RELU6: _table("RELU6: any; rescales as TensorFlow Lite does and its Micro does not.",
+                         _relu("RELU6")),
     OpKind.RELU_N1_TO_1: _table("RELU_N1_TO_1: any.", _relu("RELU_N1_TO_1")),
     OpKind.LEAKY_RELU: _table("LEAKY_RELU: any slope.", lambda check, x, y:
                               tflite_tables.leaky_relu_table(x, y, check.options["Alpha"])),
