@@ -1,6 +1,7 @@
 """Settings made from what people know: a colour standard, a tone curve, a network's input."""
 
 from collections.abc import Callable, Sequence
+from math import inf
 
 from .fields import SettingsError
 from .picture import (
@@ -104,9 +105,14 @@ def scaler_settings(
     Raises
     ------
     SettingsError
-        When the output is larger than the crop or smaller than a 255th of it, or a factor does
-        not fit.
+        When the output is larger than the crop or smaller than a 255th of it, the quantization is
+        none of INT8, or a factor does not fit.
     """
+    for name, numbers in (("scale", (scale,)), ("std", std)):
+        if not all(0 < number < inf for number in numbers):
+            raise SettingsError(f"tensor of {name} {numbers}, must be above 0")
+    if not -128 <= zero_point <= 127:
+        raise SettingsError(f"tensor of zero point {zero_point}, must be from -128 to 127")
     for name, axis in (("columns", 0), ("lines", 1)):
         if not output[axis] <= crop[2 + axis] <= MAX_SCALE * output[axis]:
             raise SettingsError(f"tensor of {output[axis]} {name} from {crop[2 + axis]}: the ratio "

@@ -88,8 +88,12 @@ def check(settings: IspSettings, config: IspConfig) -> None:
             raise SettingsError(f"Crop.{name}={used}, must be at most {limit} in configuration "
                                 f"{config.name!r}")
     if crop.enable:
-        for name, begin, size, limit in (("x", crop.x, crop.width, crop.input_width),
-                                         ("y", crop.y, crop.height, crop.input_height)):
+        for name, extent, begin, size, limit in (
+                ("x", "width", crop.x, crop.width, crop.input_width),
+                ("y", "height", crop.y, crop.height, crop.input_height)):
+            if size > limit:
+                raise SettingsError(f"Crop.{extent}={size}, must be at most {limit}: the part used "
+                                    "must lie inside the input")
             if begin + size > limit:
                 raise SettingsError(f"Crop.{name}={begin}, must be at most {limit - size}: the "
                                     "part used must lie inside the input")

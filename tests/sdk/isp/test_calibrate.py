@@ -23,7 +23,7 @@ from hadron.isp.chart import (
 )
 from hadron.isp.chart_frames import chart_frame, dark_frame, flat_frame
 from hadron.isp.example import to_image
-from hadron.isp.raw import write_raw
+from hadron.isp.raw import RawImage, write_raw
 from hadron.isp.session import process_golden
 from hadron.isp.tuning import load_tuning
 from hadron_sensor import Sensor, Shading, mosaic
@@ -135,6 +135,11 @@ def test_frames_that_are_not_what_they_should_be_are_refused() -> None:
     assert "overexposed" in _refusal([ChartFrame(chart_frame(SENSOR, *SIZE, exposure=1.6), 6504)])
     assert "underexposed" in _refusal([ChartFrame(chart_frame(SENSOR, *SIZE, exposure=0.05), 6504)],
                                       dark=dark_frame(SENSOR, *SIZE))
+    grey = RawImage(pixels=np.full(SIZE, 2000, np.uint16), bits=12, phase=chart.image.phase)
+    assert "no ColorChecker where the corners say" in _refusal([ChartFrame(grey, 6504)])
+    point = Corners(((0.5, 0.5),) * 4)
+    assert "no ColorChecker where the corners say" in _refusal([ChartFrame(chart.image, 6504,
+                                                                           point)])
     turned = Corners((WHOLE.points[2], WHOLE.points[3], WHOLE.points[0], WHOLE.points[1]))
     assert "no ColorChecker where the corners say" in _refusal([ChartFrame(chart.image, 6504,
                                                                            turned)])

@@ -86,15 +86,33 @@ def test_the_crop_of_a_tuning_is_what_the_picture_shows(frame: str) -> None:
     assert (picture[..., 0] > picture[..., 1] + 40).all()
 
 
+def test_a_crop_of_the_command_line_is_all_that_is_used(frame: str) -> None:
+    result = run(frame, "--crop", "11,11,17,15", "--dump", "dump", "-o", "out.png")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("frame.npz: RAW10 GRBG, 17 x 15; golden, isp64\n")
+    whole = np.load(frame)["raw"]
+    assert np.array_equal(np.load("dump/00_crop.npy"), whole[11:26, 11:28] << 2)
+    picture = np.asarray(Image.open("out.png")).astype(int)
+    assert picture.shape == (15, 17, 3)
+    assert (picture[..., 0] > picture[..., 1] + 40).all()
+
+
 @pytest.mark.parametrize(("arguments", "message"), [
     (["none.npz"], "none.npz: no such file"),
-    (["frame.npz", "--tuning", "none.yaml"], "none.yaml: No such file or directory"),
+    (["frame.npz", "--tuning", "none.yaml"],
+     "none.yaml: no such file, nor a tuning that ships (default, example)"),
     (["frame.npz", "--tensor", "x.npy"], "--tensor: default has no section scaler"),
     (["frame.npz", "--config", "isp4k"],
      "ISP configuration 'isp4k', must be one of isp1920, isp1280, isp640, isp64"),
     (["large.npy", "--config", "isp64"],
-     "large.npy: 70x40 pixels, must be at most 64x64 (isp64): crop it with a section crop of the "
-     "tuning"),
+     "large.npy: 70x40 pixels, must be at most 64x64 (isp64): take a part of it with --crop"),
+    (["large.npy", "--crop", "7,0,64,40"],
+     "large.npy: crop 7,0,64,40, must lie inside 70x40 pixels"),
+    (["frame.npz", "-o", "out.jpg"],
+     "cannot write out.jpg: the picture is a PNG, so its name ends with .png"),
+    (["frame.npz", "--json", "frame.npz"], "cannot write frame.npz: it is an input"),
+    (["frame.npz", "-o", "out.png", "--json", "./out.png"],
+     "cannot write out.png: another output goes there, too"),
     (["small.npy"], "small.npy: 7x40 pixels, must be 8 to 4095 each way"),
     (["frame.npz", "--phase", "xyz"], "phase 'xyz', must be one of RGGB, GRBG, GBRG, BGGR"),
     (["frame.npz", "-o", "none/out.png"], "cannot write none/out.png: no folder none"),

@@ -1,6 +1,5 @@
 """RAW files: every packing and phase is read as it was written, and mistakes are one line."""
 
-import re
 import sys
 from pathlib import Path
 
@@ -8,8 +7,8 @@ import numpy as np
 import pytest
 
 from hadron.errors import UsageError
-from hadron.isp.packing import PACKINGS, line_bytes, pack, unpack
-from hadron.isp.raw import RawImage, parse_size, read_raw, write_raw
+from hadron.isp.packing import PACKINGS, line_bytes, pack, unpack, whole_groups
+from hadron.isp.raw import RawImage, crop_raw, parse_crop, parse_size, read_raw, write_raw
 from hadron_spec.isp.bayer import Phase
 
 
@@ -68,7 +67,8 @@ def test_the_third_party_frame_is_read(shared: Path) -> None:
 
 
 def _write_dng(path: Path, pixels: np.ndarray, phase: Phase, black: tuple[int, ...],
-               white: int) -> None:
+               white: int, area: tuple[int, int, int, int] | None = None) -> None:
+    """`area` is ActiveArea: top, left, bottom, right."""
     tifffile = pytest.importorskip("tifffile")
     pattern = {letter: i for i, letter in enumerate("RGB")}
     tags = [
@@ -83,6 +83,8 @@ def _write_dng(path: Path, pixels: np.ndarray, phase: Phase, black: tuple[int, .
         (50728, "2I", 3, (1, 2, 1, 1, 2, 3), True),  # AsShotNeutral
         (50778, "H", 1, 21, True),  # CalibrationIlluminant1: D65
     ]
+    if area is not None:
+        tags.append((50829, "H", 4, area, True))
     tifffile.imwrite(path, pixels, photometric=32803, extratags=tags, subfiletype=0,
                      metadata=None)
 
@@ -101,6 +103,22 @@ def test_a_camera_file_tells_phase_black_and_gains(tmp_path: Path, phase: Phase,
     assert image.black == (64 >> shift,) * 4
     assert image.white == white >> shift
     assert image.gains == pytest.approx((2, 1, 1.5), rel=1e-3)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (3, 0), (0, 5), (3, 5)])
+def test_a_camera_file_with_a_border_begins_at_its_picture(tmp_path: Path, corner: tuple[int, int],
+                                                           rng) -> None:
+    pytest.importorskip("rawpy")
+    pixels = rng.integers(64, 4096, (64, 96)).astype(np.uint16)
+    top, left = corner
+    _write_dng(tmp_path / "frame.dng", pixels, Phase.GRBG, (64, 64, 64, 64), 4095,
+               (top, left, 62, 94))
+    image = read_raw(tmp_path / "frame.dng")
+    # DNG counts the pattern from the corner of the picture; LibRaw leaves out what is odd of it.
+    picture = pixels[top + (top & 1):, left + (left & 1):]
+    assert np.array_equal(image.pixels, picture[:image.height, :image.width])
+    assert image.phase == Phase.GRBG ^ (left & 1 | (top & 1) << 1)
+    assert image.height * image.width > 50 * 80
 
 
 def _problem(path: Path, **options) -> str:
@@ -143,7 +161,78 @@ def test_arrays_that_are_no_frames_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "frame.npz", picture=np.zeros((2, 2), np.uint8))
     assert _problem(tmp_path / "frame.npz") == "no array 'raw'; there are: picture"
     path.write_bytes(b"nothing of the kind")
-    assert re.search("pickle|magic|format", _problem(path))
+    assert _problem(path) == "not a NumPy file"
+
+
+@pytest.mark.parametrize(("arrays", "message"), [
+    ({"bits": [10, 10]}, "bits is [10, 10], must be a whole number"),
+    ({"bits": 11}, "bits is 11, must be 8, 10 or 12"),
+    ({"white": np.nan}, "white is nan, must be a whole number"),
+    ({"white": 4096}, "white is 4096, must be 1 to 1023 in RAW10"),
+    ({"black": [1, 2, 3]}, "black is [1, 2, 3], must be one whole number or 4"),
+    ({"black": -1}, "black is -1, -1, -1, -1, must be 0 to 1022"),
+    ({"black": 64, "white": 64}, "black is 64, 64, 64, 64, must be 0 to 63"),
+    ({"phase": "RGBG"}, "phase 'RGBG', must be one of RGGB, GRBG, GBRG, BGGR"),
+])
+def test_what_a_file_says_of_its_pixels_is_checked(tmp_path: Path, arrays: dict,
+                                                   message: str) -> None:
+    path = tmp_path / "frame.npz"
+    np.savez(path, **{"raw": np.zeros((8, 8), np.uint16), "bits": 10, **arrays})
+    assert _problem(path) == message
+
+
+def test_a_truncated_array_is_told_in_one_line(tmp_path: Path) -> None:
+    for path in (tmp_path / "frame.npz", tmp_path / "frame.npy"):
+        if path.suffix == ".npz":
+            np.savez(path, raw=np.zeros((8, 8), np.uint16))
+        else:
+            np.save(path, np.zeros((8, 8), np.uint16))
+        path.write_bytes(path.read_bytes()[:200])
+        assert _problem(path).startswith("cannot be read (")
+
+
+@pytest.mark.parametrize(("bits", "packing", "stride"), [(8, "mipi", 32), (10, "mipi", 40),
+                                                         (12, "mipi", 48), (10, "unpacked", 64)])
+def test_lines_may_be_filled_up_and_end_within_a_group(tmp_path: Path, bits: int, packing: str,
+                                                       stride: int, rng) -> None:
+    pixels = rng.integers(0, 1 << bits, (9, 27)).astype(np.uint16)
+    filled = np.pad(pixels, ((0, 0), (0, whole_groups(27, bits, packing) - 27)), mode="edge")
+    line = np.frombuffer(pack(filled, bits, packing), np.uint8).reshape(9, -1)
+    padded = np.full((9, stride), 0xFF, np.uint8)
+    padded[:, :line.shape[1]] = line
+    path = tmp_path / "frame.raw"
+    path.write_bytes(padded.tobytes())
+    options = {"bits": bits, "packing": packing, "size": (27, 9)}
+    assert np.array_equal(read_raw(path, stride=stride, **options).pixels, pixels)
+    short = line.shape[1] - 1
+    assert _problem(path, stride=short, **options) == (
+        f"stride {short}, must be {short + 1} or more for 27 pixels of {packing} RAW{bits}")
+    assert _problem(path, stride=stride + 1, **options) == (
+        f"{9 * stride} bytes, must be {9 * stride + 9} for 27x9 of {packing} RAW{bits} in lines of "
+        f"{stride + 1} bytes")
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_a_part_of_a_frame_keeps_the_colours_of_its_pixels(phase: Phase) -> None:
+    y, x = np.indices((12, 14))
+    colours = (x & 1 ^ phase & 1) + 2 * (y & 1 ^ phase >> 1)
+    image = RawImage(pixels=colours.astype(np.uint16), bits=8, phase=phase)
+    for crop in ((0, 0, 14, 12), (3, 2, 8, 9), (2, 3, 9, 8), (5, 1, 8, 8)):
+        part = crop_raw(image, crop)
+        assert (part.width, part.height) == crop[2:]
+        first = part.pixels[:2, :2].ravel()
+        assert list(first) == [(p & 1 ^ part.phase & 1) + 2 * (p >> 1 ^ part.phase >> 1)
+                               for p in range(4)]
+    for crop in ((0, 0, 15, 12), (7, 0, 8, 12), (0, 5, 8, 8), (0, 0, 0, 8)):
+        with pytest.raises(UsageError, match=r"must lie inside 14x12 pixels$"):
+            crop_raw(image, crop)
+
+
+def test_a_crop_is_four_numbers() -> None:
+    assert parse_crop("640, 480,1920,1080") == (640, 480, 1920, 1080)
+    for text in ("", "1,2,3", "1,2,3,4,5", "-1,0,8,8", "a,b,c,d", "1x2"):
+        with pytest.raises(UsageError, match=f"^crop '{text}', must be X,Y,WIDTH,HEIGHT"):
+            parse_crop(text)
 
 
 def test_a_damaged_camera_file_is_told_in_one_line(tmp_path: Path) -> None:

@@ -171,12 +171,35 @@ def test_the_tuning_that_ships_suits_every_frame(phase: Phase) -> None:
     ("gamma: {curve: 7}", "gamma.curve=7, must be from 1 to 4"),
     ("color_space: {standard: ntsc}",
      "color_space.standard='ntsc', must be one of bt601, bt709"),
-    ("scaler: {output: 3.5, mode: cubic}", "scaler.mode='cubic', must be one of box, bilinear"),
+    ("scaler: {output: 3, mode: cubic}", "scaler.mode='cubic', must be one of box, bilinear"),
     ("scaler: {output: [1, 2, 3]}", "scaler.output=[1, 2, 3], must be 2 numbers"),
     ("scaler: {output: [96, 96]}", "tensor of 96 columns from 64: the ratio must be from 1 to 255"),
     ("statistics: {zone_size: [3, 4]}", "Statistics.zone_size[0]=3, must be even"),
     ("crop: {x: 99999}", "crop.x=99999, must be from 0 to 4095"),
+    ("crop: {pattern: stripes}", "crop.pattern='stripes', must be one of off, bars, ramp, noise"),
+    ("crop: {pattern: [bars]}", "crop.pattern=['bars'], must be a number"),
+    ("gamma: {curve: [srgb]}", "gamma.curve=['srgb'], must be a number or one of srgb, linear"),
+    ("gamma: {curve: srgb, nodes: 3}", "gamma.curve does not go with gamma.nodes"),
+    ("color_space: {standard: [bt601]}",
+     "color_space.standard=['bt601'], must be one of bt601, bt709"),
+    ("color_space: {range: limited}", "color_space.range needs color_space.standard"),
+    ("scaler: {output: [20.5, 20]}", "scaler.output=(20.5, 20), must be whole numbers"),
+    ("scaler: {output: [.inf, 20]}", "scaler.output=[inf, 20], must be 2 numbers"),
+    ("scaler: {output: 20, zero_point: .nan}", "scaler.zero_point=nan, must be a number"),
+    ("scaler: {output: 20, zero_point: 128}",
+     "tensor of zero point 128, must be from -128 to 127"),
+    ("scaler: {output: 20, scale: 0}", "tensor of scale (0,), must be above 0"),
+    ("scaler: {output: 20, std: [1, 0, 1]}", "tensor of std (1, 0, 1), must be above 0"),
+    ("scaler: {step: [65536, 65536], mean: 1}", "scaler.mean does not go with scaler.step"),
+    ("gamma: {}\ndemosaic: {}\ngamma: {curve: 2}", "line 3, column 1: gamma is there twice"),
+    ("[1]: {}", "line 1, column 1: found unhashable key"),
+    ("a: " + "[" * 2000, "not a tuning: nested too deeply, or a number too long"),
+    ("defect: {hot: " + "9" * 5000 + "}",
+     "not a tuning: nested too deeply, or a number too long"),
     ("lights: 5", "lights is 5, must be a list"),
+    ("lights: [{kelvin: .inf, red: 1, blue: 1}]",
+     "lights[0] is {'kelvin': inf, 'red': 1, 'blue': 1}, must have kelvin, red, blue, all above "
+     "0, and may have a matrix"),
     ("lights: [{kelvin: 3}]",
      "lights[0] is {'kelvin': 3}, must have kelvin, red, blue, all above 0, and may have a "
      "matrix"),
@@ -190,7 +213,8 @@ def test_a_mistake_is_one_line_with_place_value_and_limit(text: str, message: st
 
 
 def test_a_missing_file_is_told(tmp_path) -> None:
-    with pytest.raises(UsageError, match=r"no\.yaml: No such file or directory$"):
+    with pytest.raises(UsageError, match=r"no\.yaml: no such file, nor a tuning that ships "
+                                         r"\(default, example\)$"):
         load_tuning(tmp_path / "no.yaml")
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match=r"binary\.yaml: not a text file$"):

@@ -98,6 +98,8 @@ def test_values_outside_their_limits_are_refused(make, message):
     ({"input_width": 65}, "Crop.width=65, must be at most 64 in configuration 'isp64'"),
     ({"enable": 1, "x": 8, "width": 60},
      "Crop.x=8, must be at most 4: the part used must lie inside the input"),
+    ({"enable": 1, "input_width": 48, "width": 60},
+     "Crop.width=60, must be at most 48: the part used must lie inside the input"),
 ])
 def test_frames_that_do_not_fit_are_refused(crop, message):
     config = ISP_CONFIGS["isp64"]

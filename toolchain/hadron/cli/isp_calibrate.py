@@ -1,17 +1,17 @@
 """``hadron isp-calibrate``: a tuning for a sensor, from frames of a colour chart."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hadron.atomic import write_json, write_text
-from hadron.cli.isp import Bits, Packing, Phase, Size
+from hadron.cli.isp import Bits, Crop, Packing, Phase, Size, Stride, read_frame
 from hadron.cli.options import JsonFile, check_files, console
 from hadron.errors import UsageError
 from hadron.isp.calibrate import ChartFrame, calibrate
 from hadron.isp.chart import WHOLE, parse_corners
-from hadron.isp.raw import RawImage, parse_size, read_raw
 
 __all__ = ["isp_calibrate"]
 
@@ -39,13 +39,11 @@ def isp_calibrate(
                 "Outer corners of the patches in pixels, clockwise from dark skin's. "
                 "Default: the chart fills the frame."))] = None,
         phase: Phase = None, bits: Bits = None, size: Size = None, packing: Packing = "mipi",
-        json_file: JsonFile = None) -> None:
+        stride: Stride = None, crop: Crop = None, json_file: JsonFile = None) -> None:
     """Fit black level, lens shading, white balance, colours and noise; write a tuning."""
-    check_files(output, json_file)
-
-    def read(path: str | Path) -> RawImage:
-        return read_raw(path, phase=phase, bits=bits, packing=packing,
-                        size=None if size is None else parse_size(size))
+    check_files(output, json_file, inputs=(*charts, dark, flat))
+    read = partial(read_frame, phase=phase, bits=bits, size=size, packing=packing, stride=stride,
+                   crop=crop)
 
     frames = []
     for chart in charts:

@@ -166,7 +166,8 @@ def _grey(frame: ChartFrame, patches: Floats) -> tuple[float, float]:
     if greys.min() < _DARK * _WHITE:
         raise UsageError(f"{source}: the chart is underexposed: its darkest grey is "
                          f"{greys.min() / _WHITE:.1%} of full scale")
-    likeness = float(np.corrcoef(patches[:, 1], reference_linear()[:, 1])[0, 1])
+    green = patches[:, 1]
+    likeness = float(np.corrcoef(green, reference_linear()[:, 1])[0, 1]) if np.ptp(green) else 0.0
     if likeness < _LIKENESS:
         raise UsageError(f"{source}: no ColorChecker where the corners say: brightness of the "
                          f"patches correlates {likeness:.2f} with the chart's, must be "

@@ -6,7 +6,8 @@ Source: MIPI CSI-2 v1.3, sections 11.4.2 to 11.4.4 (RAW8, RAW10, RAW12).
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["PACKINGS", "line_bytes", "pack", "unpack"]
+__all__ = ["PACKINGS", "line_bytes", "pack", "unpack",
+           "whole_groups"]
 
 PACKINGS = ("mipi", "unpacked")
 """``mipi``: 4 pixels of RAW10 in 5 bytes, 2 of RAW12 in 3. ``unpacked``: RAW8 in one byte a pixel,
@@ -37,6 +38,12 @@ def line_bytes(width: int, bits: int, packing: str) -> int:
     if width % pixels:
         raise ValueError(f"width {width}, must be a multiple of {pixels} in packed RAW{bits}")
     return width // pixels * size
+
+
+def whole_groups(width: int, bits: int, packing: str) -> int:
+    """Return the pixels of a line that is filled up to whole groups."""
+    pixels = _GROUPS[bits][0] if packing == "mipi" else 1
+    return -(-width // pixels) * pixels
 
 
 def unpack(data: Bytes, width: int, bits: int, packing: str) -> Pixels:

@@ -1,18 +1,19 @@
 """Read RAW frames: arrays, the bytes of a sensor, and the files of cameras."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hadron.arrays import load_arrays
 from hadron.errors import UsageError
-from hadron.isp.packing import line_bytes, unpack
+from hadron.isp.packing import PACKINGS, line_bytes, unpack, whole_groups
 from hadron_spec.isp.bayer import Phase
 
-__all__ = ["CAMERA_SUFFIXES", "RAW_SUFFIXES", "RawImage", "parse_phase", "parse_size", "read_raw",
-           "write_raw"]
+__all__ = ["CAMERA_SUFFIXES", "RAW_SUFFIXES", "RawImage", "crop_raw", "parse_crop", "parse_phase",
+           "parse_size", "read_raw", "write_raw"]
 
 RAW_SUFFIXES = (".npz", ".npy", ".raw", ".bin")
 CAMERA_SUFFIXES = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf", ".pef")
@@ -91,8 +92,40 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
+def parse_crop(text: str) -> tuple[int, int, int, int]:
+    """Return (x, y, width, height) of a text like 640,480,1920,1080.
+
+    Raises
+    ------
+    UsageError
+        When it is no such text.
+    """
+    parts = text.split(",")
+    if len(parts) != 4 or not all(part.strip().isdecimal() for part in parts):
+        raise UsageError(f"crop {text!r}, must be X,Y,WIDTH,HEIGHT, as in 640,480,1920,1080")
+    x, y, width, height = map(int, parts)
+    return x, y, width, height
+
+
+def crop_raw(image: RawImage, crop: tuple[int, int, int, int]) -> RawImage:
+    """Return a part of a frame, (x, y, width, height); its phase follows from its corner.
+
+    Raises
+    ------
+    UsageError
+        When the part is empty or not inside the frame.
+    """
+    x, y, width, height = crop
+    if not (width and height and x + width <= image.width and y + height <= image.height):
+        raise UsageError(f"{image.source}: crop {x},{y},{width},{height}, must lie inside "
+                         f"{image.width}x{image.height} pixels")
+    return replace(image, pixels=image.pixels[y:y + height, x:x + width],
+                   phase=Phase(image.phase ^ (x & 1 | (y & 1) << 1)))
+
+
 def read_raw(path: str | Path, *, phase: str | None = None, bits: int | None = None,
-             size: tuple[int, int] | None = None, packing: str = "mipi") -> RawImage:
+             size: tuple[int, int] | None = None, packing: str = "mipi",
+             stride: int | None = None) -> RawImage:
     """Read a RAW file.
 
     Parameters
@@ -109,6 +142,9 @@ def read_raw(path: str | Path, *, phase: str | None = None, bits: int | None = N
         (width, height), needed for ``.raw`` and ``.bin``, unused otherwise.
     packing : str
         "mipi" or "unpacked", for ``.raw`` and ``.bin``.
+    stride : int, optional
+        Bytes from line to line of ``.raw`` and ``.bin``, where lines are filled up; then a packed
+        line may end within a group of pixels.
 
     Raises
     ------
@@ -124,6 +160,8 @@ def read_raw(path: str | Path, *, phase: str | None = None, bits: int | None = N
         raise UsageError(f"{path}: no such file")
     if bits is not None and bits not in _BITS:
         raise UsageError(f"bits={bits}, must be 8, 10 or 12")
+    if packing not in PACKINGS:
+        raise UsageError(f"packing {packing!r}, must be one of {', '.join(PACKINGS)}")
     given = None if phase is None else parse_phase(phase)
     try:
         if suffix in CAMERA_SUFFIXES:
@@ -131,7 +169,7 @@ def read_raw(path: str | Path, *, phase: str | None = None, bits: int | None = N
         elif suffix in (".npz", ".npy"):
             image = _read_array(path, bits)
         else:
-            image = _read_bytes(path, bits, size, packing)
+            image = _read_bytes(path, bits, size, packing, stride)
     except (OSError, ValueError, EOFError) as error:
         if isinstance(error, UsageError):
             raise
@@ -161,8 +199,8 @@ def _least_bits(path: Path, pixels: npt.NDArray[Any], bits: int | None) -> int:
 
 
 def _read_array(path: Path, bits: int | None) -> RawImage:
-    loaded = np.load(path, allow_pickle=False)
-    arrays = {"raw": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
+    loaded = load_arrays(path)
+    arrays = {"raw": loaded} if isinstance(loaded, np.ndarray) else loaded
     if "raw" not in arrays:
         raise UsageError(f"{path}: no array 'raw'; there are: {', '.join(arrays) or 'none'}")
     pixels = arrays["raw"]
@@ -173,31 +211,57 @@ def _read_array(path: Path, bits: int | None) -> RawImage:
         raise UsageError(f"{path}: array raw holds {pixels.dtype}, must be whole numbers of 0 or "
                          f"more")
     if bits is None and "bits" in arrays:
-        bits = int(arrays["bits"])
+        [bits] = _codes(path, arrays, "bits", 1)
         if bits not in _BITS:
             raise UsageError(f"{path}: bits is {bits}, must be 8, 10 or 12")
     bits = _least_bits(path, pixels, bits)
-    black = None
-    if "black" in arrays:
-        black = tuple(int(code) for code in np.broadcast_to(arrays["black"], 4))
-    white = int(arrays["white"]) if "white" in arrays else None
-    phase = parse_phase(str(arrays["phase"])) if "phase" in arrays else Phase.RGGB
+    white = _codes(path, arrays, "white", 1)[0] if "white" in arrays else None
+    largest = (1 << bits) - 1
+    if white is not None and not 0 < white <= largest:
+        raise UsageError(f"{path}: white is {white}, must be 1 to {largest} in RAW{bits}")
+    black = _codes(path, arrays, "black", 4) if "black" in arrays else None
+    limit = largest if white is None else white
+    if black is not None and not all(0 <= code < limit for code in black):
+        raise UsageError(f"{path}: black is {', '.join(map(str, black))}, must be 0 to {limit - 1}")
+    try:
+        phase = parse_phase(str(arrays["phase"])) if "phase" in arrays else Phase.RGGB
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
     return RawImage(pixels=pixels.astype(np.uint16), bits=bits, phase=phase, black=black,
                     white=white)
 
 
+def _codes(path: Path, arrays: dict[str, npt.NDArray[Any]], name: str,
+           count: int) -> tuple[int, ...]:
+    """Return an array of `count` whole numbers, or of one that stands for all."""
+    array = arrays[name]
+    if array.dtype.kind not in "ui" or array.size not in (1, count):
+        what = "a whole number" if count == 1 else f"one whole number or {count}"
+        raise UsageError(f"{path}: {name} is {str(array.tolist())[:60]}, must be {what}")
+    codes = tuple(int(code) for code in array.ravel())
+    return codes * (count // len(codes))
+
+
 def _read_bytes(path: Path, bits: int | None, size: tuple[int, int] | None,
-                packing: str) -> RawImage:
+                packing: str, stride: int | None) -> RawImage:
     if bits is None or size is None:
         raise UsageError(f"{path}: --bits and --size are needed, a {path.suffix} file holds pixels "
                          f"only")
     width, height = size
-    data = np.fromfile(path, dtype=np.uint8)
-    expected = line_bytes(width, bits, packing) * height
-    if data.size != expected:
-        raise UsageError(f"{path}: {data.size} bytes, must be {expected} for {width}x{height} of "
+    filled = width if stride is None else whole_groups(width, bits, packing)
+    used = line_bytes(filled, bits, packing)
+    if stride is not None and stride < used:
+        raise UsageError(f"{path}: stride {stride}, must be {used} or more for {width} pixels of "
                          f"{packing} RAW{bits}")
-    return RawImage(pixels=unpack(data, width, bits, packing), bits=bits, phase=Phase.RGGB)
+    expected = (stride or used) * height
+    data = np.fromfile(path, dtype=np.uint8)
+    if data.size != expected:
+        stretched = "" if stride is None else f" in lines of {stride} bytes"
+        raise UsageError(f"{path}: {data.size} bytes, must be {expected} for {width}x{height} of "
+                         f"{packing} RAW{bits}{stretched}")
+    lines = data.reshape(height, -1)[:, :used]
+    pixels = unpack(np.ascontiguousarray(lines), filled, bits, packing)[:, :width]
+    return RawImage(pixels=pixels, bits=bits, phase=Phase.RGGB)
 
 
 def _read_camera(path: Path) -> RawImage:

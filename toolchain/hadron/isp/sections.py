@@ -5,9 +5,10 @@ Each function takes a section and the frame, removes what it understands and ret
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
-from hadron_spec.isp.bayer import MESH_COLUMNS, MESH_ROWS, PIXEL_BITS, mesh_step
+from hadron_spec.isp.bayer import MESH_COLUMNS, MESH_ROWS, PIXEL_BITS, Pattern, mesh_step
 from hadron_spec.isp.fields import SettingsError
 from hadron_spec.isp.picture import MAX_ZONE_PIXELS, ZONES, ScalerMode, ScalerSource
 from hadron_spec.isp.presets import (
@@ -26,6 +27,7 @@ Section = dict[str, Any]
 _WHITE = (1 << PIXEL_BITS) - 1
 _MOST_SCALE = (1 << 16) - 1
 _CURVES = {"srgb": srgb_curve, "linear": lambda light: light}
+_PATTERNS = {pattern.name.lower(): int(pattern) for pattern in Pattern}
 _RANGES = {"full": True, "limited": False}
 _SOURCES = {"rgb": ScalerSource.RGB, "yuv": ScalerSource.YUV}
 _MODES = {"box": ScalerMode.BOX, "bilinear": ScalerMode.BILINEAR}
@@ -46,7 +48,7 @@ class Frame:
 def take(section: Section, stage: str, key: str, choices: dict[str, Any], default: str) -> Any:
     """Remove a word from a section and return what it stands for."""
     word = section.pop(key, default)
-    if word not in choices:
+    if not isinstance(word, str) or word not in choices:
         raise SettingsError(f"{stage}.{key}={word!r}, must be one of {', '.join(choices)}")
     return choices[word]
 
@@ -56,10 +58,39 @@ def _numbers(section: Section, stage: str, key: str, count: int,
     value = section.pop(key, list(default))
     values = value if isinstance(value, list) else [value] * count
     if len(values) != count or not all(
-            isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+            isinstance(v, int | float) and not isinstance(v, bool) and isfinite(v)
+            for v in values):
         what = "a number" if count == 1 else f"{count} numbers"
         raise SettingsError(f"{stage}.{key}={value!r}, must be {what}")
     return tuple(values)
+
+
+def _whole_numbers(section: Section, stage: str, key: str,
+                   default: tuple[int, ...]) -> tuple[int, ...]:
+    values = _numbers(section, stage, key, len(default), default)
+    if any(value != int(value) for value in values):
+        raise SettingsError(f"{stage}.{key}={values}, must be whole numbers")
+    return tuple(map(int, values))
+
+
+def _without(section: Section, stage: str, key: str, others: tuple[str, ...], why: str) -> None:
+    """Refuse settings that would be passed over."""
+    for other in others:
+        if other in section:
+            raise SettingsError(f"{stage}.{other} {why} {stage}.{key}")
+
+
+def _crop(section: Section, frame: Frame) -> Section:
+    """What is right of and below the corner, unless given; a pattern by its name."""
+    settings: Section = {}
+    if section:
+        for key, corner, extent in (("width", "x", frame.width), ("height", "y", frame.height)):
+            first = section.get(corner, 0)
+            if key not in section and isinstance(first, int) and 0 <= first < extent:
+                settings[key] = extent - first
+    if isinstance(section.get("pattern"), str):
+        settings["pattern"] = take(section, "crop", "pattern", _PATTERNS, "")
+    return settings
 
 
 def _black_level(section: Section, frame: Frame) -> Section:
@@ -131,14 +162,16 @@ def _white_balance(section: Section, frame: Frame) -> Section:
 
 def _gamma(section: Section, frame: Frame) -> Section:
     """``curve: srgb``, ``linear``, or the exponent of a power law."""
-    if "nodes" in section or "curve" not in section:
+    if "nodes" in section:
+        _without(section, "gamma", "nodes", ("curve",), "does not go with")
+    if "curve" not in section:
         return {}
     curve = section.pop("curve")
     if isinstance(curve, int | float) and not isinstance(curve, bool):
         if not 1 <= curve <= 4:
             raise SettingsError(f"gamma.curve={curve!r}, must be from 1 to 4")
         return {"nodes": gamma_settings(power_curve(float(curve))).nodes}
-    if curve not in _CURVES:
+    if not isinstance(curve, str) or curve not in _CURVES:
         raise SettingsError(f"gamma.curve={curve!r}, must be a number or one of "
                             f"{', '.join(_CURVES)}")
     return {"nodes": gamma_settings(_CURVES[curve]).nodes}
@@ -147,6 +180,7 @@ def _gamma(section: Section, frame: Frame) -> Section:
 def _color_space(section: Section, frame: Frame) -> Section:
     """``standard: bt601`` or ``bt709``, and ``range: full`` or ``limited``."""
     if "standard" not in section:
+        _without(section, "color_space", "standard", ("range",), "needs")
         return {}
     standards = {name: name for name in COLOR_STANDARDS}
     standard = take(section, "color_space", "standard", standards, "")
@@ -157,24 +191,27 @@ def _color_space(section: Section, frame: Frame) -> Section:
 
 def _scaler(section: Section, frame: Frame) -> Section:
     """The network's input: its size and quantization, and the part of the picture it is made of."""
-    if not section or "step" in section:  # not used, or given as the registers have it
+    if not section:
         return {}
-    output = tuple(int(v) for v in _numbers(section, "scaler", "output", 2, (96, 96)))
-    crop = tuple(int(v) for v in _numbers(section, "scaler", "crop", 4,
-                                          (0, 0, frame.width, frame.height)))
-    channels = int(_numbers(section, "scaler", "channels", 1, (3,))[0])
+    if "step" in section:  # given as the registers have it
+        _without(section, "scaler", "step", EXTRA_KEYS["scaler"], "does not go with")
+        return {}
+    output = _whole_numbers(section, "scaler", "output", (96, 96))
+    crop = _whole_numbers(section, "scaler", "crop", (0, 0, frame.width, frame.height))
+    [channels] = _whole_numbers(section, "scaler", "channels", (3,))
     made = scaler_settings(
         crop=(crop[0], crop[1], crop[2], crop[3]), output=(output[0], output[1]),
         source=take(section, "scaler", "source", _SOURCES, "rgb"), channels=channels,
         mode=take(section, "scaler", "mode", _MODES, "box"),
         scale=_numbers(section, "scaler", "scale", 1, (1 / 255,))[0],
-        zero_point=int(_numbers(section, "scaler", "zero_point", 1, (-128,))[0]),
+        zero_point=_whole_numbers(section, "scaler", "zero_point", (-128,))[0],
         mean=_numbers(section, "scaler", "mean", 3, (0.0,) * 3),
         std=_numbers(section, "scaler", "std", 3, (1.0,) * 3))
     return {name: value for name, value in vars(made).items() if name != "enable"}
 
 
 SECTIONS: dict[str, Callable[[Section, Frame], Section]] = {
+    "crop": _crop,
     "black_level": _black_level,
     "shading": _shading,
     "statistics": _statistics,

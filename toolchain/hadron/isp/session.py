@@ -92,8 +92,8 @@ def find_isp_config(name: str | None, image: RawImage, settings: IspSettings) ->
         return replace(fitting[0], input_bits=image.bits)
     largest = known[-1]
     raise UsageError(f"{image.source}: {sizes[0]}x{sizes[1]} pixels, must be at most "
-                     f"{largest.max_width}x{largest.max_height} ({largest.name}): crop it with a "
-                     f"section crop of the tuning")
+                     f"{largest.max_width}x{largest.max_height} ({largest.name}): take a part of "
+                     f"it with --crop")
 
 
 def process_golden(image: RawImage, tuning: Tuning, *, config: str | None = None,

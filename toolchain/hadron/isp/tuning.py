@@ -9,6 +9,7 @@ register has. Where people think in other terms than registers, a section takes 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import yaml
 from hadron.errors import UsageError
 from hadron.isp.raw import RawImage
 from hadron.isp.sections import EXTRA_KEYS, SECTIONS, Frame
-from hadron_spec.isp.bayer import MINIMUM_SIZE, CropSettings, Pattern
+from hadron_spec.isp.bayer import MINIMUM_SIZE, CropSettings
 from hadron_spec.isp.fields import Setting, SettingsError, StageSettings, settings_of
 from hadron_spec.isp.settings import STAGES, IspSettings
 
@@ -35,7 +36,6 @@ _FROM_RAW = ("input_width", "input_height", "phase")
 _OTHER_SECTIONS = ("name", "lights")
 _LIGHT = ("kelvin", "red", "blue")
 _MATRIX = "matrix"
-_PATTERNS = {pattern.name.lower(): int(pattern) for pattern in Pattern}
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,10 @@ class Tuning:
             Naming file, stage, setting, value and limit.
         """
         if not all(MINIMUM_SIZE <= side <= _LARGEST for side in (image.width, image.height)):
+            large = max(image.width, image.height) > _LARGEST
             raise UsageError(f"{image.source}: {image.width}x{image.height} pixels, must be "
-                             f"{MINIMUM_SIZE} to {_LARGEST} each way")
+                             f"{MINIMUM_SIZE} to {_LARGEST} each way"
+                             + ": take a part of it with --crop" * large)
         frame = Frame(image.width, image.height, image.bits, image.black, image.white,
                       image.gains)
         fixed = {"input_width": image.width, "input_height": image.height,
@@ -144,6 +146,9 @@ def load_tuning(name: str | Path) -> Tuning:
         return parse_tuning(data.read_text(encoding="utf-8"), str(name))
     try:
         text = Path(name).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UsageError(f"{name}: no such file, nor a tuning that ships "
+                         f"({', '.join(TUNINGS)})") from None
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -155,6 +160,12 @@ def parse_tuning(text: str, source: str) -> Tuning:
     """Return the tuning that a YAML text describes; see :func:`load_tuning`."""
     try:
         content = yaml.safe_load(text)
+        _check_repeated(source, yaml.compose(text, yaml.SafeLoader))
+    except UsageError:
+        raise
+    except (RecursionError, ValueError):
+        raise UsageError(f"{source}: not a tuning: nested too deeply, or a number too "
+                         f"long") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
@@ -171,6 +182,23 @@ def parse_tuning(text: str, source: str) -> Tuning:
     sections = {name: values for name, values in content.items() if name in STAGES}
     return Tuning(str(content.get("name", source)), source, sections,
                   tuple(_lights(source, content.get("lights", []))))
+
+
+def _check_repeated(source: str, node: Any) -> None:
+    """Refuse a key that is there twice: the first of them would be lost without a word."""
+    if isinstance(node, yaml.MappingNode):
+        seen = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    mark = key.start_mark
+                    raise UsageError(f"{source}: line {mark.line + 1}, column {mark.column + 1}: "
+                                     f"{key.value} is there twice")
+                seen.add(key.value)
+            _check_repeated(source, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _check_repeated(source, value)
 
 
 def _check_keys(source: str, stage: str, values: Any) -> None:
@@ -201,7 +229,7 @@ def _lights(source: str, content: Any) -> Iterator[Light]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _stage(stage: str, values: Mapping[str, Any] | None, frame: Frame,
@@ -212,8 +240,6 @@ def _stage(stage: str, values: Mapping[str, Any] | None, frame: Frame,
     settings: dict[str, Any] = dict(fixed or {})
     if stage in SECTIONS:
         settings |= SECTIONS[stage](section, frame)
-    if stage == "crop" and section.get("pattern") in _PATTERNS:
-        section["pattern"] = _PATTERNS[section["pattern"]]
     for known in settings_of(group):
         if known.name in section:
             settings[known.name] = _number(stage, known, section[known.name])
