@@ -82,7 +82,7 @@ class ExecuteUnit(wiring.Component):
             "stall_requantizer": Out(1),
         })
 
-    def overhead(self, opcode: Opcode, *, wide: bool = False) -> int:
+    def overhead(self, opcode: Opcode, *, wide: bool = False, shallow: bool = False) -> int:
         """Return the cycles from a command's transfer to `done`, less one a step.
 
         Exact for commands other than SOFTMAX.
@@ -91,7 +91,8 @@ class ExecuteUnit(wiring.Component):
             latency = VectorUnit.LATENCY + self._requantizer.latency(Mode.CLAMP)
         else:
             mode = Mode.WIDE if wide else Mode.NARROW
-            latency = (self._array.latency(_SUMS[opcode]) + wide
+            sums = Sums.SHALLOW if shallow else _SUMS[opcode]
+            latency = (self._array.latency(sums) + wide
                        + self._requantizer.latency(mode))
         if opcode is Opcode.DEPTHWISE:  # The second half of the channels, and their second pixel.
             latency += 2 + wide
@@ -178,6 +179,9 @@ class ExecuteUnit(wiring.Component):
                 if self.config.deep:
                     m.d.sync += command.wide.eq(
                         self.command.payload.wide | self.command.payload.deep_results)
+                if self.config.shallow:
+                    with m.If(self.command.payload.shallow):
+                        m.d.sync += command.wide.eq(0)
                 with m.If(self.command.valid):
                     m.next = "DECODE"
             with m.State("DECODE"):
@@ -211,6 +215,9 @@ class ExecuteUnit(wiring.Component):
         for opcode, sums in _SUMS.items():
             with m.If(is_[opcode]):
                 m.d.sync += uses.sums.eq(sums)
+        if self.config.shallow:
+            with m.If(command.shallow):
+                m.d.sync += uses.sums.eq(Sums.SHALLOW)
         return uses
 
     def _array_step(self, m, command, uses, late, x):

@@ -28,6 +28,9 @@ __all__ = [
     "OTHER_UNITS",
     "PARAMETERS",
     "QUEUE_COMMANDS",
+    "SHALLOW_ODD",
+    "SHALLOW_OFFSET",
+    "SHALLOW_WEIGHT_MAX",
     "STRIP_PIXELS",
     "WINDOW_COLUMNS",
     "WINDOW_ROWS",
@@ -130,6 +133,8 @@ class LocalSpace(IntEnum):
     NIBBLES = 4
     """The weight memory, weights of four bits: the byte step * (lanes * columns / 2) + i * lanes +
     lane holds that of column 2i in its low half and that of column 2i + 1 in its high half."""
+    SHALLOW_NIBBLES = 5
+    """The same for `shallow`: weights of columns 2i + 1 are stored SHALLOW_ODD times as large."""
 
 
 LOOKUP_ENTRIES = 256
@@ -251,12 +256,16 @@ _EXECUTE = {
                   "low bytes, then with high ones."),
     "deep_results": Field(25, 4, 1, doc="MATRIX, LOOKUP: results of 16 bits, scaled as with "
                           "`wide`; `minimum` and `maximum` are their high bytes."),
-    "once": Field(25, 5, 1, doc="Round wide results once, halves up, instead of twice."),
+    "once": Field(25, 5, 1, doc="Round wide results once, halves up, instead of twice. Set with "
+                  "`shallow`, whose results it does not change."),
     "plane_address": Field(25, 8, 24, True, "`deep`: address step from low to high bytes. `split`: "
                            "to the next row less `split`, rounded down to a multiple of `lanes`."),
     "destination_px": Field(26, 0, 24, True, "DEPTHWISE: destination step from output to output in "
-                            "a row. `deep_results`: from low to high bytes."),
+                            "a row. `deep_results`: from low to high bytes. `shallow`: from "
+                            "the first to the second result."),
     "split_later": Field(26, 24, 5, doc="`split` in a result's other steps; 0: all lanes."),
+    "shallow": Field(25, 6, 1, doc="MATRIX: two activations of four bits a byte, two results; "
+                     "`wide` then counts as 0. Instances without it refuse `once`."),
 }
 
 FIELDS: Mapping[Opcode, Mapping[str, Field]] = {
@@ -278,6 +287,21 @@ An activation x is two bytes, low = (x & 255) - DEEP_OFFSET and high = x >> 8, e
 its own. `deep` adds up w * low + 256 * w * high; DEEP_OFFSET times the sum of the weights belongs
 into the bias. Low bytes out of bounds read as `pad` - DEEP_OFFSET, in eight bits.
 """
+
+SHALLOW_OFFSET = 8
+"""What is added to the first of two activations of four bits, so that their byte is signed.
+
+The byte of two activations, -8 to 7 each, is 16 * second + first + SHALLOW_OFFSET. `shallow` adds
+up w * first in one result and w * second in another, which is written `destination_px` further.
+"""
+
+SHALLOW_WEIGHT_MAX = 7
+"""Largest weight of `shallow`, and the smallest negated. A result has no more steps than the weight
+memory."""
+
+SHALLOW_ODD = 16
+"""The weights of `shallow` of the columns 2i + 1 are stored as many times as large: the 18-bit
+operand (see `PARAMETERS`) then has room for four products."""
 
 HEADER_BYTES = 9
 PARAMETERS = {"bias": (0, 4), "multiplier": (4, 4), "shift": (8, 1)}

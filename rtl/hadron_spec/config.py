@@ -52,6 +52,8 @@ class NpuConfig:
     row_pairs : bool
         A step may read the end of a kernel row and the beginning of the next (`split`), and LOAD
         writes rows to any byte of the scratchpad, which lays them out for it.
+    shallow : bool
+        Activations may have four bits, and then run at twice the rate.
 
     Raises
     ------
@@ -70,6 +72,7 @@ class NpuConfig:
     nibbles: bool = True
     deep: bool = False
     row_pairs: bool = False
+    shallow: bool = False
 
     def __post_init__(self) -> None:
         def check(field: str, ok: bool, limit: str) -> None:
@@ -123,7 +126,10 @@ class NpuConfig:
     @property
     def spaces(self) -> tuple[LocalSpace, ...]:
         """What LOAD can write."""
-        return tuple(LocalSpace) if self.nibbles else tuple(LocalSpace)[:-1]
+        absent = set() if self.nibbles else {LocalSpace.NIBBLES, LocalSpace.SHALLOW_NIBBLES}
+        if not self.shallow:
+            absent.add(LocalSpace.SHALLOW_NIBBLES)
+        return tuple(space for space in LocalSpace if space not in absent)
 
     def space_bytes(self, space: LocalSpace) -> int:
         """Bytes that LOAD can write in an on-chip space."""
@@ -133,6 +139,7 @@ class NpuConfig:
             LocalSpace.TABLE: 4 * LOOKUP_ENTRIES,
             LocalSpace.TABLES: self.weight_steps * self.lanes,
             LocalSpace.NIBBLES: self.weight_bytes // 2,
+            LocalSpace.SHALLOW_NIBBLES: self.weight_bytes // 2,
         }[space]
 
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from hadron_model.memories import LocalMemories
 from hadron_model.operators.requantize import clamp
-from hadron_model.planes import split_planes
+from hadron_model.planes import split_planes, split_shallow
 from hadron_model.program import Command
 from hadron_model.steps import StepGrid
-from hadron_spec.commands import Opcode
+from hadron_spec.commands import SHALLOW_ODD, Opcode
 from hadron_spec.numerics import (
     ACC_BITS,
     NARROW_BITS,
@@ -90,22 +90,31 @@ def _matrix(memories: LocalMemories, grid: StepGrid, outcome: ExecuteOutcome
     taps = grid.inner * lanes
     outcome.mac_steps = grid.groups * grid.results * grid.inner
     shifts = np.resize([0, 8] if grid.planes == 2 else [0], grid.inner)[:, None, None]
+    # By how much weights are stored too large, by column.
+    stored = np.resize([1, SHALLOW_ODD] if grid.parts == 2 else [1], columns)[:, None]
     matrices = [
-        (memories.weights(grid.weight_steps(group)) << shifts).transpose(0, 2, 1).reshape(
-            taps, columns)
+        (memories.weights(grid.weight_steps(group)) // stored << shifts).transpose(
+            0, 2, 1).reshape(taps, columns)
         for group in range(grid.groups)
     ]
-    totals = np.empty((grid.groups, grid.results, columns), np.int64)
+    totals = np.empty((grid.groups, grid.results * grid.parts, columns), np.int64)
     for chunk in _chunks(grid):
+        made = slice(chunk.start * grid.parts, chunk.stop * grid.parts)
         if grid.shares_reads:
-            x = grid.read(memories.scratchpad, grid.steps(0, chunk)).reshape(-1, taps)
-            products = x.astype(np.int64) @ np.concatenate(matrices, 1)
-            totals[:, chunk] = products.reshape(-1, grid.groups, columns).swapaxes(0, 1)
+            x = _factors(grid, grid.read(memories.scratchpad, grid.steps(0, chunk)))
+            products = x.reshape(-1, taps) @ np.concatenate(matrices, 1)
+            totals[:, made] = products.reshape(-1, grid.groups, columns).swapaxes(0, 1)
             continue
         for group, matrix in enumerate(matrices):
-            x = grid.read(memories.scratchpad, grid.steps(group, chunk)).reshape(-1, taps)
-            totals[group, chunk] = x.astype(np.int64) @ matrix
+            x = _factors(grid, grid.read(memories.scratchpad, grid.steps(group, chunk)))
+            totals[group, made] = x.reshape(-1, taps) @ matrix
     yield from _scale(memories, grid, totals, outcome)
+
+
+def _factors(grid: StepGrid, lanes: NDArray[np.int8]) -> Values:
+    """Return what is multiplied: [result, step, lane], or with `shallow` [result, part, step,
+    lane]."""
+    return (split_shallow(lanes, axis=1) if grid.parts == 2 else lanes).astype(np.int64)
 
 
 def _maximum(memories: LocalMemories, grid: StepGrid, group: int) -> NDArray[np.int8]:
@@ -190,7 +199,7 @@ def _scale_one(grid: StepGrid, totals: Values, parameters: Sequence[Values], use
     """Scale sums [result, column] to INT8; of the first `used` columns, count what overflows."""
     bias, multiplier, shift = parameters
     accumulators = _wrap(totals + bias, used, outcome)
-    if grid.fields["wide"] or grid.fields["deep_results"]:
+    if (grid.fields["wide"] and grid.parts == 1) or grid.fields["deep_results"]:
         outcome.overflows += len(accumulators) * int(np.count_nonzero(shift[:used] > 0))
         shift = np.minimum(shift, 0)
         scale = multiply_rounding_once if grid.fields["once"] else multiply_by_quantized_multiplier

@@ -3,15 +3,27 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hadron_spec.commands import HEADER_BYTES, LOOKUP_ENTRIES, PARAMETERS, LocalSpace
+from hadron_spec.commands import (
+    HEADER_BYTES,
+    LOOKUP_ENTRIES,
+    PARAMETERS,
+    SHALLOW_ODD,
+    LocalSpace,
+)
 from hadron_spec.config import NpuConfig
 
 __all__ = ["LocalMemories", "expand_nibbles"]
 
 
-def expand_nibbles(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return what the weight memory holds of pairs of 4-bit weights: [pair, column]."""
+_COPIES = (LocalSpace.TABLES, LocalSpace.NIBBLES, LocalSpace.SHALLOW_NIBBLES)
+"""Ways to write the weight memory."""
+
+
+def expand_nibbles(data: NDArray[np.uint8], odd_factor: int = 1) -> NDArray[np.uint8]:
+    """Return what the weight memory holds of pairs of 4-bit weights, the second of a pair so many
+    times as large: [pair, column]."""
     low, high = ((data.astype(np.int64) >> shift & 15 ^ 8) - 8 for shift in (0, 4))
+    high *= odd_factor
     stored = np.stack((low, high - (low < 0)), 1).astype(np.int8)
     return stored.view(np.uint8)
 
@@ -25,21 +37,21 @@ class LocalMemories:
         The instance's sizes.
     spaces : dict of LocalSpace to ndarray
         The bytes of each memory, uint8; all zero at first. They outlast programs, as in hardware.
-        TABLES and NIBBLES are no memories, but ways to write the weight memory.
+        TABLES and both kinds of NIBBLES are no memories, but ways to write the weight memory.
     """
 
     def __init__(self, config: NpuConfig):
         self.config = config
         self.spaces: dict[LocalSpace, NDArray[np.uint8]] = {
             space: np.zeros(config.space_bytes(space), np.uint8) for space in LocalSpace
-            if space not in (LocalSpace.TABLES, LocalSpace.NIBBLES)
+            if space not in _COPIES
         }
 
     def load(self, space: LocalSpace, start: int, data: NDArray[np.uint8]
              ) -> tuple[LocalSpace, slice | NDArray[np.int64]]:
         """Write bytes to a space; return the memory that holds them, and which bytes of it."""
         config = self.config
-        if space not in (LocalSpace.TABLES, LocalSpace.NIBBLES):
+        if space not in _COPIES:
             inside = slice(start, start + len(data))
             self.spaces[space][inside] = data
             return space, inside
@@ -52,7 +64,8 @@ class LocalMemories:
         else:
             # A row of lanes becomes two, those of a pair of columns.
             where = (2 * row + np.arange(2)) * config.lanes + lane
-            memory[where] = expand_nibbles(data)
+            factor = SHALLOW_ODD if space is LocalSpace.SHALLOW_NIBBLES else 1
+            memory[where] = expand_nibbles(data, factor)
         return LocalSpace.WEIGHTS, where.reshape(-1)
 
     @property

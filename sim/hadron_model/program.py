@@ -68,6 +68,9 @@ def decode_command(config: NpuConfig, index: int, data: bytes) -> Command:
     for name, field in FIELDS[opcode].items():
         value = words[field.word] >> field.lsb & ((1 << field.width) - 1)
         fields[name] = value - (value >> (field.width - 1) << field.width if field.signed else 0)
+    if unit_of(opcode) == Unit.EXECUTE and not (config.deep or config.shallow):
+        # Such an instance does not look at the bit: `once`, set with it, is what it refuses.
+        fields["shallow"] = 0
     _check_fields(config, opcode, fields)
     return Command(index, opcode, unit_of(opcode), fields)
 
@@ -101,7 +104,9 @@ def _check_fields(config: NpuConfig, opcode: Opcode, fields: Mapping[str, int]) 
     if opcode == Opcode.LOOKUP:
         check("count_kg", 1, 1)
     if unit_of(opcode) == Unit.EXECUTE:
-        check("deep", 0, int(config.deep and opcode == Opcode.MATRIX))
-        check("deep_results", 0, int(config.deep and opcode in (Opcode.MATRIX, Opcode.LOOKUP)))
-        check("once", 0, int(config.deep))
+        check("shallow", 0, int(config.shallow and opcode == Opcode.MATRIX))
+        deep = config.deep and not fields["shallow"]
+        check("deep", 0, int(deep and opcode == Opcode.MATRIX))
+        check("deep_results", 0, int(deep and opcode in (Opcode.MATRIX, Opcode.LOOKUP)))
+        check("once", 0, int(config.deep or config.shallow))
         check("split", 0, 31 * int(config.row_pairs))

@@ -72,6 +72,8 @@ class StepGrid:
         Steps of one result.
     planes : int
         2 with `deep`: low and high bytes, the innermost loop.
+    parts : int
+        2 with `shallow`: results of a result's steps.
     strip : Strip or None
         With DEPTHWISE, of which a result here is a row of pixels.
     """
@@ -82,6 +84,7 @@ class StepGrid:
         counts = [fields[f"count_{level}"] for level in LEVELS]
         self.groups, self.results = counts[0], counts[1] * counts[2]
         self.planes = 2 if fields["deep"] else 1
+        self.parts = 2 if fields["shallow"] else 1
         counts.append(self.planes)
         self.inner = counts[3] * counts[4] * counts[5] * self.planes
         self._outer: dict[str, Grid] = {}
@@ -104,7 +107,7 @@ class StepGrid:
         if self.strip:
             written[2:] = [self.strip.output_rows, self.strip.output_pixels]
             levels.append("px")
-        elif fields["deep_results"]:
+        elif fields["deep_results"] or fields["shallow"]:
             written.append(2)
             levels.append("px")
         moves = strides([fields[f"destination_{level}"] for level in levels], written)

@@ -15,7 +15,7 @@ from hadron_testing.assembler import pack_parameter_step, pack_weight_step
 from hadron_testing.execute_reference import run_command
 
 
-def random_command(rng, config, opcode, *, wide=False, deep=False):
+def random_command(rng, config, opcode, *, wide=False, deep=False, shallow=False):
     """Draw an EXECUTE command, small and of any shape."""
     counts = [int(n) for n in rng.integers(1, 4, 6)]
     if opcode == Opcode.LOOKUP:
@@ -51,6 +51,8 @@ def random_command(rng, config, opcode, *, wide=False, deep=False):
                    "destination_px": int(rng.integers(-900, 900))}
     if config.row_pairs and rng.integers(2):
         fields |= {"split": int(rng.integers(32)), "split_later": int(rng.integers(32))}
+    if shallow:
+        fields |= {"shallow": 1, "once": 1, "destination_px": int(rng.integers(-900, 900))}
     fields["plane_address"] = int(rng.integers(-900, 900))
     for level in LEVELS[:3]:
         fields[f"destination_{level}"] = int(rng.integers(-200, 200))
@@ -78,6 +80,19 @@ def fill(rng, memories, command):
         b"".join(bytes(step) for step in steps), np.uint8)
 
 
+def check_step_by_step(memories, command):
+    """Compare the scratchpad after a command with that after a step-by-step reading."""
+    config = memories.config
+    expected = bytearray(memories.scratchpad.tobytes())
+    for address, data in run_command(config, command.fields, expected,
+                                     memories.spaces[LocalSpace.WEIGHTS].tobytes()):
+        for i, byte in enumerate(data):
+            expected[(address + i) % config.act_bytes] = byte
+    outcome = execute(memories, command, StepGrid(config, command.opcode, command.fields))
+    assert memories.scratchpad.tobytes() == bytes(expected)
+    assert outcome.overflows == 0
+
+
 @pytest.mark.parametrize("name", ["h64", "h256"])
 @pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("deep", [False, True])
@@ -89,15 +104,19 @@ def test_equals_the_architecture_step_by_step(name, opcode, deep, wide, rng):
         command = decode_command(
             config, 0, random_command(rng, config, opcode, wide=wide, deep=deep))
         fill(rng, memories, command)
-        expected = bytearray(memories.scratchpad.tobytes())
-        for address, data in run_command(config, command.fields, expected,
-                                         memories.spaces[LocalSpace.WEIGHTS].tobytes()):
-            for i, byte in enumerate(data):
-                expected[(address + i) % config.act_bytes] = byte
-        grid = StepGrid(config, command.opcode, command.fields)
-        outcome = execute(memories, command, grid)
-        assert memories.scratchpad.tobytes() == bytes(expected)
-        assert outcome.overflows == 0
+        check_step_by_step(memories, command)
+
+
+@pytest.mark.parametrize("name", ["h64", "h256"])
+@pytest.mark.parametrize("wide", [False, True])
+def test_two_activations_a_byte_equal_the_architecture_step_by_step(name, wide, rng):
+    config = replace(CONFIGS[name], shallow=True)
+    memories = LocalMemories(config)
+    for _ in range(6):
+        command = decode_command(
+            config, 0, random_command(rng, config, Opcode.MATRIX, wide=wide, shallow=True))
+        fill(rng, memories, command)
+        check_step_by_step(memories, command)
 
 
 def test_strides_undo_the_inner_loops():

@@ -37,6 +37,7 @@ from hadron_testing.execute_operators import (
     random_clamp,
     random_parameters,
     random_weights,
+    shallow_convolution,
     softmax,
 )
 from hadron_testing.execute_reference import run_command, walk
@@ -44,6 +45,7 @@ from hadron_testing.execute_reference import run_command, walk
 CONFIG = NpuConfig(name="test", lanes=16, columns=4, dsp_columns=4, act_bytes=32 << 10,
                    weight_steps=256, axi_data_width=64)
 PAIRS = replace(CONFIG, name="pairs", row_pairs=True)
+SHALLOW = replace(CONFIG, shallow=True)
 WIDE = replace(CONFIG, name="wide", columns=16, dsp_columns=16, axi_data_width=128)
 EXECUTE = [opcode for opcode in Opcode if unit_of(opcode) == Unit.EXECUTE]
 
@@ -64,6 +66,21 @@ def test_operator_is_bit_exact(rng, operator):
     async def scenario(ctx):
         _, distinct = await bench.check(ctx, *operator(rng, CONFIG))
         assert distinct > 5, "the outputs say nothing"
+
+    simulate(bench, scenario)
+
+
+def test_two_activations_a_byte_are_bit_exact(rng):
+    bench = Bench(SHALLOW, rng)
+
+    async def scenario(ctx):
+        for kernel, channels in (((3, 3), 5), ((1, 1), 16), ((1, 2), 20)):
+            _, distinct = await bench.check(ctx, *shallow_convolution(
+                rng, SHALLOW, size=(3, 4), kernel=kernel, channels=channels), traffic=True)
+            assert distinct > 5, "the outputs say nothing"
+            # Others come before and after.
+            await bench.check(ctx, *depthwise(rng, SHALLOW, strips=1, rows=4, pixels=6, blocks=1))
+            await bench.check(ctx, *addition(rng, SHALLOW, pixels=3))
 
     simulate(bench, scenario)
 
@@ -137,6 +154,22 @@ def test_results_of_one_step_come_every_cycle_and_wide_ones_every_other(rng, wid
         assert stalls == wide * (results - 1)
 
     simulate(bench, scenario, count)
+
+
+@pytest.mark.parametrize("channels", [16, 32, 48])
+def test_two_activations_a_byte_take_a_cycle_a_step_and_a_result(rng, channels):
+    bench = Bench(SHALLOW, rng)
+
+    async def scenario(ctx):
+        fields, weights, table = shallow_convolution(
+            rng, SHALLOW, size=(3, 4), channels=channels, outputs=8, kernel=(1, 1), pad=0)
+        cycles, _ = await bench.check(ctx, fields, weights, table)
+        steps, results, groups = channels // 16, 3 * 4, 2
+        # A parameter step, and it waits as well as others for the second result.
+        assert cycles == (groups * (1 + results * max(steps, 2) - (steps == 1))
+                          + bench.dut.overhead(Opcode.MATRIX, shallow=True))
+
+    simulate(bench, scenario)
 
 
 def test_overhead_of_the_smallest_command_of_each_kind(rng):
@@ -309,6 +342,9 @@ def random_defined_command(rng, config):
                    "once": int(rng.integers(2)), "plane_address": int(rng.integers(-60, 60)),
                    "destination_px": int(rng.integers(-60, 60))}
         fields["wide"] |= fields["deep_results"]
+    if config.shallow and opcode == Opcode.MATRIX and not fields["deep"] + fields["deep_results"]:
+        fields |= {"shallow": int(rng.integers(4) > 0), "once": 1,
+                   "destination_px": int(rng.integers(-60, 60))}
     # No step of the weight memory may be read both as parameters and as weights.
     while fields["count_kg"] * (1 + math.prod(
             fields[f"count_{level}"] for level in LEVELS[3:])) > config.weight_steps:
@@ -316,7 +352,8 @@ def random_defined_command(rng, config):
     table = softmax_table(float(rng.uniform(0.01, 0.5))) if opcode == Opcode.SOFTMAX else None
     if opcode == Opcode.LOOKUP:
         return fields, random_tables(rng, config, fields["weight_step"], fields["wide"]), table
-    weights = [random_weights(rng, config) for _ in range(config.weight_steps)]
+    weights = [random_weights(rng, config, shallow=bool(fields["shallow"]))
+               for _ in range(config.weight_steps)]
     for step in walk(fields):
         if step.parameters:
             data = random_parameters(rng, config, scale=0.01)
@@ -353,6 +390,18 @@ def test_random_commands_that_read_two_rows_a_step_are_bit_exact(rng):
 
     async def scenario(ctx):
         for _ in range(6):
+            await bench.check(ctx, *random_defined_command(rng, config))
+
+    simulate(bench, scenario)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_random_commands_of_4_bits_are_bit_exact(rng, deep):
+    config = replace(CONFIG, weight_steps=128, shallow=True, deep=deep)
+    bench = Bench(config, rng)
+
+    async def scenario(ctx):
+        for _ in range(4):
             await bench.check(ctx, *random_defined_command(rng, config))
 
     simulate(bench, scenario)

@@ -3,7 +3,7 @@
 from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import ceil_log2
+from amaranth.utils import ceil_log2, exact_log2
 
 from hadron_spec.commands import PARAMETERS, STRIP_PIXELS
 from hadron_spec.config import NpuConfig
@@ -11,6 +11,7 @@ from hadron_spec.config import NpuConfig
 from ..stream.local import LocalWrite
 from ..vendor.masked_adder import MaskedAdder
 from ..vendor.target import targets_ecp5
+from .halved_columns import HalvedColumns
 from .layouts import COLUMN_PARAMETERS, Sums
 from .lut_queue import LutQueue
 from .packed_columns import PackedColumns, columns_latency
@@ -56,6 +57,11 @@ class ChainLayout(data.StructLayout):
         Its parameters, with `last`.
     write_valid, write : unsigned(1), LocalWrite(config)
         A beat for the weight memories.
+    x_low : ArrayLayout(unsigned(4), lanes)
+        With `config.shallow`: of the number 128 * second + first that two activations make, the low
+        bits, of which `x` has the others.
+    second : unsigned(1)
+        With `config.shallow`, and `last`: push the sums of the second activations.
     """
 
     def __init__(self, config: NpuConfig):
@@ -74,6 +80,10 @@ class ChainLayout(data.StructLayout):
             "index": range(ParameterMemory.DEPTH),
             "write_valid": unsigned(1),
             "write": LocalWrite(config),
+            **({
+                "x_low": data.ArrayLayout(4, config.lanes),
+                "second": unsigned(1),
+            } if config.shallow else {}),
         })
 
 
@@ -147,13 +157,12 @@ class ColumnGroup(wiring.Component):
         return 1 + self.last_skew(sums) + LutQueue.LATENCY
 
     def _make_columns(self, platform):
+        lanes, shallow = self.config.lanes, self.config.shallow
         if not targets_ecp5(platform):
-            make = PlainColumns
-        elif 2 * self.group < self.config.dsp_columns:
-            make = PackedColumns
-        else:
-            make = SoftColumns
-        return make(lanes=self.config.lanes)
+            return PlainColumns(lanes=lanes, shallow=shallow)
+        if 2 * self.group < self.config.dsp_columns:
+            return PackedColumns(lanes=lanes, shallow=shallow)
+        return HalvedColumns(lanes=lanes) if shallow else SoftColumns(lanes=lanes)
 
     def _factors(self, m):
         """Return what to multiply: the activations, or a window of one of the group's channels."""
@@ -178,6 +187,28 @@ class ColumnGroup(wiring.Component):
         decoded = Signal(name=f"sums_are_{sums.name.lower()}", reset_less=True)
         m.d.sync += decoded.eq(self.i.sums == sums)
         return decoded
+
+    def _second_result(self, m, i, columns):
+        """Return the sum of the second activations, a cycle later than that of the first."""
+        # As many products as the weight memory has steps and lanes.
+        width = len(columns.second_sums[i]) + exact_log2(self.config.weight_steps)
+        addends = [Signal.like(columns.second_sums[i], name=f"second_addend{i}_{stage}",
+                               reset_less=True) for stage in range(2)]
+        accumulator = Signal(signed(width), name=f"second_accumulator{i}", reset_less=True)
+        result = Signal(signed(width), name=f"second_result{i}", reset_less=True)
+        clear = Signal(name=f"second_clear{i}")
+        m.submodules[f"second_adder{i}"] = adder = MaskedAdder(width=width)
+        m.d.comb += [adder.a.eq(accumulator), adder.b.eq(addends[1])]
+        m.d.sync += [
+            addends[0].eq(columns.second_sums[i]),
+            addends[1].eq(addends[0]),
+            clear.eq(self.o.clear),
+            accumulator.eq(adder.o),
+            result.eq(adder.o),
+        ]
+        with m.If(clear):
+            m.d.sync += accumulator.eq(0)
+        return result
 
     def elaborate(self, platform):
         m = Module()
@@ -206,6 +237,13 @@ class ColumnGroup(wiring.Component):
             columns.x.eq(self._factors(m)),
             columns.weights.eq(weights.weights),
         ]
+        if self.config.shallow:
+            x_low = Signal.like(columns.x_low, reset_less=True)
+            m.d.sync += x_low.eq(self.o.x_low)
+            m.d.comb += [
+                columns.x_low.eq(x_low),
+                columns.shallow.eq(self._link_sums_is(m, Sums.SHALLOW)),
+            ]
         entries = self._link_sums_is(m, Sums.ENTRIES)
         lookups = []
         for i in range(2):
@@ -244,7 +282,9 @@ class ColumnGroup(wiring.Component):
             ]
             with m.If(self.o.clear):
                 m.d.sync += accumulator.eq(0)
-            m.d.comb += results.i.accumulators[i].eq(result)
+            m.d.comb += results.i.accumulators[i].eq(
+                Mux(self.o.second, self._second_result(m, i, columns), result)
+                if self.config.shallow else result)
 
         index = Signal(range(ParameterMemory.DEPTH), reset_less=True)
         m.d.sync += index.eq(results.o.index)

@@ -30,6 +30,9 @@ class Sums(enum.Enum, shape=2):
     """Of tables in the weight memory: column j that of activation j."""
     WINDOWS = 2
     """Of windows of pixels, formed in the groups, with the weights of a step."""
+    SHALLOW = 3
+    """Of both activations in each byte of a step with its weights: two results, one after the
+    other."""
 
 
 class StepLayout(data.StructLayout):

@@ -1,13 +1,13 @@
 """Two columns of the array on packed hardware multipliers."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from ..vendor.masked_adder import MaskedAdder
 from .adder_tree import AdderTree
-from .packed_multiplier import PackedMultiplier
+from .packed_multiplier import SHALLOW_BITS, PackedMultiplier
 
 __all__ = ["ColumnsSignature", "PackedColumns", "columns_latency"]
 
@@ -20,11 +20,17 @@ def columns_latency(lanes: int) -> int:
 class ColumnsSignature(wiring.Signature):
     """Ports of two columns, however they multiply: see :class:`PackedColumns`."""
 
-    def __init__(self, lanes: int):
+    def __init__(self, lanes: int, shallow: bool = False):
+        bits = exact_log2(lanes)
         super().__init__({
             "x": In(data.ArrayLayout(signed(8), lanes)),
             "weights": In(data.ArrayLayout(data.ArrayLayout(8, lanes), 2)),
-            "sums": Out(data.ArrayLayout(signed(15 + exact_log2(lanes)), 2)),
+            "sums": Out(data.ArrayLayout(signed(15 + bits), 2)),
+            **({
+                "x_low": In(data.ArrayLayout(4, lanes)),
+                "shallow": In(1),
+                "second_sums": Out(data.ArrayLayout(signed(SHALLOW_BITS + bits), 2)),
+            } if shallow else {}),
         })
 
 
@@ -37,6 +43,8 @@ class PackedColumns(wiring.Component):
     ----------
     lanes : int
         Length of the dot products, a power of two of at least 2.
+    shallow : bool
+        Activations may be two of four bits; there are the last three members.
 
     Members
     -------
@@ -46,14 +54,22 @@ class PackedColumns(wiring.Component):
         Weights of the even and the odd column, packed: see `hadron_spec.commands.PARAMETERS`.
     sums : Out(ArrayLayout(signed(15 + log2(lanes)), 2))
         Dot products. Exact for weights of -127 to 127.
+    shallow : In(1)
+        There are two activations a lane, -8 to 7, and weights of -7 to 7, those of the odd column
+        times SHALLOW_ODD; `sums` are those of the first. Stable while steps are in flight.
+    x_low : In(ArrayLayout(4, lanes))
+        With `shallow`, {x, x_low} is 128 * second + first; otherwise zero.
+    second_sums : Out(ArrayLayout(signed(7 + log2(lanes)), 2))
+        With `shallow`, the dot products of the second activations; otherwise undefined.
 
-    Latency: ``LATENCY`` cycles. Throughput: two dot products a cycle.
+    Latency: ``LATENCY`` cycles. Throughput: two dot products a cycle, or four.
     """
 
-    def __init__(self, *, lanes: int):
+    def __init__(self, *, lanes: int, shallow: bool = False):
         self.lanes = lanes
+        self.has_shallow = shallow
         self.LATENCY = columns_latency(lanes)
-        super().__init__(ColumnsSignature(lanes))
+        super().__init__(ColumnsSignature(lanes, shallow))
 
     def elaborate(self, platform):
         m = Module()
@@ -61,12 +77,15 @@ class PackedColumns(wiring.Component):
         m.submodules.low_tree = low_tree = AdderTree(shape=10, count=self.lanes)
         m.submodules.high_tree = high_tree = AdderTree(shape=signed(5), count=self.lanes)
 
+        multipliers = []
         for lane in range(self.lanes):
-            m.submodules[f"lane{lane}"] = multiplier = PackedMultiplier()
+            m.submodules[f"lane{lane}"] = multiplier = PackedMultiplier(shallow=self.has_shallow)
+            multipliers.append(multiplier)
             m.d.comb += [
                 multiplier.x.eq(self.x[lane]),
                 multiplier.byte0.eq(self.weights[0][lane]),
                 multiplier.byte1.eq(self.weights[1][lane]),
+                *([multiplier.x_low.eq(self.x_low[lane])] if self.has_shallow else []),
                 upper_tree.i[lane].eq(multiplier.upper),
                 low_tree.i[lane].eq(multiplier.low),
                 high_tree.i[lane].eq(multiplier.high),
@@ -91,4 +110,49 @@ class PackedColumns(wiring.Component):
         ]
         m.d.sync += [even.eq(even_adder.o), odd.eq(odd_adder.o)]
         m.d.comb += [self.sums[0].eq(even), self.sums[1].eq(odd)]
+        if self.has_shallow:
+            first, second = self._shallow_sums(m, multipliers, upper_tree.o)
+            m.d.sync += [
+                even.eq(Mux(self.shallow, first[0], even_adder.o.as_signed())),
+                odd.eq(Mux(self.shallow, first[1], odd_adder.o.as_signed())),
+            ]
+            for column, value in enumerate(second):
+                total = Signal.like(self.second_sums[column], name=f"second{column}",
+                                    reset_less=True)
+                m.d.sync += total.eq(value)
+                m.d.comb += self.second_sums[column].eq(total)
         return m
+
+    def _shallow_sums(self, m, multipliers, upper):
+        """Return the sums of four products a lane, a cycle after `upper`, by activation."""
+        shape = self.second_sums.shape().elem_shape
+        trees, negative = [], []
+        for i in range(3):
+            m.submodules[f"products_tree{i}"] = tree = AdderTree(
+                shape=signed(SHALLOW_BITS), count=self.lanes)
+            trees.append(tree)
+            if i < 2:
+                m.submodules[f"negative_tree{i}"] = count = AdderTree(shape=1, count=self.lanes)
+                negative.append(count)
+        for lane, multiplier in enumerate(multipliers):
+            m.d.comb += [
+                *(tree.i[lane].eq(product)
+                  for tree, product in zip(trees, multiplier.products, strict=True)),
+                *(tree.i[lane].eq(multiplier.products[i][-1]) for i, tree in enumerate(negative)),
+            ]
+
+        def add(name, a, b, width, subtract=False):
+            m.submodules[name] = adder = MaskedAdder(width=width, subtract=subtract)
+            m.d.comb += [adder.a.eq(a), adder.b.eq(b)]
+            total = Signal(signed(width), name=f"{name}_sum", reset_less=True)
+            m.d.sync += total.eq(adder.o)
+            return total
+
+        sums = [Signal(shape, name="first_even", reset_less=True)]
+        m.d.sync += sums[0].eq(trees[0].o)
+        # What each product lacks is one where that below it is negative.
+        sums += [add(name, trees[i + 1].o, negative[i].o, shape.width)
+                 for i, name in enumerate(("second_even", "first_odd"))]
+        # Without the third products, 128 times the fourth ones are left.
+        rest = add("second_odd", trees[2].o, upper, len(upper), subtract=True)
+        return (sums[0], sums[2]), (sums[1], rest[SHALLOW_BITS:])

@@ -1,14 +1,17 @@
 """Two products from one hardware multiplier: one activation, two packed weights."""
 
 from amaranth.hdl import Cat, Const, Module, Signal, signed
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..vendor.masked_adder import MaskedAdder
 from ..vendor.multiplier import Multiplier18
 from .low_product import LowProduct
 
-__all__ = ["PackedMultiplier"]
+__all__ = ["SHALLOW_BITS", "PackedMultiplier"]
+
+SHALLOW_BITS = 7
+"""Bits of a product of two numbers of four bits, -8 to 7 and -7 to 7."""
 
 
 class PackedMultiplier(wiring.Component):
@@ -24,6 +27,16 @@ class PackedMultiplier(wiring.Component):
     The two sums are left to whoever adds up the lanes: done once for all of them, they cost three
     narrow adder trees instead of two wide ones and one subtractor a lane.
 
+    With `shallow` there may be two activations, -8 to 7, and weights of -7 to 7, the second one
+    stored as 16 * w1. {x, x_low} is second * 128 + first and the other operand w1 * 2**14 + w0, so
+    that four products lie side by side, seven bits each. Each is one less than it should be where
+    the one below is negative; the topmost two are `upper`.
+
+    Parameters
+    ----------
+    shallow : bool
+        There are `x_low` and `products`.
+
     Members
     -------
     x : In(signed(8))
@@ -36,19 +49,33 @@ class PackedMultiplier(wiring.Component):
         x*w1 + high, after ``LATENCY`` cycles.
     high : Out(signed(5))
         x*w0 >> 10, after ``HIGH_LATENCY`` cycles.
+    x_low : In(4)
+        Low bits of two activations, zero where there is one.
+    products : Out(ArrayLayout(signed(7), 3))
+        Of two activations, after ``LATENCY`` cycles: first*w0; second*w0 and first*w1, less one
+        where the product before, as it is here, is negative. `upper` then is second*w1 * 128 plus
+        the last of them.
 
-    Latency: ``LATENCY`` and ``HIGH_LATENCY`` cycles. Throughput: two products a cycle.
+    Latency: ``LATENCY`` and ``HIGH_LATENCY`` cycles. Throughput: two products a cycle, or four.
     """
 
     LATENCY = Multiplier18.LATENCY + 1
     HIGH_LATENCY = LATENCY + 1
 
-    x: In(signed(8))
-    byte0: In(8)
-    byte1: In(8)
-    low: Out(10)
-    upper: Out(signed(15))
-    high: Out(signed(5))
+    def __init__(self, *, shallow: bool = False):
+        self.has_shallow = shallow
+        super().__init__({
+            "x": In(signed(8)),
+            "byte0": In(8),
+            "byte1": In(8),
+            "low": Out(10),
+            "upper": Out(signed(15)),
+            "high": Out(signed(5)),
+            **({
+                "x_low": In(4),
+                "products": Out(data.ArrayLayout(signed(SHALLOW_BITS), 3)),
+            } if shallow else {}),
+        })
 
     def elaborate(self, platform):
         m = Module()
@@ -58,8 +85,11 @@ class PackedMultiplier(wiring.Component):
         # The narrow factor stands at the top: its lower bits are constants and its sign needs no
         # copies. The product then begins at bit 10.
         align = 10
+        below = Const(0, align)
+        if self.has_shallow:
+            below = Cat(Const(0, align - 4), self.x_low)
         m.d.comb += [
-            multiplier.a.eq(Cat(Const(0, align), self.x)),
+            multiplier.a.eq(Cat(below, self.x)),
             multiplier.b.eq(Cat(self.byte0, self.byte0[7], self.byte0[7], self.byte1)),
         ]
 
@@ -83,6 +113,11 @@ class PackedMultiplier(wiring.Component):
             self.low.eq(product[:10]),
             self.upper.eq(product[10:]),
         ]
+
+        if self.has_shallow:
+            lowest = Signal(4, reset_less=True)
+            m.d.sync += lowest.eq(multiplier.o[align - 4:align])
+            m.d.comb += self.products.eq(Cat(lowest, product))
 
         m.submodules.subtractor = subtractor = MaskedAdder(width=5, subtract=True)
         high = Signal(signed(5), reset_less=True)

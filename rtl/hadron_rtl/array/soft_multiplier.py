@@ -12,21 +12,34 @@ __all__ = ["SoftMultiplier"]
 class SoftMultiplier(wiring.Component):
     """Product of two signed bytes as the sum of eight partial products, the last one negative.
 
+    Parameters
+    ----------
+    halves : bool
+        Give the products with the halves of `b` instead, a cycle earlier.
+
     Members
     -------
     a, b : In(signed(8))
         Factors.
     o : Out(signed(16))
-        Product of the factors of ``LATENCY`` cycles ago.
+        Product of the factors of ``LATENCY`` cycles ago. Not with `halves`.
+    low, high : Out(signed(13))
+        With `halves`: a * b[:4] and a * b[4:], that one signed, of ``HALVES_LATENCY`` cycles ago.
 
     Latency: ``LATENCY`` cycles. Throughput: one product a cycle.
     """
 
-    LATENCY = 3
+    HALVES_LATENCY = 2
+    LATENCY = HALVES_LATENCY + 1
 
-    a: In(signed(8))
-    b: In(signed(8))
-    o: Out(signed(16))
+    def __init__(self, *, halves: bool = False):
+        self.halves = halves
+        super().__init__({
+            "a": In(signed(8)),
+            "b": In(signed(8)),
+            **({"low": Out(signed(13)), "high": Out(signed(13))} if halves else
+               {"o": Out(signed(16))}),
+        })
 
     def elaborate(self, platform):
         m = Module()
@@ -54,6 +67,9 @@ class SoftMultiplier(wiring.Component):
             adder, total = add(f"quad{i}", signed(13))
             m.d.comb += [adder.a.eq(pairs[2 * i]), adder.b.eq(pairs[2 * i + 1] << 2)]
             quads.append(total)
+        if self.halves:
+            m.d.comb += [self.low.eq(quads[0]), self.high.eq(quads[1])]
+            return m
 
         adder, product = add("product", signed(16))
         m.d.comb += [

@@ -26,7 +26,8 @@ class SystolicArray(wiring.Component):
 
     There is no back-pressure and no enable, and hardly any room: results must be taken as they
     come, each within ``RESULT_CYCLES`` cycles if they come that far apart. At least one result must
-    follow a parameter step before the next.
+    follow a parameter step before the next. With SHALLOW a result is two, in consecutive cycles,
+    and steps with `last` come two cycles apart or more.
 
     Parameters
     ----------
@@ -73,8 +74,9 @@ class SystolicArray(wiring.Component):
         })
 
     def latency(self, sums: Sums) -> int:
-        """Return the cycles from a step with `last` to its result."""
-        return self._groups[0].latency(sums) + len(self._groups) - 1
+        """Return the cycles from a step with `last` to its result, with SHALLOW its second."""
+        return (self._groups[0].latency(sums) + len(self._groups) - 1
+                + (1 if sums is Sums.SHALLOW else 0))
 
     def elaborate(self, platform):
         m = Module()
@@ -103,6 +105,11 @@ class SystolicArray(wiring.Component):
             first = _delay(m, name, value, early)
             return Mux(entries, first, _delay(m, f"{name}_late", first, late - early))
 
+        last = follow("last", Cat(adds & step.last, (index - back)[:len(index)]),
+                      first_group.last_skew)
+        x = step.x
+        if self.config.shallow:
+            x, last = self._shallow(m, head, adds, last, x_skew)
         m.d.comb += [
             # The words of a step are read at once, those of tables when its activations are there.
             head.weight_step.eq(Mux(
@@ -110,7 +117,7 @@ class SystolicArray(wiring.Component):
                 _delay(m, "table", step.weight_step, x_skew, reset_less=True), step.weight_step)),
             head.x.eq(Mux(
                 windows, step.x.as_value(),
-                _delay(m, "x", Mux(adds, step.x.as_value(), 0), x_skew, reset_less=True))),
+                _delay(m, "x", Mux(adds, x.as_value(), 0), x_skew, reset_less=True))),
             head.lookup.eq(_delay(m, "lookup", adds & entries, x_skew)),
             head.push.eq(step.push & windows),
             head.pixel.eq(step.pixel),
@@ -121,9 +128,7 @@ class SystolicArray(wiring.Component):
             head.high.eq(_delay(m, "high", step.high, first_group.clear_skew(Sums.PRODUCTS),
                                 reset_less=True)),
             head.clear.eq(follow("clear", adds & step.first, first_group.clear_skew)),
-            Cat(head.last, head.index).eq(follow(
-                "last", Cat(adds & step.last, (index - back)[:len(index)]),
-                first_group.last_skew)),
+            Cat(head.last, head.index).eq(last),
             self.weights.ready.eq(1),
             head.write_valid.eq(self.weights.valid),
             head.write.eq(self.weights.payload),
@@ -152,7 +157,7 @@ class SystolicArray(wiring.Component):
                 ]
 
         # Cycles until the last step given is through.
-        longest = self.latency(Sums.PRODUCTS)
+        longest = self.latency(Sums.SHALLOW if self.config.shallow else Sums.PRODUCTS)
         remaining = Signal(range(longest + 1))
         with m.If(step.valid):
             m.d.sync += remaining.eq(Mux(entries, self.latency(Sums.ENTRIES), longest) - 1)
@@ -164,6 +169,28 @@ class SystolicArray(wiring.Component):
             m.d.sync += Assert(count + tail.last - pop <= self.RESULT_CYCLES,
                                "a result was not taken in time")
         return m
+
+
+    def _shallow(self, m, head, adds, last, x_skew):
+        """Make one number of the two activations of a byte, and a second `last` of each.
+
+        Return activations, and `last` with its index.
+        """
+        shallow = self.sums == Sums.SHALLOW
+        x = Signal.like(self.step.x)
+        lows = []
+        for byte, upper in zip(self.step.x, x, strict=True):
+            # SHALLOW_OFFSET is taken off by inverting a bit, which then is the sign.
+            low = Cat(byte[:3], ~byte[3])
+            lows.append(Mux(shallow & adds, low, 0))
+            m.d.comb += upper.eq(Mux(shallow, ((byte >> 4) << 3) - low[3], byte))
+        second_last = Signal(len(last))
+        m.d.sync += second_last.eq(Mux(shallow & last[0], last, 0))
+        m.d.comb += [
+            head.x_low.eq(_delay(m, "x_low", Cat(lows), x_skew, reset_less=True)),
+            head.second.eq(second_last[0]),
+        ]
+        return x, Mux(second_last[0], second_last, last)
 
 
 def _delay(m, name, value, cycles, *, reset_less=False):

@@ -229,12 +229,23 @@ class CommandDecoder(wiring.Component):
                              for opcode in (Opcode.LOOKUP, Opcode.DEPTHWISE))
         spaces = len(config.spaces)
         matrix = opcodes[list(Opcode).index(Opcode.MATRIX)]
+        # Without either, `once` says of `shallow` as well that it is not there.
+        absent = [name for name, there in (
+            ("deep", config.deep), ("deep_results", config.deep),
+            ("once", config.deep or config.shallow),
+            ("shallow", config.shallow or not config.deep)) if not there]
+        precision = [execute & broken(name, Opcode.MATRIX, is_set) for name in absent]
         if config.deep:
-            deep = (execute & ~matrix & broken("deep", Opcode.MATRIX, is_set),
-                    execute & ~matrix & ~lookup & broken("deep_results", Opcode.MATRIX, is_set))
-        else:
-            deep = tuple(execute & broken(name, Opcode.MATRIX, is_set)
-                         for name in ("deep", "deep_results", "once"))
+            precision += [
+                execute & ~matrix & broken("deep", Opcode.MATRIX, is_set),
+                execute & ~matrix & ~lookup & broken("deep_results", Opcode.MATRIX, is_set)]
+        if config.shallow:
+            precision.append(execute & ~matrix & broken("shallow", Opcode.MATRIX, is_set))
+        if config.deep and config.shallow:
+            precision.append(
+                execute & broken("shallow", Opcode.MATRIX, is_set)
+                & (broken("deep", Opcode.MATRIX, is_set)
+                   | broken("deep_results", Opcode.MATRIX, is_set)))
         pairs = () if config.row_pairs else (execute & broken("split", Opcode.MATRIX, is_set),)
         windows = Cat(
             broken("count_ox", Opcode.DEPTHWISE, lambda value: value < WINDOW_ROWS),
@@ -262,6 +273,6 @@ class CommandDecoder(wiring.Component):
             execute & compute,
             depthwise & windows,
             lookup & broken("count_kg", Opcode.LOOKUP, lambda value: value != 1),
-            *deep,
+            *precision,
             *pairs,
         )

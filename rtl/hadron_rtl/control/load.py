@@ -55,7 +55,7 @@ class LoadUnit(wiring.Component):
 
     Throughput: one beat a cycle, also from burst to burst and from row to row when rows have four
     beats or more and `OUTSTANDING` bursts cover the memory's latency. NIBBLES: a beat every second
-    cycle, which is written twice.
+    cycle, which is written twice; as SHALLOW_NIBBLES are.
     """
 
     OUTSTANDING = 16
@@ -154,9 +154,14 @@ class LoadUnit(wiring.Component):
         written = Signal(config.axi_data_width)
         m.d.comb += written.eq(beat.data)
         if config.nibbles:
-            m.submodules.expander = expander = NibbleExpander(config.axi_bytes)
+            m.submodules.expander = expander = NibbleExpander(
+                config.axi_bytes, shallow=config.shallow)
+            of_nibbles = space == LocalSpace.NIBBLES
+            if config.shallow:
+                m.d.comb += expander.shallow.eq(space == LocalSpace.SHALLOW_NIBBLES)
+                of_nibbles |= expander.shallow
             m.d.comb += [
-                nibbles.eq(space == LocalSpace.NIBBLES),
+                nibbles.eq(of_nibbles),
                 expander.i.eq(beat.data),
                 expander.enable.eq(nibbles),
                 expander.odd.eq(second),
@@ -202,9 +207,12 @@ class LoadUnit(wiring.Component):
                 & Mux(burst.row_last & beat.last, bursts.last_strobe, all_bytes)),
             write.tables.eq(space == LocalSpace.TABLES),
         ]
+        weights = [LocalSpace.WEIGHTS, LocalSpace.TABLES, LocalSpace.NIBBLES]
+        if config.shallow:
+            weights.append(LocalSpace.SHALLOW_NIBBLES)
         for port, targets in (
                 (self.write_activations, (LocalSpace.ACTIVATIONS,)),
-                (self.write_weights, (LocalSpace.WEIGHTS, LocalSpace.TABLES, LocalSpace.NIBBLES)),
+                (self.write_weights, weights),
                 (self.write_table, (LocalSpace.TABLE,))):
             selected = Cat(space == target for target in targets).any()
             m.d.comb += [

@@ -75,7 +75,7 @@ class LoopNest(wiring.Component):
         The instance's sizes.
     result_depth : int
         Results that fit in the FIFO behind the vector unit, 2 or more: its credits. Results of the
-        array need none, as nothing holds them up; wide ones are two cycles apart.
+        array need none, as nothing holds them up; wide and shallow ones are two cycles apart.
 
     Members
     -------
@@ -186,6 +186,9 @@ class LoopNest(wiring.Component):
         with m.Elif(parameters):
             m.d.sync += waiting.eq(waiting - 1)
 
+        two_cycles = command.wide
+        if self.config.shallow:
+            two_cycles |= command.shallow
         take = weight_step & last
         credits_ = Signal(range(self.result_depth + 1))
         with m.If(self.start):
@@ -193,7 +196,7 @@ class LoopNest(wiring.Component):
         with m.Elif(pause.any()):
             paused = self._completes(m, weight_step, last, counter.last[_INNER - 1])
             m.d.sync += have_credit.eq(
-                ~(weight_step & command.wide & Mux(windows, paused, last)))
+                ~(weight_step & two_cycles & Mux(windows, paused, last)))
         with m.Else():
             m.d.sync += [
                 credits_.eq((credits_ + self.credit) - take),

@@ -16,6 +16,8 @@ class NibbleExpander(wiring.Component):
     ----------
     size : int
         Bytes, 1 or more.
+    shallow : bool
+        There is `shallow`.
 
     Members
     -------
@@ -25,6 +27,8 @@ class NibbleExpander(wiring.Component):
         Expand; otherwise the bytes pass as they are.
     odd : In(1)
         The odd column, of which one less is stored where the even one is negative.
+    shallow : In(1)
+        With `odd`: make the weights SHALLOW_ODD times as large.
     o : Out(8 * size)
         Bytes.
 
@@ -32,15 +36,17 @@ class NibbleExpander(wiring.Component):
     Cost (LFE5U): 16 LUT4 a byte.
     """
 
-    def __init__(self, size: int):
+    def __init__(self, size: int, *, shallow: bool = False):
         if size < 1:
             raise ValueError(f"size={size}, must be 1 or more")
         self.size = size
+        self.has_shallow = shallow
         super().__init__({
             "i": In(8 * size),
             "enable": In(1),
             "odd": In(1),
             "o": Out(8 * size),
+            **({"shallow": In(1)} if shallow else {}),
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -53,8 +59,12 @@ class NibbleExpander(wiring.Component):
             # odd - (even < 0), bit by bit: a subtractor would take a carry chain.
             borrows = [even[3] & ~odd[:bit].any() for bit in range(4)]
             negative = Mux(second, odd[3] | borrows[3], even[3])
-            m.d.comb += [
-                made[:4].eq(Mux(second, odd ^ Cat(borrows), even)),
-                made[4:].eq(Mux(self.enable, negative.replicate(4), odd)),
-            ]
+            low = Mux(second, odd ^ Cat(borrows), even)
+            high = Mux(self.enable, negative.replicate(4), odd)
+            if self.has_shallow:
+                # 16 * odd - (even < 0): the halves change places.
+                shifted = second & self.shallow
+                low, high = (Mux(shifted, even[3].replicate(4), low),
+                             Mux(shifted, odd ^ Cat(borrows), high))
+            m.d.comb += [made[:4].eq(low), made[4:].eq(high)]
         return m

@@ -22,7 +22,7 @@ class Writer(wiring.Component):
     loop that advances. `outputs` bytes of a result are written, `last_outputs` in the last pass of
     loop kg. SOFTMAX has one byte a result, in byte 0. DEPTHWISE has a loop more, px, over the
     outputs of a row; its loop ox is over rows of outputs, which are fewer than those of pixels.
-    Deep results have it, too, over their two bytes.
+    Deep results have it, too, over their two bytes, and shallow ones over the two that they are.
 
     Parameters
     ----------
@@ -83,6 +83,9 @@ class Writer(wiring.Component):
             ]
         if self.config.deep:
             with m.If(command.deep_results):
+                m.d.sync += outputs.columns.eq(2)
+        if self.config.shallow:
+            with m.If(command.shallow):
                 m.d.sync += outputs.columns.eq(2)
         return outputs
 

@@ -6,6 +6,7 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.sim import Simulator
 
+from hadron_model.program import CommandFailureError, decode_command
 from hadron_rtl.control.decoder import CommandDecoder
 from hadron_rtl.control.layouts import ExecuteCommand, TransferCommand
 from hadron_rtl.control.queue import CommandQueue
@@ -16,6 +17,7 @@ from hadron_spec.commands import (
     STRIP_PIXELS,
     WINDOW_COLUMNS,
     WINDOW_ROWS,
+    LocalSpace,
     Opcode,
     Unit,
     encode,
@@ -28,9 +30,9 @@ WIDTHS = [32, 64, 128]
 DEPTH = 2
 
 
-def _config(width: int, *, deep: bool = True, row_pairs: bool = True):
+def _config(width: int, *, deep: bool = True, row_pairs: bool = True, shallow: bool = True):
     return dataclasses.replace(CONFIGS["h256"], axi_data_width=width, deep=deep,
-                               row_pairs=row_pairs)
+                               row_pairs=row_pairs, shallow=shallow)
 
 
 def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
@@ -52,9 +54,11 @@ def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
     if opcode == Opcode.STORE:
         values["stream"] = 0
     if unit_of(opcode) == Unit.EXECUTE:
-        values["deep"] &= int(config.deep and opcode == Opcode.MATRIX)
-        values["deep_results"] &= int(config.deep and opcode in (Opcode.MATRIX, Opcode.LOOKUP))
-        values["once"] &= int(config.deep)
+        values["shallow"] &= int(config.shallow and opcode == Opcode.MATRIX)
+        deep = config.deep and not values["shallow"]
+        values["deep"] &= int(deep and opcode == Opcode.MATRIX)
+        values["deep_results"] &= int(deep and opcode in (Opcode.MATRIX, Opcode.LOOKUP))
+        values["once"] &= int(config.deep or config.shallow)
         values["split"] *= int(config.row_pairs)
     if opcode == Opcode.LOOKUP:
         values["count_kg"] = 1
@@ -67,8 +71,9 @@ def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
 class _Bench:
     """A decoder with its three queues."""
 
-    def __init__(self, width: int, *, deep: bool = True, row_pairs: bool = True):
-        self.config = _config(width, deep=deep, row_pairs=row_pairs)
+    def __init__(self, width: int, *, deep: bool = True, row_pairs: bool = True,
+                 shallow: bool = True):
+        self.config = _config(width, deep=deep, row_pairs=row_pairs, shallow=shallow)
         self.decoder = CommandDecoder(self.config)
         self.queues = {
             unit: CommandQueue(
@@ -197,8 +202,8 @@ def test_bus_error_in_any_beat_comes_first(width, rng):
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(("opcode", "name", "value"), [
-    (Opcode.LOAD, "rows", 0), (Opcode.LOAD, "space", 5), (Opcode.STORE, "row_bytes", 0),
-    (Opcode.STORE, "stream", 1),
+    (Opcode.LOAD, "rows", 0), (Opcode.LOAD, "space", 6), (Opcode.STORE, "row_bytes", 0),
+    (Opcode.STORE, "stream", 1), (Opcode.LOOKUP, "shallow", 1),
     (Opcode.LOOKUP, "count_kg", 2), (Opcode.LOOKUP, "deep", 1), (Opcode.MAX, "deep_results", 1),
     (Opcode.DEPTHWISE, "count_ox", 2), (Opcode.DEPTHWISE, "count_kx", 4),
     (Opcode.DEPTHWISE, "count_kx", 17), (Opcode.DEPTHWISE, "count_ky", 2),
@@ -218,11 +223,23 @@ def test_field_out_of_range_is_refused(width, opcode, name, value, rng):
     assert _failure_of(bench, _encoded(rng, bench.config) + command) == (ErrorCode.FIELD, 1)
 
 
-@pytest.mark.parametrize("name", ["deep", "deep_results", "once"])
-def test_an_instance_of_8_bits_refuses_16(name):
-    bench = _Bench(64, deep=False)
-    command = encode(Opcode.MATRIX, **{f"count_{level}": 1 for level in LEVELS}, outputs=1,
-                     last_outputs=1, **{name: 1})
+@pytest.mark.parametrize(("deep", "shallow", "names"), [
+    (False, False, ["deep"]), (False, False, ["deep_results"]), (False, False, ["once"]),
+    (False, False, ["shallow", "once"]), (True, False, ["shallow"]), (False, True, ["deep"]),
+    (False, True, ["deep_results"]), (True, True, ["shallow", "deep"]),
+    (True, True, ["shallow", "deep_results"])])
+def test_an_instance_refuses_precisions_that_it_does_not_have(deep, shallow, names):
+    bench = _Bench(64, deep=deep, shallow=shallow)
+    fields = {f"count_{level}": 1 for level in LEVELS} | dict.fromkeys(names, 1)
+    command = encode(Opcode.MATRIX, outputs=1, last_outputs=1, **fields)
+    assert _failure_of(bench, command) == (ErrorCode.FIELD, 0)
+    with pytest.raises(CommandFailureError):
+        decode_command(bench.config, 0, command)
+
+
+def test_an_instance_without_nibbles_for_two_activations_refuses_them():
+    bench = _Bench(64, shallow=False)
+    command = encode(Opcode.LOAD, rows=1, row_bytes=1, space=LocalSpace.SHALLOW_NIBBLES)
     assert _failure_of(bench, command) == (ErrorCode.FIELD, 0)
 
 

@@ -1,6 +1,7 @@
 """LOAD and STORE move one beat a cycle from a memory 32 cycles away."""
 
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -159,8 +160,11 @@ def test_load_takes_a_beat_a_cycle_from_the_stream():
 
 
 @pytest.mark.parametrize("config", [CONFIG, CONFIGS["h64"]], ids=lambda config: config.name)
-@pytest.mark.parametrize(("rows", "row_beats", "cut"), [(1, 64, 0), (1, 64, 5), (6, 8, 0)])
-def test_load_of_nibbles_writes_a_beat_a_cycle(config, rows, row_beats, cut):
+@pytest.mark.parametrize(("rows", "row_beats", "cut", "space"), [
+    (1, 64, 0, LocalSpace.NIBBLES), (1, 64, 5, LocalSpace.NIBBLES), (6, 8, 0, LocalSpace.NIBBLES),
+    (6, 8, 0, LocalSpace.SHALLOW_NIBBLES)])
+def test_load_of_nibbles_writes_a_beat_a_cycle(config, rows, row_beats, cut, space):
+    config = replace(config, shallow=True)
     unit, port = LoadUnit(config), MemoryPort(config)
     beat = config.axi_bytes
     local = np.zeros(config.weight_bytes, np.uint8)
@@ -168,7 +172,7 @@ def test_load_of_nibbles_writes_a_beat_a_cycle(config, rows, row_beats, cut):
     cycles = None
     command = {"memory_offset": 256 + cut, "local_address": 512 + cut, "rows": rows,
                "row_bytes": row_beats * beat - 2 * cut, "memory_pitch": row_beats * beat,
-               "local_pitch": 2 * row_beats * beat, "space": LocalSpace.NIBBLES}
+               "local_pitch": 2 * row_beats * beat, "space": space}
 
     def testbenches(memory):
         async def run(ctx):
@@ -177,7 +181,7 @@ def test_load_of_nibbles_writes_a_beat_a_cycle(config, rows, row_beats, cut):
             data = np.frombuffer(memory.data, np.uint8)
             for row in range(rows):
                 start = command["memory_offset"] + row * command["memory_pitch"]
-                memories.load(LocalSpace.NIBBLES,
+                memories.load(space,
                               command["local_address"] + row * command["local_pitch"],
                               data[start : start + command["row_bytes"]])
         return (_take_writes(unit.write_weights, local), True), (run, False)

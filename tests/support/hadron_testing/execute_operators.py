@@ -5,7 +5,14 @@ import math
 import numpy as np
 
 from hadron_model.strips import Strip
-from hadron_spec.commands import FIELDS, LEVELS, Opcode, pack_parameters
+from hadron_spec.commands import (
+    FIELDS,
+    LEVELS,
+    SHALLOW_ODD,
+    SHALLOW_WEIGHT_MAX,
+    Opcode,
+    pack_parameters,
+)
 from hadron_spec.numerics import (
     AVERAGE_WEIGHT,
     average_multiplier,
@@ -18,7 +25,7 @@ __all__ = [
     "DESTINATION", "SOURCE", "SOURCE_B", "addition", "average_pool", "command", "convolution",
     "depthwise", "depthwise_of_stride_two", "diagonal", "fully_connected", "function",
     "in_all_columns", "max_pool", "random_clamp", "random_parameters", "random_weights",
-    "softmax",
+    "shallow_convolution", "softmax",
 ]
 
 SOURCE, SOURCE_B, DESTINATION = 0x0103, 0x2805, 0x4007
@@ -72,9 +79,13 @@ def random_parameters(rng, config, *, scale=1 / 600, bias=2000):
     return data
 
 
-def random_weights(rng, config):
+def random_weights(rng, config, *, shallow=False):
     """One weight step."""
-    return pack_weights(rng.integers(-127, 128, (config.columns, config.lanes)).tolist())
+    most = SHALLOW_WEIGHT_MAX if shallow else 127
+    weights = rng.integers(-most, most + 1, (config.columns, config.lanes))
+    if shallow:
+        weights[1::2] *= SHALLOW_ODD
+    return pack_weights(weights.tolist())
 
 
 def random_clamp(rng):
@@ -83,7 +94,7 @@ def random_clamp(rng):
 
 
 def convolution(rng, config, *, size=(4, 5), channels=5, outputs=7, kernel=(3, 3), stride=1, pad=1,
-                seed_weight_step=0):
+                seed_weight_step=0, shallow=False, **scaling):
     """NHWC convolution: a kernel row is one run of bytes, read in segments of `lanes`."""
     (height, width), (kh, kw) = size, kernel
     out_h = (height + 2 * pad - kh) // stride + 1
@@ -103,9 +114,22 @@ def convolution(rng, config, *, size=(4, 5), channels=5, outputs=7, kernel=(3, 3
         destination={"kg": config.columns, "oy": out_w * outputs, "ox": outputs})
     weights = b"\0" * config.step_bytes * seed_weight_step
     for _ in range(fields["count_kg"]):
-        weights += random_parameters(rng, config)
-        weights += b"".join(random_weights(rng, config) for _ in range(kh * segments))
+        weights += random_parameters(rng, config, **scaling)
+        weights += b"".join(random_weights(rng, config, shallow=shallow)
+                            for _ in range(kh * segments))
     return fields, weights, None
+
+
+def shallow_convolution(rng, config, **shape):
+    """A convolution of two images at once, whose activations of four bits share bytes."""
+    fields, weights, table = convolution(rng, config, shallow=True, scale=1 / 4, bias=200,
+                                         **shape)
+    fields |= {"shallow": 1, "once": 1, "wide": int(rng.integers(2)),
+               "destination_px": int(rng.integers(100, 2000))}
+    # The loops outside undo the step to the second result.
+    for level in ("kg", "oy", "ox"):
+        fields[f"destination_{level}"] -= fields["destination_px"]
+    return fields, weights, table
 
 
 def diagonal(rng, config, *, size=(4, 3), blocks=2):

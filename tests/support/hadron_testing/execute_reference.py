@@ -120,6 +120,14 @@ def _parameters(config: NpuConfig, memory: bytes, step: int) -> list[tuple[int, 
     return [unpack_parameters(data[c * config.lanes:]) for c in range(config.columns)]
 
 
+def _first_of_byte(byte: int) -> int:
+    return byte % 16 - 8
+
+
+def _second_of_byte(byte: int) -> int:
+    return byte // 16
+
+
 def _result(config: NpuConfig, fields: dict[str, int], steps: list[tuple[list[int], int, int]],
             parameters: list[tuple[int, int, int]], weights: bytes) -> list[int]:
     low, high = fields["minimum"], fields["maximum"]
@@ -136,6 +144,8 @@ def _result(config: NpuConfig, fields: dict[str, int], steps: list[tuple[list[in
                 sums[c] += _entry(config, weights, step, c, lanes[c])
             continue
         for c, row in enumerate(_weights(config, weights, step)):
+            if fields.get("shallow") and c % 2:
+                row = [w // 16 for w in row]
             sums[c] += factor * sum(x * w for x, w in zip(lanes, row, strict=True))
     return [_scaled(fields, total, own) for total, own in zip(sums, parameters, strict=True)]
 
@@ -197,12 +207,13 @@ def _scaled(fields: dict[str, int], total: int, parameters: tuple[int, int, int]
     bias, multiplier, shift = parameters
     accumulator = total + bias
     deep = fields.get("deep_results", 0)
-    if fields["wide"] or deep:
+    wide = deep or (fields["wide"] and not fields.get("shallow"))
+    if wide:
         shift = min(shift, 0)
     else:
         limit = 1 << NARROW_BITS - 1
         accumulator = min(max(accumulator, -limit), limit - 1)
-    if fields.get("once") and (fields["wide"] or deep):
+    if fields.get("once") and wide:
         value = math.floor(Fraction(accumulator * multiplier, 1 << 31 - shift) + Fraction(1, 2))
     else:
         value = multiply_by_quantized_multiplier(accumulator, multiplier, shift)
@@ -251,6 +262,11 @@ def run_command(config: NpuConfig, fields: dict[str, int], scratchpad: bytes | b
             if fields.get("deep_results"):
                 results += [[value & 255 ^ 0x80 for value in result],
                             [value >> 8 for value in result]]
+            elif fields.get("shallow"):
+                results += [
+                    _result(config, fields, [([pick(x) for x in lanes], *rest)
+                                             for lanes, *rest in steps], parameters, weights)
+                    for pick in (_first_of_byte, _second_of_byte)]
             else:
                 results.append(result)
     return [
@@ -269,7 +285,7 @@ def destinations(fields: dict[str, int]) -> Iterator[tuple[int, int]]:
         stride_x = 1 + fields["stride_x"]
         pairs = len(range(2 + stride_x, fields["count_kx"], 2 * stride_x))
         counts["px"] = 2 * pairs - fields["odd"]
-    elif fields.get("deep_results"):
+    elif fields.get("deep_results") or fields.get("shallow"):
         counts["px"] = 2
     for passes in product(*(range(count) for count in counts.values())):
         last_kg = passes[0] == counts["kg"] - 1

@@ -1,0 +1,112 @@
+"""Two columns of the array from LUTs, for activations of eight bits or two of four."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.utils import exact_log2
+
+from hadron_spec.commands import SHALLOW_ODD, SHALLOW_OFFSET
+
+from ..postproc.delay import delayed
+from ..vendor.masked_adder import MaskedAdder
+from .adder_tree import AdderTree
+from .packed_columns import ColumnsSignature, columns_latency
+from .soft_multiplier import SoftMultiplier
+
+__all__ = ["HalvedColumns"]
+
+_HALF_BITS = 12
+"""Bits of the product of a weight of at least -127 with half of an activation."""
+
+
+class HalvedColumns(wiring.Component):
+    """Dot products of the activations with the weights of two columns.
+
+    SoftColumns for `NpuConfig.shallow`: the halves of activations are added up apart. Their sums
+    make those of eight bits, and are themselves those of two activations of four bits, the first
+    of which has an offset.
+
+    Parameters
+    ----------
+    lanes : int
+        Length of the dot products, a power of two of at least 2.
+
+    Members
+    -------
+    x, weights, sums, shallow, x_low, second_sums
+        Those of :class:`~hadron_rtl.array.packed_columns.PackedColumns` with `shallow`.
+
+    Latency: ``LATENCY`` cycles, that of PackedColumns. Throughput: two dot products a cycle, or
+    four.
+    """
+
+    def __init__(self, *, lanes: int):
+        self.lanes = lanes
+        self.LATENCY = columns_latency(lanes)
+        super().__init__(ColumnsSignature(lanes, shallow=True))
+
+    def elaborate(self, platform):
+        m = Module()
+        x = Signal(data.ArrayLayout(signed(8), self.lanes), reset_less=True)
+        weights = Signal(data.ArrayLayout(data.ArrayLayout(signed(8), self.lanes), 2),
+                         reset_less=True)
+        for lane in range(self.lanes):
+            byte0, byte1 = self.weights[0][lane], self.weights[1][lane]
+            m.d.sync += [
+                x[lane].eq(self._byte(lane)),
+                weights[0][lane].eq(byte0),
+                weights[1][lane].eq(byte1 + byte0[7]),
+            ]
+        for column in range(2):
+            self._column(m, column, x, weights[column])
+        return m
+
+    def _byte(self, lane):
+        """Return an activation or, in its halves, the first plus SHALLOW_OFFSET and the second.
+
+        In {x, x_low} the second has one less where the first is negative.
+        """
+        x, low = self.x[lane], self.x_low[lane]
+        second = (x[3:7] + low[3])[:4]
+        return Mux(self.shallow, Cat(low[:3], ~low[3], second), x.as_unsigned())
+
+    def _column(self, m, column, x, weights):
+        """Add up the products of the halves of activations, and the weights."""
+        # Weights that are stored times a power of two make sums as many times as large.
+        scale = exact_log2(SHALLOW_ODD) if column else 0
+        trees = {}
+        for name, bits in (("low", _HALF_BITS), ("high", _HALF_BITS), ("weights", 4)):
+            trees[name] = tree = AdderTree(shape=signed(bits), count=self.lanes)
+            m.submodules[f"{name}_tree{column}"] = tree
+        for lane in range(self.lanes):
+            m.submodules[f"lane{lane}_{column}"] = multiplier = SoftMultiplier(halves=True)
+            m.d.comb += [
+                multiplier.a.eq(weights[lane]),
+                multiplier.b.eq(x[lane]),
+                trees["low"].i[lane].eq(multiplier.low[:_HALF_BITS].as_signed()),
+                trees["high"].i[lane].eq(multiplier.high[:_HALF_BITS].as_signed()),
+                trees["weights"].i[lane].eq(weights[lane][scale:scale + 4].as_signed()),
+            ]
+        low, high = trees["low"].o, trees["high"].o
+        # The sum of the weights is there before those of the products.
+        offset = delayed(m, trees["weights"].o, SoftMultiplier.HALVES_LATENCY,
+                         name=f"offset{column}")
+        shape = self.sums[column].shape()
+        m.submodules[f"whole_adder{column}"] = whole = MaskedAdder(width=shape.width)
+        m.submodules[f"first_adder{column}"] = first = MaskedAdder(width=len(low), subtract=True)
+        total = Signal(shape, name=f"total{column}", reset_less=True)
+        second = Signal.like(high, name=f"second{column}", reset_less=True)
+        m.d.comb += [
+            whole.a.eq(low),
+            whole.b.eq(high << 4),
+            first.a.eq(offset * SHALLOW_OFFSET << scale),
+            first.b.eq(low),
+        ]
+        m.d.sync += [
+            total.eq(Mux(self.shallow, first.o[scale:].as_signed(), whole.o.as_signed())),
+            second.eq(high[scale:].as_signed()),
+        ]
+        rest = self.LATENCY - (1 + SoftMultiplier.HALVES_LATENCY + trees["low"].LATENCY + 1)
+        m.d.comb += [
+            self.sums[column].eq(delayed(m, total, rest, name=f"sum{column}")),
+            self.second_sums[column].eq(delayed(m, second, rest, name=f"second_sum{column}")),
+        ]
