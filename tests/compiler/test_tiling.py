@@ -50,13 +50,3 @@ def test_refuses_more_taps_than_the_weight_memory_holds(rng: np.random.Generator
     assert str(caught.value) == (
         "net.tflite: FULLY_CONNECTED #0: 4 output channels need 564 steps of weight memory, "
         "configuration 'h64' has weight_steps=512")
-
-
-def test_refuses_a_mean_larger_than_the_weight_memory(rng: np.random.Generator) -> None:
-    layers = Layers(rng, (1, 30, 25, 4))
-    model = layers.builder.finish([layers.builder.mean(layers.inputs[0], (1, 2), 0.1, 0)])
-    with pytest.raises(CapacityError) as caught:
-        compile_model(model, CONFIGS["h256"], name="net.tflite")
-    assert str(caught.value) == (
-        "net.tflite: MEAN #0: a window of 30x25 needs 751 steps of weight memory, "
-        "configuration 'h256' has weight_steps=512")

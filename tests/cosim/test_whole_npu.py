@@ -11,6 +11,7 @@ from hadron_model.executor import Executor
 from hadron_spec.config import CONFIGS, NpuConfig
 from hadron_testing import oracle
 from hadron_testing.chains import inverted_residuals, random_chains
+from hadron_testing.large_models import Layers
 from hadron_testing.programs import memory_image, outputs_of
 from hadron_testing.random_deep import DEEP, mixed_network
 from hadron_testing.random_elementwise import UNARY
@@ -96,6 +97,13 @@ def _check_on_rtl(simulator, model: bytes, inputs, rng: np.random.Generator) -> 
         np.testing.assert_array_equal(memory, golden)
     np.testing.assert_array_equal(outputs_of(program, golden)[0].ravel(),
                                   oracle.run(model, inputs)[0].ravel())
+
+
+def test_a_mean_of_more_taps_than_weight_steps(simulator, rng):
+    layers = Layers(rng, (1, 23, 25, 19))
+    x = layers.inputs[0]
+    model = layers.builder.finish([layers.builder.mean(x, (1, 2), x.scale * 0.03, 5)])
+    _check_on_rtl(simulator, model, [rng.integers(-128, 128, x.shape).astype(np.int8)], rng)
 
 
 def test_random_network(simulator, rng):

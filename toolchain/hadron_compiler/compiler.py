@@ -19,7 +19,7 @@ from hadron_compiler.errors import (
 from hadron_compiler.frontend.onnx import import_onnx
 from hadron_compiler.frontend.tflite import import_tflite
 from hadron_compiler.ir.graph import Graph, Tensor
-from hadron_compiler.passes import expand_matmuls, run_passes
+from hadron_compiler.passes import expand_matmuls, run_passes, split_sums
 from hadron_compiler.program import LayerReport, Program, TensorBinding
 from hadron_compiler.schedule.build import build_commands
 from hadron_compiler.schedule.dependencies import derive_dependencies
@@ -82,6 +82,7 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
                 else import_tflite(source, data, keep_tensors=keep_tensors))
     graph = run_passes(imported)
     graph = expand_matmuls.run(graph, config)
+    graph = split_sums.run(graph, config)
     if stream_input and len(graph.inputs) != 1:
         raise UnsupportedError(source, [f"{len(graph.inputs)} inputs, the stream brings one"])
     if stream_input and graph.inputs[0].deep:

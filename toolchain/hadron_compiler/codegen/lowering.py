@@ -35,6 +35,7 @@ from hadron_compiler.codegen.matrix import (
     OutputStage,
     needs_split,
 )
+from hadron_compiler.codegen.partial_sums import DigitSumsKernel, PartialSumsKernel
 from hadron_compiler.codegen.pixel_packing import (
     best_factor,
     pack_geometry,
@@ -42,7 +43,12 @@ from hadron_compiler.codegen.pixel_packing import (
     pack_weights,
     packed_cycles,
 )
-from hadron_compiler.codegen.pool import AveragePoolKernel, MaxPoolKernel, MeanKernel
+from hadron_compiler.codegen.pool import (
+    AveragePoolKernel,
+    MaxPoolKernel,
+    MeanKernel,
+    average_stage,
+)
 from hadron_compiler.codegen.precision import check_precisions, choose_precision
 from hadron_compiler.codegen.rescale import lower_rescale
 from hadron_compiler.codegen.softmax import SoftmaxKernel
@@ -52,6 +58,7 @@ from hadron_compiler.errors import CompileError, UnsupportedError
 from hadron_compiler.ir.graph import (
     ChannelTablesAttributes,
     ConvolutionAttributes,
+    DigitSumsAttributes,
     DynamicWeightsAttributes,
     ExtremumAttributes,
     FullyConnectedAttributes,
@@ -61,6 +68,7 @@ from hadron_compiler.ir.graph import (
     MulAttributes,
     Operation,
     OpKind,
+    PartialSumsAttributes,
     PoolAttributes,
     ProductAttributes,
     ReduceAttributes,
@@ -250,11 +258,10 @@ def _reduced(operation: Operation) -> Geometry:
                     Window(rows, columns, rows, columns))
 
 
-def _mean(operation: Operation, config: NpuConfig) -> Kernel:
-    """MEAN, and SUM, which is that of as many elements at a scale as many times smaller."""
+def _mean_stage(operation: Operation, count: int) -> OutputStage:
+    """Return what follows the sum of `count` elements. SUM is the mean of as many elements at a
+    scale as many times smaller."""
     source, output = operation.required(0), operation.outputs[0]
-    geometry = _reduced(operation)
-    count = geometry.window.kernel_y * geometry.window.kernel_x
     multiplier, shift = mean_multiplier(source.scale, output.scale,
                                         count if operation.kind is OpKind.MEAN else 1)
     zero = source.zero_point
@@ -262,10 +269,17 @@ def _mean(operation: Operation, config: NpuConfig) -> Kernel:
     lowest, highest = np.array([count * (-128 - zero)]), np.array([count * (127 - zero)])
     check_bound(np.maximum(np.abs(lowest), np.abs(highest)), "the sum of channel")
     multipliers, shifts = np.array([multiplier]), np.array([shift])
-    stage = OutputStage(
+    return OutputStage(
         np.array([-zero * count]), multipliers, shifts,
         needs_wide((lowest, highest), multipliers, shifts, output.zero_point, (-128, 127)),
         output.zero_point, -128, 127)
+
+
+def _mean(operation: Operation, config: NpuConfig) -> Kernel:
+    geometry = _reduced(operation)
+    count = geometry.window.kernel_y * geometry.window.kernel_x
+    stage = _mean_stage(operation, count)
+    zero = operation.required(0).zero_point
     if geometry.source[2] == 1 and geometry.window.kernel_y == 1:
         # Elements side by side: as many as there are lanes at once.
         rows = geometry.images * geometry.destination[0]
@@ -273,6 +287,23 @@ def _mean(operation: Operation, config: NpuConfig) -> Kernel:
                                  Geometry(1, (rows, 1, count), (rows, 1, 1)), stage, zero,
                                  np.ones((1, 1, 1, count), np.int8), 0)
     return MeanKernel(config, operation.label, geometry, stage)
+
+
+def _partial_sums(operation: Operation, config: NpuConfig) -> Kernel:
+    attributes = operation.attributes
+    assert isinstance(attributes, PartialSumsAttributes)
+    return PartialSumsKernel(config, operation.label, attributes.image, attributes.window)
+
+
+def _digit_sums(operation: Operation, config: NpuConfig) -> Kernel:
+    attributes, digits = operation.attributes, operation.required(0)
+    assert isinstance(attributes, DigitSumsAttributes)
+    whole = attributes.whole
+    stage = (average_stage(attributes.count, bounds(whole.activation, operation.outputs[0]))
+             if isinstance(whole, PoolAttributes) else _mean_stage(operation, attributes.count))
+    weights = (attributes.weight * attributes.base, attributes.weight)
+    return DigitSumsKernel(config, operation.label, (digits.shape[0], *_image(digits)), weights,
+                           stage)
 
 
 def _reduce_extremum(operation: Operation, config: NpuConfig) -> Kernel:
@@ -364,9 +395,11 @@ _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
 _BY_ATTRIBUTES: dict[type, Callable[[Operation, NpuConfig], Kernel]] = {
     ExtremumAttributes: lower_extremum,
     ChannelTablesAttributes: lower_prelu,
+    DigitSumsAttributes: _digit_sums,
     DynamicWeightsAttributes: _dynamic_weights,
     LookupAttributes: lower_lookup,
     MoveAttributes: lower_move,
+    PartialSumsAttributes: _partial_sums,
     ProductAttributes: lower_product,
     RescaleAttributes: lower_rescale,
     TableAttributes: lower_table,

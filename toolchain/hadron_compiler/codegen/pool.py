@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
+import numpy.typing as npt
 
 from hadron_compiler.codegen.command import Command, Space
 from hadron_compiler.codegen.geometry import Geometry, Region
@@ -17,13 +18,14 @@ from hadron_spec.config import NpuConfig
 from hadron_spec.numerics import AVERAGE_WEIGHT, NARROW_BITS, average_multiplier
 from hadron_spec.tflite_quantization import average_counts
 
-__all__ = ["AveragePoolKernel", "MaxPoolKernel", "MeanKernel"]
+__all__ = ["AveragePoolKernel", "MaxPoolKernel", "MeanKernel", "PoolKernel", "PoolPart",
+           "average_stage", "uniform_constants"]
 
 MAXIMUM_PAD = -128
 """What MAX reads out of bounds: no value is smaller."""
 
 
-class _PoolPart(Part):
+class PoolPart(Part):
     """Some channels of a pool, for the outputs inside `region`."""
 
     def __init__(self, region: Region, channels: tuple[int, int], constants: Constants | None,
@@ -81,15 +83,20 @@ def _single(first: int, outputs: int) -> ChannelBlocks:
     return ChannelBlocks(1, first, 0, first, 0, outputs, outputs)
 
 
-def _ranges(channels: int, columns: int, most: int | None, name: str) -> list[tuple[int, int]]:
-    """Cut the channels into ranges of at most `most`, of whole blocks."""
-    size = channels if most is None else most // columns * columns or most
-    if size < 1:
-        raise CapacityError(f"{name}: one channel at once is more than fits")
-    return [(first, min(first + size, channels)) for first in range(0, channels, size)]
+def uniform_constants(config: NpuConfig, stage: OutputStage,
+                      weights: npt.NDArray[np.int8]) -> Constants:
+    """Return a parameter step and a step for each weight: that of every column for its own lane."""
+    own = np.arange(config.columns)
+    steps = np.zeros((1, config.columns, weights.size, config.lanes), np.int8)
+    steps[0, own, :, own] = weights
+    values = [np.full((1, config.columns), parameter[0]) for parameter in
+              (stage.bias, stage.multiplier, stage.shift)]
+    return Constants(Space.WEIGHTS, pack_groups(config, steps, *values), 1 + weights.size)
 
 
-class _PoolKernel(Kernel):
+class PoolKernel(Kernel):
+    """What runs over windows of each channel."""
+
     def __init__(self, config: NpuConfig, name: str, geometry: Geometry) -> None:
         self.config = config
         self.name = name
@@ -103,36 +110,32 @@ class _PoolKernel(Kernel):
             Opcode.MAX, self.name, self.geometry, _single(0, 1), (0, 0), False, 1,
             self.config.lanes, 0, fields, 0)
 
-    def _constants(self, stage: OutputStage, weight: int) -> Constants:
-        """Return a parameter step and, for every tap of the window, a step of equal weights."""
-        lanes, columns = self.config.lanes, self.config.columns
-        window = self.geometry.window
-        taps = window.kernel_y * window.kernel_x
-        weights = np.zeros((1, columns, taps, lanes), np.int8)
-        for column in range(columns):
-            weights[0, column, :, column] = weight
-        values = [np.full((1, columns), parameter[0]) for parameter in
-                  (stage.bias, stage.multiplier, stage.shift)]
-        return Constants(Space.WEIGHTS, pack_groups(self.config, weights, *values), 1 + taps)
-
-    def _sums(self, stage: OutputStage) -> WindowedCommand:
+    def sums(self, stage: OutputStage, taps: int) -> WindowedCommand:
+        """Return what the commands of sums over so many weight steps have in common."""
         fields = {**stage.fields((0, 1)), "pad": 0}
-        window = self.geometry.window
         return WindowedCommand(
             Opcode.MATRIX, self.name, self.geometry, _single(0, 1), (0, 0), False, 1,
-            self.config.lanes, 1 + window.kernel_y * window.kernel_x, fields, 0)
+            self.config.lanes, 1 + taps, fields, 0)
 
-    def _check_steps(self, max_steps: int) -> None:
+    def ranges(self, most: int | None) -> list[tuple[int, int]]:
+        """Cut the channels into ranges of at most `most`, of whole blocks."""
+        channels, columns = self.geometry.destination[2], self.config.columns
+        size = channels if most is None else most // columns * columns or most
+        if size < 1:
+            raise CapacityError(f"{self.name}: one channel at once is more than fits")
+        return [(first, min(first + size, channels)) for first in range(0, channels, size)]
+
+    def check_steps(self, max_steps: int, taps: int) -> None:
+        """Refuse more weight steps than there are."""
         window = self.geometry.window
-        steps = 1 + window.kernel_y * window.kernel_x
-        if steps > max_steps:
+        if 1 + taps > max_steps:
             raise CapacityError(
-                f"{self.name}: a window of {window.kernel_y}x{window.kernel_x} needs {steps} steps "
-                f"of weight memory, configuration {self.config.name!r} has "
+                f"{self.name}: a window of {window.kernel_y}x{window.kernel_x} needs {1 + taps} "
+                f"steps of weight memory, configuration {self.config.name!r} has "
                 f"weight_steps={max_steps}")
 
 
-class MaxPoolKernel(_PoolKernel):
+class MaxPoolKernel(PoolKernel):
     """MAX_POOL_2D: the maximum over the window, `columns` channels at once.
 
     With a window of one element it is a copy, and `pad` what the border is filled with: PAD.
@@ -149,13 +152,26 @@ class MaxPoolKernel(_PoolKernel):
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`."""
-        channels = self.geometry.destination[2]
         command = self._maximum(self.minimum, self.maximum, self.pad, least=self.least)
-        return [_PoolPart(self.geometry.whole, some, None, command, self.config.columns)
-                for some in _ranges(channels, self.config.columns, max_channels, self.name)]
+        return [PoolPart(self.geometry.whole, some, None, command, self.config.columns)
+                for some in self.ranges(max_channels)]
 
 
-class AveragePoolKernel(_PoolKernel):
+def average_stage(count: int, limits: tuple[int, int], deep_taps: int = 0) -> OutputStage:
+    """Return what divides a sum with `AVERAGE_WEIGHT` by `count`, and bounds it.
+
+    Of 16 bits it divides by one, too; `deep_taps` are then the elements of the window.
+    """
+    deep = deep_taps > 0
+    multiplier, shift = average_multiplier(count) if count > 1 else (1 << 29, 0)
+    wide = deep or 128 * AVERAGE_WEIGHT * count > 1 << (NARROW_BITS - 1)
+    # Out of bounds, bytes read as those of zero: every tap has its share in the bias.
+    bias = DEEP_OFFSET * AVERAGE_WEIGHT * deep_taps
+    return OutputStage(np.array([bias]), np.array([multiplier]), np.array([shift]),
+                       np.array([wide]), 0, *limits, deep, deep)
+
+
+class AveragePoolKernel(PoolKernel):
     """AVERAGE_POOL_2D: a weighted sum, divided by the elements inside the image.
 
     That count is less at the border: the outputs fall into rectangles of equal count, each with
@@ -169,34 +185,26 @@ class AveragePoolKernel(_PoolKernel):
         self.maximum = maximum
         self.deep = deep
 
-    def _stage(self, count: int) -> OutputStage:
-        """Return what divides a sum; of 16 bits, by one, too."""
-        multiplier, shift = average_multiplier(count) if count > 1 else (1 << 29, 0)
-        wide = self.deep or 128 * AVERAGE_WEIGHT * count > 1 << (NARROW_BITS - 1)
-        window = self.geometry.window
-        # Out of bounds, bytes read as those of zero: every tap has its share in the bias.
-        weights = AVERAGE_WEIGHT * window.kernel_y * window.kernel_x
-        return OutputStage(np.array([DEEP_OFFSET * weights if self.deep else 0]),
-                           np.array([multiplier]), np.array([shift]), np.array([wide]), 0,
-                           self.minimum, self.maximum, self.deep, self.deep)
-
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`."""
         made: list[Part] = []
-        columns = self.config.columns
-        ranges = _ranges(self.geometry.destination[2], columns, max_channels, self.name)
+        columns, window = self.config.columns, self.geometry.window
+        taps = window.kernel_y * window.kernel_x
+        weights = np.full(taps, AVERAGE_WEIGHT, np.int8)
         constants: dict[int, Constants] = {}
-        for some in ranges:
+        for some in self.ranges(max_channels):
             for region, count in self._regions():
                 if count == 1 and not self.deep:
-                    made.append(_PoolPart(region, some, None,
-                                          self._maximum(self.minimum, self.maximum), columns))
+                    made.append(PoolPart(region, some, None,
+                                         self._maximum(self.minimum, self.maximum), columns))
                     continue
-                self._check_steps(max_steps)
-                stage = self._stage(count)
+                self.check_steps(max_steps, taps)
+                stage = average_stage(count, (self.minimum, self.maximum),
+                                      taps if self.deep else 0)
                 if count not in constants:
-                    constants[count] = self._constants(stage, AVERAGE_WEIGHT)
-                made.append(_PoolPart(region, some, constants[count], self._sums(stage), columns))
+                    constants[count] = uniform_constants(self.config, stage, weights)
+                made.append(PoolPart(region, some, constants[count], self.sums(stage, taps),
+                                     columns))
         return made
 
     def _regions(self) -> list[tuple[Region, int]]:
@@ -219,7 +227,7 @@ def _runs(counts: Sequence[int]) -> list[tuple[tuple[int, int], int]]:
     return runs
 
 
-class MeanKernel(_PoolKernel):
+class MeanKernel(PoolKernel):
     """MEAN over rows and columns: a sum with weights of one, rescaled; the window is the image."""
 
     def __init__(self, config: NpuConfig, name: str, geometry: Geometry,
@@ -229,8 +237,9 @@ class MeanKernel(_PoolKernel):
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`."""
-        self._check_steps(max_steps)
-        constants = self._constants(self.stage, 1)
-        ranges = _ranges(self.geometry.destination[2], self.config.columns, max_channels, self.name)
-        return [_PoolPart(self.geometry.whole, some, constants, self._sums(self.stage),
-                          self.config.columns) for some in ranges]
+        window = self.geometry.window
+        taps = window.kernel_y * window.kernel_x
+        self.check_steps(max_steps, taps)
+        constants = uniform_constants(self.config, self.stage, np.ones(taps, np.int8))
+        return [PoolPart(self.geometry.whole, some, constants, self.sums(self.stage, taps),
+                         self.config.columns) for some in self.ranges(max_channels)]

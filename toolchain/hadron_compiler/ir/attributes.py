@@ -15,6 +15,7 @@ __all__ = [
     "ChannelTablesAttributes",
     "ConcatenationAttributes",
     "ConvolutionAttributes",
+    "DigitSumsAttributes",
     "DynamicWeightsAttributes",
     "ExtremumAttributes",
     "FullyConnectedAttributes",
@@ -24,6 +25,7 @@ __all__ = [
     "MulAttributes",
     "PadAttributes",
     "Padding",
+    "PartialSumsAttributes",
     "PoolAttributes",
     "ProductAttributes",
     "ReduceAttributes",
@@ -219,6 +221,30 @@ class ReduceAttributes:
 
 
 @dataclass(frozen=True)
+class PartialSumsAttributes:
+    """Sums over windows side by side, each in two bytes: the sum over their elements, rounded, and
+    what is left.
+
+    `image` is (images, rows, columns, channels), `window` (rows, columns). Windows may reach beyond
+    the image, where elements count as zero. The output has two pixels a window.
+    """
+
+    image: tuple[int, int, int, int]
+    window: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class DigitSumsAttributes:
+    """What MEAN, SUM or AVERAGE_POOL_2D, whose attributes are `whole`, makes of the sum of `count`
+    elements: that of all pixels, every other one `base` times, all `weight` times."""
+
+    base: int
+    count: int
+    weight: int
+    whole: ReduceAttributes | PoolAttributes
+
+
+@dataclass(frozen=True)
 class PadAttributes:
     """PAD of rows and columns: how many come before the first."""
 
@@ -266,6 +292,8 @@ Attributes: TypeAlias = (
     | MulAttributes
     | ConcatenationAttributes
     | ReduceAttributes
+    | PartialSumsAttributes
+    | DigitSumsAttributes
     | RescaleAttributes
     | PadAttributes
     | MoveAttributes

@@ -1,0 +1,103 @@
+"""Sums of more elements than the weight memory has steps are made in two.
+
+First come the sums of small windows, each in two bytes, its digits: with d elements in a window,
+the first is the sum over d, rounded, and the second what d times the first lacks. Then comes the
+sum of all digits, d times the first and once the second of each: no bit is lost.
+"""
+
+from dataclasses import dataclass, replace
+from math import prod
+
+from hadron_compiler.ir.graph import (
+    DigitSumsAttributes,
+    Graph,
+    Operation,
+    OpKind,
+    PartialSumsAttributes,
+    PoolAttributes,
+    ReduceAttributes,
+    Tensor,
+)
+from hadron_compiler.ir.verify import verify
+from hadron_spec.config import NpuConfig
+from hadron_spec.numerics import AVERAGE_WEIGHT
+
+__all__ = ["run"]
+
+WEIGHT_MAX = 127
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """What an operator adds up: all of every image, each element `weight` times."""
+
+    image: tuple[int, int, int, int]
+    weight: int
+
+
+def run(graph: Graph, config: NpuConfig) -> Graph:
+    """Split every MEAN, SUM and global AVERAGE_POOL_2D that has to be."""
+    operations: list[Operation] = []
+    for operation in graph.operations:
+        total = _total(operation)
+        window = None if total is None else _window(total, config)
+        if total is None or window is None:
+            operations.append(operation)
+        else:
+            operations += _split(operation, total, window)
+    return verify(replace(graph, operations=operations))
+
+
+def _total(operation: Operation) -> _Sum | None:
+    """Return the sum over whole images that an operator makes; None if it makes another one."""
+    attributes, source = operation.attributes, operation.activations[0]
+    if source.deep:
+        return None
+    if (isinstance(attributes, ReduceAttributes)
+            and operation.kind in (OpKind.MEAN, OpKind.SUM)):
+        images, height, width, channels = attributes.image
+        if attributes.window == (1, width):
+            images, height = images * height, 1
+        if attributes.window == (height, width):
+            return _Sum((images, height, width, channels), 1)
+    elif isinstance(attributes, PoolAttributes) and operation.kind is OpKind.AVERAGE_POOL_2D:
+        images, height, width, channels = source.shape
+        window = attributes.window
+        if ((window.kernel_y, window.kernel_x) == (height, width)
+                and prod(operation.outputs[0].shape[1:3]) == 1):
+            return _Sum((images, height, width, channels), AVERAGE_WEIGHT)
+    return None
+
+
+def _window(total: _Sum, config: NpuConfig) -> tuple[int, int] | None:
+    """Return the rows and columns of the windows: those that take the fewest weight steps in all;
+    None if the sum fits."""
+    _, height, width, channels = total.image
+    most = config.weight_steps - 1
+    side_by_side = channels == height == 1 and total.weight == 1
+    if (-(-width // config.lanes) if side_by_side else height * width) <= most:
+        return None
+    best, least = None, 0
+    for rows in range(1, min(height, WEIGHT_MAX) + 1):
+        for columns in range(1, min(width, WEIGHT_MAX // total.weight // rows) + 1):
+            size = rows * columns
+            digits = 2 * -(-height // rows) * -(-width // columns)
+            steps = 3 * size + digits
+            if 2 * size <= most and digits <= most and (best is None or steps < least):
+                best, least = (rows, columns), steps
+    return best
+
+
+def _split(operation: Operation, total: _Sum, window: tuple[int, int]) -> list[Operation]:
+    source = operation.activations[0]
+    images, height, width, channels = total.image
+    shape = (images, -(-height // window[0]), 2 * -(-width // window[1]), channels)
+    digits = Tensor(f"{operation.outputs[0].name} (digits)", shape, source.dtype, source.scales,
+                    source.zero_points)
+    return [
+        replace(operation, inputs=[source], outputs=[digits],
+                attributes=PartialSumsAttributes(total.image, window)),
+        replace(operation, inputs=[digits],
+                attributes=DigitSumsAttributes(prod(window), height * width, total.weight,
+                                               operation.attributes)),
+    ]
