@@ -80,8 +80,12 @@ def test_a_function_read_twice_stays() -> None:
     builder = ModelBuilder()
     y = builder.binary("MUL", builder.input(SHAPE, 0.03, 5), constant(builder, 9), 0.01, 3)
     z = builder.binary("SUB", y, constant(builder, 80), 0.02, 0)
-    model = builder.finish([builder.binary("ADD", y, z, 0.04, 1)])
-    check(model)
+    model = builder.finish([builder.pool_2d("MAX_POOL_2D", y, (2, 2)), z])
+    image = np.resize(np.arange(-128, 128), SHAPE).astype(np.int8)
+    got, result = run_program(compile_model(model, H64), [image])
+    assert result.ok
+    for array, wanted in zip(got, oracle.run(model, [image], outputs=2), strict=True):
+        np.testing.assert_array_equal(array.ravel(), wanted.ravel())
 
 
 def test_constants_of_several_values_stay_operands() -> None:
@@ -105,3 +109,47 @@ def test_an_identity_that_makes_an_output_stays() -> None:
     model = builder.finish([y])
     check(model)
     assert set(executed(model)) == {Opcode.LOOKUP}
+
+
+def _silu(builder: ModelBuilder, x: Tensor) -> Tensor:
+    gate = builder.unary("LOGISTIC", x, 1 / 256, -128)
+    return builder.binary("MUL", x, gate, 0.03, -100)
+
+
+def _hard_swish(builder: ModelBuilder, x: Tensor) -> Tensor:
+    """As PyTorch exports it: x * relu6(x + 3) / 6."""
+    moved = builder.binary("ADD", x, constant(builder, 127), 0.04, -110, activation="RELU6")
+    return builder.binary("MUL", builder.binary("MUL", moved, x, 0.1, -90), constant(builder, 2),
+                          0.03, -100)
+
+
+def _distance(builder: ModelBuilder, x: Tensor) -> Tensor:
+    return builder.binary("SUB", builder.unary("TANH", x, 1 / 128, 0), x, 0.03, 9)
+
+
+def _clamped(builder: ModelBuilder, x: Tensor) -> Tensor:
+    y = builder.tensor(SHAPE, x.scale, x.zero_point)
+    wave = builder.unary("LEAKY_RELU", x, x.scale, x.zero_point, "LeakyRelu", alpha=-0.3)
+    builder.operator("MAXIMUM", [wave, x], [y], "MaximumMinimum")
+    return y
+
+
+@pytest.mark.parametrize("make", [_silu, _hard_swish, _distance, _clamped],
+                         ids=lambda make: make.__name__[1:])
+def test_two_functions_of_one_tensor_are_one_table(make) -> None:
+    builder = ModelBuilder()
+    model = builder.finish([make(builder, builder.input(SHAPE, 0.03, 5))])
+    check(model)
+    assert len(executed(model)) == 1 + (60 % H64.columns > 0)
+
+
+def test_functions_of_two_tensors_are_no_table(rng: np.random.Generator) -> None:
+    builder = ModelBuilder()
+    a, b = builder.input(SHAPE, 0.03, 5), builder.input(SHAPE, 0.03, 5)
+    gate = builder.unary("LOGISTIC", b, 1 / 256, -128)
+    model = builder.finish([builder.binary("MUL", a, gate, 0.03, -100)])
+    images = [rng.integers(-128, 128, SHAPE).astype(np.int8) for _ in range(2)]
+    [got], result = run_program(compile_model(model, H64), images)
+    assert result.ok
+    [wanted] = oracle.run(model, images)
+    np.testing.assert_array_equal(got.ravel(), wanted.ravel())

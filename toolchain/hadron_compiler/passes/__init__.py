@@ -9,12 +9,12 @@ from hadron_compiler.passes import (
     fold_pads,
     remove_dead_operations,
     split_concatenations,
-    tabulate_constants,
+    tabulate_functions,
 )
 
 __all__ = ["PASSES", "run_passes"]
 
-PASSES = (alias_reshapes.run, split_concatenations.run, fold_pads.run, tabulate_constants.run,
+PASSES = (alias_reshapes.run, split_concatenations.run, fold_pads.run, tabulate_functions.run,
           compose_tables.run, alias_identities.run, remove_dead_operations.run)
 
 

@@ -33,6 +33,7 @@ class _Sum:
 
     image: tuple[int, int, int, int]
     weight: int
+    whole: ReduceAttributes | PoolAttributes
 
 
 def run(graph: Graph, config: NpuConfig) -> Graph:
@@ -59,13 +60,13 @@ def _total(operation: Operation) -> _Sum | None:
         if attributes.window == (1, width):
             images, height = images * height, 1
         if attributes.window == (height, width):
-            return _Sum((images, height, width, channels), 1)
+            return _Sum((images, height, width, channels), 1, attributes)
     elif isinstance(attributes, PoolAttributes) and operation.kind is OpKind.AVERAGE_POOL_2D:
         images, height, width, channels = source.shape
         window = attributes.window
         if ((window.kernel_y, window.kernel_x) == (height, width)
                 and prod(operation.outputs[0].shape[1:3]) == 1):
-            return _Sum((images, height, width, channels), AVERAGE_WEIGHT)
+            return _Sum((images, height, width, channels), AVERAGE_WEIGHT, attributes)
     return None
 
 
@@ -99,5 +100,5 @@ def _split(operation: Operation, total: _Sum, window: tuple[int, int]) -> list[O
                 attributes=PartialSumsAttributes(total.image, window)),
         replace(operation, inputs=[digits],
                 attributes=DigitSumsAttributes(prod(window), height * width, total.weight,
-                                               operation.attributes)),
+                                               total.whole)),
     ]
