@@ -10,6 +10,7 @@ from hadron_compiler import Program, compile_model
 from hadron_cosim.simulator import NpuSimulator
 from hadron_spec.config import CONFIGS
 from hadron_testing.large_models import LARGE
+from hadron_testing.random_shallow import ALL_PRECISIONS, network_of_three
 from hadron_testing.tflite_builder import ModelBuilder
 
 CONFIG = CONFIGS["h64"]
@@ -76,6 +77,13 @@ def test_weights_of_four_bits(simulator: NpuSimulator, operator: str,
     y = getattr(builder, operator.lower())(
         x, rng.integers(-8, 8, shape), rng.integers(-99, 99, channels), 0.02, 0.7, 3)
     compare(simulator, compile_model(builder.finish([y]), CONFIG))
+
+
+def test_activations_of_four_bits(rng: np.random.Generator) -> None:
+    model, _ = network_of_three(rng, size=14)
+    program = compile_model(model, ALL_PRECISIONS)
+    assert [layer.precision for layer in program.layers].count("W4A4") == 3
+    compare(NpuSimulator(ALL_PRECISIONS), program)
 
 
 @pytest.mark.parametrize("name", ["depthwise", "add", "rows", "deep_pixels", "many_outputs",

@@ -18,9 +18,13 @@ from hadron_testing.random_elementwise import UNARY
 from hadron_testing.random_graphs import random_graph
 from hadron_testing.random_models import GENERATORS, SIMPLE, random_network
 from hadron_testing.random_movement import MOVEMENT
+from hadron_testing.random_shallow import (
+    ALL_PRECISIONS,
+    force_shallow,
+    network_of_three,
+    shallow_model,
+)
 
-SMALL = NpuConfig(name="small", lanes=16, columns=2, dsp_columns=2, act_bytes=32 << 10,
-                  weight_steps=512, axi_data_width=64, deep=True)
 WIDE = NpuConfig(name="wide", lanes=32, columns=4, dsp_columns=0, act_bytes=64 << 10,
                  weight_steps=256, axi_data_width=32)
 OPERATORS = sorted(GENERATORS)
@@ -32,13 +36,14 @@ RANDOM_GRAPHS_IN_CHAINS = 12
 CASES = {**dict.fromkeys(SIMPLE, 5), **dict.fromkeys((*MOVEMENT, *UNARY, "BATCH_MATMUL"), 3)}
 """Operators of which fewer tell enough."""
 
-OF_16_BITS = pytest.mark.parametrize("simulator", [SMALL], ids=lambda c: c.name, indirect=True)
-"""On the instance that has activations of 16 bits."""
+OF_ALL_PRECISIONS = pytest.mark.parametrize("simulator", [ALL_PRECISIONS], ids=lambda c: c.name,
+                                            indirect=True)
+"""On the instance that has activations of 16 and of four bits."""
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module", params=[CONFIGS["h64"], SMALL, WIDE], ids=lambda c: c.name)
+@pytest.fixture(scope="module", params=[CONFIGS["h64"], ALL_PRECISIONS, WIDE], ids=lambda c: c.name)
 def simulator(request) -> NpuSimulator:
     return NpuSimulator(request.param)
 
@@ -69,7 +74,7 @@ def test_one_operator(simulator, operator, rng):
         _check(simulator, GENERATORS[operator](rng), rng)
 
 
-@OF_16_BITS
+@OF_ALL_PRECISIONS
 @pytest.mark.parametrize("operator", DEEP)
 def test_one_operator_of_16_bits(simulator, operator, rng):
     for _ in range(3):
@@ -77,9 +82,21 @@ def test_one_operator_of_16_bits(simulator, operator, rng):
         _check_on_rtl(simulator, case.model, case.inputs, rng)
 
 
-@OF_16_BITS
+@OF_ALL_PRECISIONS
 def test_a_network_of_three_precisions(simulator, rng):
     _check_on_rtl(simulator, *mixed_network(rng), rng)
+
+
+@OF_ALL_PRECISIONS
+def test_layers_of_4_bits(simulator, rng, monkeypatch):
+    force_shallow(monkeypatch)
+    for _ in range(12):
+        _check_on_rtl(simulator, *shallow_model(rng), rng)
+
+
+@OF_ALL_PRECISIONS
+def test_a_network_of_8_and_4_bits(simulator, rng):
+    _check_on_rtl(simulator, *network_of_three(rng), rng)
 
 
 def _check_on_rtl(simulator, model: bytes, inputs, rng: np.random.Generator) -> None:

@@ -30,6 +30,7 @@ from hadron_compiler.schedule.prediction import Prediction, predict
 from hadron_compiler.schedule.streams import constants_first, stays_on_chip
 from hadron_compiler.schedule.tiles import Tiler
 from hadron_compiler.schedule.tokens import assign_tokens
+from hadron_compiler.schedule.variants import faster_of_each, with_shallow_kernels
 from hadron_compiler.schedule.writer import MemoryOffsets
 from hadron_spec.commands import COMMAND_ALIGN, COMMAND_BYTES, CommandError, Opcode, Unit
 from hadron_spec.config import NpuConfig
@@ -144,13 +145,64 @@ def _best(drafts: Sequence[_Draft], config: NpuConfig,
     return draft, _schedule(draft, most, streamed)
 
 
-def _generate(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig,
-              streamed: Tensor | None) -> Program:
+@dataclass(frozen=True)
+class _Plan:
+    """A network's kernels, placed and scheduled; END is not among the commands."""
+
+    kernels: Sequence[Kernel]
+    draft: _Draft
+    commands: list[Command]
+    config: NpuConfig
+
+    @property
+    def chains(self) -> list[int]:
+        """Of each layer the first one of its stage."""
+        return [stage.first for stage in self.draft.layout.stages
+                for _ in range(stage.first, stage.end)]
+
+    def cost(self) -> int:
+        """Return the product of cycles with a fast and a slow memory."""
+        return (predict(self.commands, self.config).total
+                * predict(self.commands, self.config, SLOW_MEMORY).total)
+
+
+def _plan(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig,
+          streamed: Tensor | None) -> _Plan:
     tilers = [Tiler(config, kernel, operation.label)
               for kernel, operation in zip(kernels, graph.operations, strict=True)]
     drafts = [_draft(graph, tilers, config, choice, streamed)
               for choice in candidates(graph, tilers, config)]
-    draft, commands = _best(drafts, config, streamed)
+    return _Plan(kernels, *_best(drafts, config, streamed), config)
+
+
+def _best_plan(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig,
+               streamed: Tensor | None) -> _Plan:
+    """Return the best plan: all activations of eight bits, of four bits where that seems faster,
+    or where it then is."""
+    plain = _plan(graph, kernels, config, streamed)
+    if not config.shallow:
+        return plain
+    others = with_shallow_kernels(graph, kernels, config)
+    if others == kernels:
+        return plain
+    plans = [plain]
+    try:
+        shallow = _plan(graph, others, config, streamed)
+        plans.append(shallow)
+        cycles = tuple(predict(plan.commands, config).layers(plan.chains) for plan in plans)
+        some = faster_of_each(kernels, others, (cycles[0], cycles[1]))
+        if some not in (kernels, others):
+            plans.append(_plan(graph, some, config, streamed))
+    except CapacityError:
+        # Packed activations take room.
+        pass
+    return min(plans, key=lambda plan: plan.cost())
+
+
+def _generate(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig,
+              streamed: Tensor | None) -> Program:
+    plan = _best_plan(graph, kernels, config, streamed)
+    kernels, draft, commands = plan.kernels, plan.draft, plan.commands
     image, offsets, end = draft.image, draft.offsets, draft.end
     commands.append(Command(Opcode.END, max(0, len(kernels) - 1), {}, [], []))
     timing = predict(commands, config)
@@ -178,7 +230,7 @@ def _generate(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig,
         command_count=len(commands),
         inputs=tuple(bind(tensor, "input", i) for i, tensor in enumerate(graph.inputs)),
         outputs=tuple(bind(tensor, "output", i) for i, tensor in enumerate(graph.outputs)),
-        layers=_reports(graph, kernels, commands, draft.layout, timing),
+        layers=_reports(graph, kernels, commands, plan.chains, timing),
         cycles=timing.total,
         scratchpad_peak=draft.layout.peak,
         host=graph.host,
@@ -214,13 +266,12 @@ def _place_memory(graph: Graph, layout: Layout, absent: Tensor | None,
 
 
 def _reports(graph: Graph, kernels: Sequence[Kernel], commands: Sequence[Command],
-             layout: Layout, timing: Prediction) -> tuple[LayerReport, ...]:
+             chains: Sequence[int], timing: Prediction) -> tuple[LayerReport, ...]:
     moved = {unit: [0] * len(kernels) for unit in Unit}
     for command in commands:
         if command.unit in (Unit.LOAD, Unit.STORE):
             for layer, size in command.bytes_of_layers():
                 moved[command.unit][layer] += size
-    chains = [stage.first for stage in layout.stages for _ in range(stage.first, stage.end)]
     return tuple(
         LayerReport(index, operation.outputs[0].name, operation.kind.value, kernel.macs, cycles,
                     moved[Unit.LOAD][index], moved[Unit.STORE][index], chains[index],

@@ -79,6 +79,8 @@ class Kernel(ABC):
     geometry: Geometry
     macs: int
     precision = Precision.W8A8
+    rows_wanted = 1
+    """Rows of a tile to ask for where all do not fit."""
 
     def scratch(self, rows: int, columns: int) -> int:
         """Return the bytes of scratchpad that a piece of so many rows and columns needs beside its

@@ -12,10 +12,11 @@ from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece, weigh
 from hadron_compiler.codegen.packing import NibbleGroups, pack_groups
 from hadron_compiler.codegen.windowed import ChannelBlocks, WindowedCommand, windowed_commands
 from hadron_compiler.errors import CapacityError
-from hadron_spec.commands import FIELDS, Opcode
+from hadron_spec.commands import FIELDS, SHALLOW_ODD, Opcode
 from hadron_spec.config import NpuConfig
 
-__all__ = ["WEIGHT_MAX", "ConvolutionKernel", "DepthwiseKernel", "OutputStage", "needs_split"]
+__all__ = ["WEIGHT_MAX", "ConvolutionKernel", "DepthwiseKernel", "MatrixPart", "OutputStage",
+           "needs_split"]
 
 WEIGHT_MAX = 127
 """Largest weight of the array, and the smallest negated."""
@@ -28,7 +29,8 @@ class OutputStage:
     """What follows the sums: one bias, multiplier and shift an output channel, then the bounds.
 
     `wide` are the channels whose accumulators must not saturate to 18 bits. `deep`: activations
-    have 16 bits; `deep_results`: results have; `once`: they are rounded once.
+    have 16 bits; `deep_results`: results have; `once`: they are rounded once. `shallow`:
+    activations have four bits, two a byte.
     """
 
     bias: npt.NDArray[np.int64]
@@ -41,6 +43,7 @@ class OutputStage:
     deep: bool = False
     deep_results: bool = False
     once: bool = False
+    shallow: bool = False
 
     def fields(self, channels: tuple[int, int]) -> dict[str, int]:
         """Return the command fields of some output channels."""
@@ -48,7 +51,8 @@ class OutputStage:
                 "minimum": self.minimum, "maximum": self.maximum}
         if self.deep_results:
             made |= {"minimum": self.minimum >> 8, "maximum": self.maximum >> 8}
-        flags = {"deep": self.deep, "deep_results": self.deep_results, "once": self.once}
+        flags = {"deep": self.deep, "deep_results": self.deep_results,
+                 "once": self.once or self.shallow, "shallow": self.shallow}
         return made | {name: 1 for name, wanted in flags.items() if wanted}
 
 
@@ -64,7 +68,9 @@ def split_weights(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
     return np.concatenate((most, weights - most), axis=3)
 
 
-class _MatrixPart(Part):
+class MatrixPart(Part):
+    """Some groups of output channels, all in one command of a region."""
+
     def __init__(self, command: WindowedCommand, constants: Constants) -> None:
         self.channels = command.blocks.channels
         self.source_channels = command.reads
@@ -88,7 +94,7 @@ class _MatrixKernel(Kernel):
 
     def _cut(self, blocks: ChannelBlocks, weights: npt.NDArray[np.int8], folded: bool,
              reads: tuple[int, int] | None, macs_per_output: int, max_steps: int,
-             max_channels: int | None) -> list[Part]:
+             max_channels: int | None) -> list[MatrixPart]:
         """Cut a run of groups; `weights` is (groups, columns, kernel rows, taps, bytes)."""
         config = self.config
         groups, columns, rows, taps, span = weights.shape
@@ -96,6 +102,8 @@ class _MatrixKernel(Kernel):
         padded = np.zeros((groups, columns, rows, taps, segments * config.lanes), np.int8)
         padded[..., :span] = weights
         steps = padded.reshape(groups, columns, rows * taps * segments, config.lanes)
+        odd_factor = SHALLOW_ODD if self.stage.shallow else 1
+        steps[:, 1::2] *= odd_factor
         group_steps = 1 + steps.shape[2]
         if group_steps > max_steps:
             raise CapacityError(
@@ -109,7 +117,7 @@ class _MatrixKernel(Kernel):
             size = min(size, 1 + (max_channels - blocks.outputs) // max(1, blocks.destination_step))
         # Parts of about equal size load under one another better than full ones and a small rest.
         size = -(-groups // -(-groups // size))
-        parts: list[Part] = []
+        parts: list[MatrixPart] = []
         for first in range(0, groups, size):
             part = blocks.part(first, min(first + size, groups))
             used = slice(first, first + part.count)
@@ -132,8 +140,8 @@ class _MatrixKernel(Kernel):
                 Opcode.MATRIX, self.name, self.geometry, part, group_reads, folded, segments,
                 config.lanes, part.count * group_steps, fields, macs_per_output,
                 repeats=taps if folded else 1)
-            groups_of_steps = NibbleGroups(part.count, 1, group_steps - 1)
-            parts.append(_MatrixPart(command, weight_constants(config, image, groups_of_steps,
+            groups_of_steps = NibbleGroups(part.count, 1, group_steps - 1, odd_factor)
+            parts.append(MatrixPart(command, weight_constants(config, image, groups_of_steps,
                                                                self.precision)))
         return parts
 
@@ -155,7 +163,7 @@ class ConvolutionKernel(_MatrixKernel):
         self.weights = weights
         self.macs = macs
 
-    def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
+    def parts(self, max_steps: int, max_channels: int | None) -> Sequence[MatrixPart]:
         """See `Kernel.parts`."""
         columns, lanes = self.config.columns, self.config.lanes
         channels, rows, taps, depth = self.weights.shape
@@ -193,7 +201,7 @@ class DepthwiseKernel(_MatrixKernel):
         height, width, channels = geometry.destination
         self.macs = geometry.images * height * width * channels * rows * columns
 
-    def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
+    def parts(self, max_steps: int, max_channels: int | None) -> Sequence[MatrixPart]:
         """See `Kernel.parts`."""
         rows, taps, depth, multiplier = self.weights.shape
         if multiplier > self.config.columns:
@@ -211,7 +219,7 @@ class DepthwiseKernel(_MatrixKernel):
         self._group_inputs = inputs
         return self._blocks(blocks, weights, source, inputs, max_steps, max_channels)
 
-    def _channel(self, channel: int, max_steps: int, max_channels: int | None) -> list[Part]:
+    def _channel(self, channel: int, max_steps: int, max_channels: int | None) -> list[MatrixPart]:
         """Cut one input channel whose output channels are more than the array's columns."""
         columns = self.config.columns
         rows, taps, _, multiplier = self.weights.shape
@@ -226,7 +234,7 @@ class DepthwiseKernel(_MatrixKernel):
 
     def _blocks(self, blocks: ChannelBlocks, weights: npt.NDArray[np.int8],
                 source: npt.NDArray[np.int64], inputs: int, max_steps: int,
-                max_channels: int | None) -> list[Part]:
+                max_channels: int | None) -> list[MatrixPart]:
         """Cut groups whose output column i takes byte `source[i]` of the group's input bytes."""
         rows, taps, groups, used = weights.shape
         depth = self.geometry.source[2]

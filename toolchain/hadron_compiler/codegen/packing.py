@@ -21,12 +21,14 @@ class NibbleGroups:
     """How the steps of an image lie whose weights have four bits: those of all groups with
     parameters, which are bytes, then those of all groups with weights, a nibble each.
 
-    `parameters` and `weights` are the steps of one group, which has the former first.
+    `parameters` and `weights` are the steps of one group, which has the former first. The image
+    holds `odd_factor` times the weights of odd columns; the nibbles are the weights.
     """
 
     count: int
     parameters: int
     weights: int
+    odd_factor: int = 1
 
 
 def fits_nibbles(weights: npt.NDArray[np.int8]) -> bool:
@@ -72,7 +74,7 @@ def pack_nibbles(config: NpuConfig, image: bytes, groups: NibbleGroups) -> bytes
                                                    config.columns, config.lanes)
     stored = steps[:, groups.parameters:].view(np.int8).astype(np.int16)
     even = stored[:, :, 0::2]
-    odd = stored[:, :, 1::2] + (even < 0)
+    odd = (stored[:, :, 1::2] + (even < 0)) // groups.odd_factor
     assert fits_nibbles(even.astype(np.int8))
     assert fits_nibbles(odd.astype(np.int8))
     pairs = (even & 15 | (odd & 15) << 4).astype(np.uint8)

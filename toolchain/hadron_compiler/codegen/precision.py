@@ -23,6 +23,7 @@ class Precision(StrEnum):
     W8A8 = "W8A8"
     W4A8 = "W4A8"
     W8A16 = "W8A16"
+    W4A4 = "W4A4"
 
 
 def choose_precision(operation: Operation, config: NpuConfig) -> Precision:

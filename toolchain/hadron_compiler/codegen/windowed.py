@@ -47,7 +47,8 @@ class WindowedCommand:
     otherwise every tap is read on its own, in `segments` steps. `reads` are the input channels.
     `blocks_in` names the loop that walks the channel groups: kg, with weights of their own, or
     oy or ox (the region then has one row or column) with shared weights. A folded row is read
-    `repeats` times, each time for other weights.
+    `repeats` times, each time for other weights. `second` is the distance from the first to the
+    second result of activations of four bits.
     """
 
     opcode: Opcode
@@ -63,6 +64,7 @@ class WindowedCommand:
     macs_per_output: int
     blocks_in: str = "kg"
     repeats: int = 1
+    second: int = 0
 
 
 def windowed_commands(command: WindowedCommand, piece: Piece) -> list[Command]:
@@ -140,7 +142,10 @@ def _source_plane(command: WindowedCommand) -> int:
 
 
 def _destination_plane(command: WindowedCommand) -> int:
-    return command.geometry.destination_bytes if command.fields.get("deep_results") else 0
+    """Return the distance from the first to the second byte that a result is, or 0."""
+    if command.fields.get("deep_results"):
+        return command.geometry.destination_bytes
+    return command.second
 
 
 def _command(command: WindowedCommand, piece: Piece, fields: dict[str, int]) -> Command:

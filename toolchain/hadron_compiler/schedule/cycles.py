@@ -96,7 +96,7 @@ def command_cycles(command: Command, config: NpuConfig) -> CommandCycles:
         local = command.writes if command.opcode is Opcode.LOAD else command.reads
         if local[0].space is Space.TABLE:
             beats = max(beats, fields["row_bytes"] // TABLE_BYTES_PER_CYCLE)
-        if fields.get("space") == LocalSpace.NIBBLES:
+        if fields.get("space") in (LocalSpace.NIBBLES, LocalSpace.SHALLOW_NIBBLES):
             beats *= 2
         port = all(part.space is Space.SCRATCHPAD for part in local)
         latency = 0 if fields.get("stream") else MEMORY_LATENCY
@@ -109,6 +109,7 @@ def command_cycles(command: Command, config: NpuConfig) -> CommandCycles:
         return CommandCycles(DISPATCH, _softmax(rows, counts["ox"], config), False,
                              rows * counts["ox"])
     wide = bool(fields.get("wide") or fields.get("deep_results"))
+    shallow = bool(fields.get("shallow"))
     if fields.get("deep"):
         steps *= 2
     if command.opcode is Opcode.DEPTHWISE:
@@ -121,18 +122,21 @@ def command_cycles(command: Command, config: NpuConfig) -> CommandCycles:
         return CommandCycles(execute_overhead(command.opcode, config, wide=wide) + DISPATCH,
                              counts["kg"] * (BLOCK_PAUSE + pixels), False, results)
     parameters = counts["kg"] if command.opcode is not Opcode.MAX else 0
-    return CommandCycles(execute_overhead(command.opcode, config, wide=wide) + DISPATCH,
-                         parameters + results * max(steps, 2 if wide else 1), False, results)
+    cycles = parameters + results * max(steps, 2 if wide or shallow else 1)
+    return CommandCycles(
+        execute_overhead(command.opcode, config, wide=wide, shallow=shallow) + DISPATCH, cycles,
+        False, results * (2 if shallow else 1))
 
 
-def execute_overhead(opcode: Opcode, config: NpuConfig, *, wide: bool = False) -> int:
+def execute_overhead(opcode: Opcode, config: NpuConfig, *, wide: bool = False,
+                     shallow: bool = False) -> int:
     """Return the cycles of an EXECUTE command, SOFTMAX left out, beside one a step."""
     if opcode is Opcode.MAX:
         return MAX_OVERHEAD
     groups = config.columns // 2
     if opcode is Opcode.LOOKUP:
         return LOOKUP_OVERHEAD + groups + wide
-    matrix = MATRIX_OVERHEAD + groups + wide + (config.lanes // 16).bit_length() - 1
+    matrix = MATRIX_OVERHEAD + groups + wide + shallow + (config.lanes // 16).bit_length() - 1
     return matrix + (DEPTHWISE_OVERHEAD + wide if opcode is Opcode.DEPTHWISE else 0)
 
 

@@ -125,9 +125,11 @@ class Tiler:
         return self._plan(rows or self.whole.rows, self.whole.columns, None, 1)
 
     def minimum(self, capacity: int) -> int:
-        """Return the workspace to ask for: that of one row, double buffered where it fits."""
+        """Return the workspace to ask for: that of one row, or those that the kernel wants, double
+        buffered where it fits."""
+        rows = min(self.kernel.rows_wanted, self.whole.rows)
         for depth in (2, 1):
-            plan = self._plan(1, self.whole.columns, None, depth)
+            plan = self._plan(rows, self.whole.columns, None, depth)
             if plan.workspace <= capacity:
                 return plan.workspace
         return self.choose(capacity).workspace
@@ -141,7 +143,8 @@ class Tiler:
             When not even one output of one group of channels fits.
         """
         rows, columns = self.whole.rows, self.whole.columns
-        preferred = max(1, -(-rows // OVERLAPPED_TILES))
+        streams = self.sources or self.destination
+        preferred = max(1, -(-rows // OVERLAPPED_TILES)) if streams else rows
         for depth in (2, 1):
             best = self._largest(preferred, partial(self._rows, depth), capacity)
             if best is not None:

@@ -62,9 +62,10 @@ def load_nibbles(layer: int, memory: int, step: int, groups: NibbleGroups,
     group = groups.parameters + groups.weights
     written = Range(Space.WEIGHTS, step, step + groups.count * group)
     made = []
+    nibbles = LocalSpace.NIBBLES if groups.odd_factor == 1 else LocalSpace.SHALLOW_NIBBLES
     for space, first, row, unit in (
             (LocalSpace.WEIGHTS, step, groups.parameters * size, size),
-            (LocalSpace.NIBBLES, step + groups.parameters, groups.weights * size // 2, size // 2)):
+            (nibbles, step + groups.parameters, groups.weights * size // 2, size // 2)):
         fields = {"memory_offset": memory, "local_address": first * unit, "row_bytes": row,
                   "rows": groups.count, "memory_pitch": row, "local_pitch": group * unit,
                   "space": int(space)}
