@@ -1,5 +1,6 @@
 """The ISP's RTL in compiled simulation puts out what the golden model does, at a pixel a clock."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from typer.testing import CliRunner
 
 from hadron.cli import app
 from hadron.isp.raw import RawImage, write_raw
-from hadron.isp.session import process_golden
+from hadron.isp.session import process_golden, process_rtl
 from hadron.isp.tuning import load_tuning, parse_tuning
 from hadron_cosim.cxxrtl.streams import StreamStalls
 from hadron_cosim.isp_simulator import IspSimulator
@@ -67,6 +68,18 @@ def test_one_pixel_a_clock_without_stalls(simulator: IspSimulator, rng) -> None:
                                   statistics=False)
     assert first.interval == second.interval == 64 * 64
     assert first.latency == second.latency < 12 * 64
+
+
+def test_the_documented_latency_is_that_of_every_width(project: Path, rng) -> None:
+    """Eight lines and the stages' own latencies, with every stage in use."""
+    tuning = load_tuning("example").with_sections(scaler={"output": [16, 16], "source": "yuv",
+                                                          "channels": 1})
+    latency = process_rtl(_image(rng, Phase.GRBG, 64, 64), tuning).latency
+    text = (project / "docs/isp/rtl.json").read_text(encoding="utf-8")
+    for frame in json.loads(text)["frames"]:
+        assert frame["latency_cycles"] - 8 * frame["width"] == latency - 8 * 64, \
+            "run python -m hadron.isp.measure --rtl"
+        assert frame["cycles"] == frame["width"] * frame["height"] + frame["latency_cycles"]
 
 
 def test_the_command_compares_with_the_golden_model(tmp_path: Path, monkeypatch, rng) -> None:

@@ -1,5 +1,7 @@
 """Third-party networks: RTL = golden model = TensorFlow Lite Micro, on real and random inputs."""
 
+from time import process_time
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -85,6 +87,16 @@ def test_network(shared, rng, name, config):
         check_oracle(file, x, result)
         firsts.append(next(iter(result.outputs.values())))
     check_published(shared, name, firsts[:real])
+
+
+def test_resnet_8_takes_less_than_20_seconds(shared):
+    """On h256, once its simulator is built: compiled, simulated and compared."""
+    file = shared / "models/mlperf_ic_resnet8_int8.tflite"
+    x = np.load(shared / "inputs/ic_cfu.npz")["x"][:1]
+    Session(file, config="h256", on="rtl").run([x])
+    begin = process_time()
+    Session(file, config="h256", on="rtl").run([x])
+    assert process_time() - begin < 20
 
 
 @pytest.mark.parametrize("name", RANDOM_INPUTS)
