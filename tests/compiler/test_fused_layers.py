@@ -10,6 +10,7 @@ from hadron_testing.chains import inverted_residuals, random_chains
 from hadron_testing.large_models import SMALL_CONFIGS
 from hadron_testing.programs import run_program
 from hadron_testing.random_graphs import random_graph
+from hadron_testing.views import random_views
 
 GRAPHS = 30
 """A configuration."""
@@ -30,12 +31,16 @@ def check(model: bytes, config: NpuConfig, inputs: list[np.ndarray], outputs: in
 @pytest.mark.parametrize("config", [CONFIGS["h64"], SMALL_CONFIGS["square"]], ids=lambda c: c.name)
 def test_random_graphs_in_random_chains(config, rng, monkeypatch) -> None:
     lengths: list[int] = []
+    saved: list[int] = []
     monkeypatch.setattr(compiler, "candidates", random_chains(rng, lengths))
     for number in range(GRAPHS):
+        if number == GRAPHS // 2:
+            monkeypatch.setattr(compiler, "variants", random_views(rng, saved))
         model, inputs, outputs, kinds = random_graph(rng)
         check(model, config, inputs, outputs, (number, kinds))
     assert len(lengths) > GRAPHS // 2
     assert max(lengths) > 2
+    assert sum(saved) > GRAPHS // 4
 
 
 @pytest.mark.parametrize("forced", [True, False])

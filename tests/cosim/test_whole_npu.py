@@ -24,6 +24,7 @@ from hadron_testing.random_shallow import (
     network_of_three,
     shallow_model,
 )
+from hadron_testing.views import random_views
 
 WIDE = NpuConfig(name="wide", lanes=32, columns=4, dsp_columns=0, act_bytes=64 << 10,
                  weight_steps=256, axi_data_width=32)
@@ -132,6 +133,8 @@ def test_random_network(simulator, rng):
 def test_random_graphs(simulator, fused, rng, monkeypatch):
     if fused:
         monkeypatch.setattr(compiler, "candidates", random_chains(rng, []))
+    saved: list[int] = []
+    monkeypatch.setattr(compiler, "variants", random_views(rng, saved))
     left = RANDOM_GRAPHS_IN_CHAINS if fused else RANDOM_GRAPHS
     too_large = 0
     while left:
@@ -156,6 +159,7 @@ def test_random_graphs(simulator, fused, rng, monkeypatch):
         reference = oracle.run(model, inputs, outputs=outputs)
         for output, expected in zip(outputs_of(program, golden), reference, strict=True):
             np.testing.assert_array_equal(output, expected, err_msg=str(kinds))
+    assert sum(saved) > (RANDOM_GRAPHS_IN_CHAINS if fused else RANDOM_GRAPHS) // 2
 
 
 @pytest.mark.parametrize("forced", [False, True])

@@ -9,7 +9,6 @@ from hadron_compiler.allocate.memory import MemoryImage, place_tensors
 from hadron_compiler.allocate.placement import Choice, Layout, place_activations
 from hadron_compiler.codegen.command import Command
 from hadron_compiler.codegen.kernel import Constants, Kernel
-from hadron_compiler.codegen.lowering import lower
 from hadron_compiler.errors import (
     CapacityError,
     CompileError,
@@ -31,6 +30,7 @@ from hadron_compiler.schedule.streams import constants_first, stays_on_chip
 from hadron_compiler.schedule.tiles import Tiler
 from hadron_compiler.schedule.tokens import assign_tokens
 from hadron_compiler.schedule.variants import faster_of_each, with_shallow_kernels
+from hadron_compiler.schedule.view_choice import Variant, tilers_of, variants
 from hadron_compiler.schedule.writer import MemoryOffsets
 from hadron_spec.commands import COMMAND_ALIGN, COMMAND_BYTES, CommandError, Opcode, Unit
 from hadron_spec.config import NpuConfig
@@ -89,9 +89,8 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
     if stream_input and graph.inputs[0].deep:
         raise UnsupportedError(source, [f"input {graph.inputs[0].name} has 16 bits, the stream "
                                         "brings 8"])
-    kernels = lower(graph, config)
     try:
-        return _generate(graph, kernels, config, graph.inputs[0] if stream_input else None)
+        return _generate(variants(graph, config), config, stream_input)
     except CapacityError as error:
         raise CapacityError(f"{source}: {error}") from None
     except CommandError as error:
@@ -149,6 +148,7 @@ def _best(drafts: Sequence[_Draft], config: NpuConfig,
 class _Plan:
     """A network's kernels, placed and scheduled; END is not among the commands."""
 
+    graph: Graph
     kernels: Sequence[Kernel]
     draft: _Draft
     commands: list[Command]
@@ -166,43 +166,71 @@ class _Plan:
                 * predict(self.commands, self.config, SLOW_MEMORY).total)
 
 
-def _plan(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig,
+def _plan(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
           streamed: Tensor | None) -> _Plan:
-    tilers = [Tiler(config, kernel, operation.label)
-              for kernel, operation in zip(kernels, graph.operations, strict=True)]
-    drafts = [_draft(graph, tilers, config, choice, streamed)
-              for choice in candidates(graph, tilers, config)]
-    return _Plan(kernels, *_best(drafts, config, streamed), config)
+    """Return the best draft of those that fit.
+
+    Raises
+    ------
+    CapacityError
+        When none does: what was wrong with the last.
+    """
+    drafts = []
+    problem = None
+    for choice in candidates(graph, tilers, config):
+        try:
+            drafts.append(_draft(graph, tilers, config, choice, streamed))
+        except CapacityError as error:
+            problem = error
+    if problem is not None and not drafts:
+        raise problem
+    return _Plan(graph, [tiler.kernel for tiler in tilers], *_best(drafts, config, streamed),
+                 config)
 
 
-def _best_plan(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig,
-               streamed: Tensor | None) -> _Plan:
+def _best_plan(variant: Variant, config: NpuConfig, streamed: Tensor | None) -> _Plan:
     """Return the best plan: all activations of eight bits, of four bits where that seems faster,
     or where it then is."""
-    plain = _plan(graph, kernels, config, streamed)
+    graph = variant.graph
+    plain = _plan(graph, variant.tilers, config, streamed)
     if not config.shallow:
         return plain
+    kernels = plain.kernels
     others = with_shallow_kernels(graph, kernels, config)
     if others == kernels:
         return plain
     plans = [plain]
     try:
-        shallow = _plan(graph, others, config, streamed)
+        shallow = _plan(graph, tilers_of(graph, others, config), config, streamed)
         plans.append(shallow)
         cycles = tuple(predict(plan.commands, config).layers(plan.chains) for plan in plans)
         some = faster_of_each(kernels, others, (cycles[0], cycles[1]))
         if some not in (kernels, others):
-            plans.append(_plan(graph, some, config, streamed))
+            plans.append(_plan(graph, tilers_of(graph, some, config), config, streamed))
     except CapacityError:
         # Packed activations take room.
         pass
     return min(plans, key=lambda plan: plan.cost())
 
 
-def _generate(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig,
-              streamed: Tensor | None) -> Program:
-    plan = _best_plan(graph, kernels, config, streamed)
-    kernels, draft, commands = plan.kernels, plan.draft, plan.commands
+def _best_of(graphs: Sequence[Variant], config: NpuConfig, streamed: Tensor | None) -> _Plan:
+    """Return the best plan of several graphs of a network, of which not all need fit."""
+    plans = []
+    problem = None
+    for variant in graphs:
+        try:
+            plans.append(_best_plan(variant, config, streamed))
+        except CapacityError as error:
+            problem = error
+    if problem is not None and not plans:
+        raise problem
+    return plans[0] if len(plans) == 1 else min(plans, key=lambda plan: plan.cost())
+
+
+def _generate(graphs: Sequence[Variant], config: NpuConfig, stream_input: bool) -> Program:
+    streamed = graphs[0].graph.inputs[0] if stream_input else None
+    plan = _best_of(graphs, config, streamed)
+    graph, kernels, draft, commands = plan.graph, plan.kernels, plan.draft, plan.commands
     image, offsets, end = draft.image, draft.offsets, draft.end
     commands.append(Command(Opcode.END, max(0, len(kernels) - 1), {}, [], []))
     timing = predict(commands, config)

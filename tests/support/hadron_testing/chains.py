@@ -61,6 +61,11 @@ def _chain(rng: np.random.Generator, graph: Graph, tilers: Sequence[Tiler], conf
     """Return a chain of some layers, None where they cannot be one or nothing else would fit."""
     with suppress(CapacityError):
         chain = _RandomBands(rng, graph, tilers, config, first, end)
+        if chain.views:
+            # They must be resident: sure where all tensors fit side by side.
+            tensors = {tensor.storage for operation in graph.operations
+                       for tensor in (*operation.activations, *operation.outputs)}
+            return chain if sum(some.size for some in tensors) < config.act_bytes // 2 else None
         everything = frozenset([*chain.kept, *chain.readers])
         if chain.plan(chain.height, everything).workspace <= config.act_bytes:
             return chain

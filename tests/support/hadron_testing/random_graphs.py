@@ -147,6 +147,67 @@ class _Graph:
         self.tensors.append(parts[1])
         return parts[0]
 
+    def window(self, x: Tensor) -> Tensor:
+        begins = [int(self.rng.integers(0, n)) for n in x.shape]
+        shape = [int(self.rng.integers(1, n - first + 1))
+                 for n, first in zip(x.shape, begins, strict=True)]
+        y = self.like(x, *shape)
+        self.builder.operator("SLICE", [x, self.integers(begins), self.integers(shape)], [y],
+                              "Slice")
+        return y
+
+    def branches(self, x: Tensor) -> Tensor:
+        """Join what several layers make of one tensor; some of it is read by others, too."""
+        rng, quantization = self.rng, (x.scale, self.zero_point())
+        axis = int(choose(rng, (1, 2, 3, 3, 3)))
+        parts = []
+        for _ in range(int(rng.integers(2, 5))):
+            y = self._branch(x, int(rng.integers(1, 25)) if axis == 3 else 7, quantization)
+            if rng.random() < 0.3:
+                y = self._branch(y, y.shape[3], quantization)
+            parts.append(y)
+        if rng.random() < 0.3:
+            self.tensors.append(parts[0])
+        self.read.update(parts)
+        return self.builder.concatenation(parts, *quantization, axis=axis)
+
+    def _branch(self, x: Tensor, channels: int, quantization: tuple[float, int]) -> Tensor:
+        """Add a layer that keeps rows and columns."""
+        rng, depth = self.rng, x.shape[3]
+        kernel = [int(n) for n in choose(rng, ((1, 1), (3, 3), (1, 3)))]
+        kind = choose(rng, ("conv", "conv", "depthwise", "pool", "function", "sum"))
+        if kind in ("conv", "depthwise") or depth != channels:
+            y = self.builder.conv_2d(
+                x, draw_weights(rng, (channels, *kernel, depth)),
+                rng.integers(-999, 999, channels), 0.01, *quantization)
+            return y if kind != "depthwise" else self.builder.depthwise_conv_2d(
+                y, draw_weights(rng, (1, *kernel, channels)), rng.integers(-999, 999, channels),
+                0.01, *quantization)
+        if kind == "sum":
+            return self.builder.binary("ADD", x, x, *quantization)
+        if kind == "pool" and (x.scale, x.zero_point) == quantization:
+            return self.builder.pool_2d("MAX_POOL_2D", x, (3, 3), padding="SAME")
+        return self.builder.unary("HARD_SWISH", x, *quantization)
+
+    def halves(self, x: Tensor) -> Tensor:
+        """Split the channels, work on one half, join both, perhaps interleaved."""
+        rng, (_, height, width, depth) = self.rng, x.shape
+        if depth % 2:
+            return x
+        parts = [self.like(x, 1, height, width, depth // 2) for _ in range(2)]
+        self.builder.operator("SPLIT", [self.integers(3), x], parts, "Split", numSplits=2)
+        worked = self._branch(parts[1], depth // 2, (x.scale, x.zero_point))
+        if rng.random() < 0.3:
+            worked = self.builder.binary("ADD", worked, parts[1], x.scale, x.zero_point)
+        joined = self.builder.concatenation([parts[0], worked], x.scale, x.zero_point)
+        if rng.random() < 0.5:
+            return joined
+        turned = self.like(x, 1, height, width, depth // 2, 2)
+        self.builder.operator("TRANSPOSE", [
+            self.builder.reshape(joined, (1, height, width, 2, depth // 2)),
+            self.integers([0, 1, 2, 4, 3])], [turned], "Transpose")
+        return self.builder.reshape(turned, x.shape)
+
     def transpose(self, x: Tensor) -> Tensor:
         order = [0, *(int(axis) for axis in 1 + self.rng.permutation(3))]
         y = self.like(x, *(x.shape[axis] for axis in order))

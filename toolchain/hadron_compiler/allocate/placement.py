@@ -77,7 +77,7 @@ class _Layer:
     def _streaming(self, streamed: frozenset[Tensor]) -> Tiler:
         sources = sum(tensor.storage in streamed for tensor in self.operation.activations
                       if not tensor.in_memory)
-        return self.tiler.streaming(sources, self.operation.outputs[0] in streamed)
+        return self.tiler.streaming(sources, self.operation.outputs[0].storage in streamed)
 
     def minimum(self, streamed: frozenset[Tensor], capacity: int) -> int:
         """Return the workspace to ask for."""

@@ -25,6 +25,8 @@ class ChannelTablesKernel(Kernel):
         Outputs of the inputs -128 to 127.
     """
 
+    reads_gaps = writes_gaps = True
+
     def __init__(self, config: NpuConfig, name: str, geometry: Geometry,
                  tables: npt.NDArray[np.int64]) -> None:
         self.config = config

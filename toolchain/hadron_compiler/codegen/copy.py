@@ -21,6 +21,8 @@ class CopyKernel(Kernel):
     The source has as many channels as the geometry's `written`; they become those of the output.
     """
 
+    reads_gaps = writes_gaps = True
+
     def __init__(self, config: NpuConfig, name: str, geometry: Geometry) -> None:
         self.config = config
         self.name = name

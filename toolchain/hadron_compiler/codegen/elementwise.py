@@ -1,7 +1,7 @@
 """Sums and functions of single elements: tensors as flat bytes, `columns` looked up at a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -11,10 +11,12 @@ from hadron_compiler.codegen.command import Command, Range, Space, planes
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece
 from hadron_compiler.codegen.loops import Loop, loop_fields
+from hadron_compiler.errors import CapacityError
 from hadron_spec.commands import FIELDS, Opcode, pack_parameters
 from hadron_spec.config import NpuConfig
 
-__all__ = ["LookupKernel", "LookupPart", "LookupStage", "Run", "Table", "flat_geometry", "runs_of"]
+__all__ = ["LookupKernel", "LookupPart", "LookupStage", "Run", "Table", "check_channels",
+           "flat_geometry", "runs_of"]
 
 MAX_CHUNKS = FIELDS[Opcode.LOOKUP]["count_ox"].maximum
 
@@ -38,51 +40,99 @@ class LookupStage:
     deep_results: bool = False
 
 
-def flat_geometry(shape: Sequence[int]) -> Geometry:
-    """Return a tensor's rows as an image of one channel, as wide as a row has bytes."""
+def flat_geometry(shape: Sequence[int], gaps: bool = False) -> Geometry:
+    """Return a tensor's rows as an image of one channel, as wide as a row has bytes; with `gaps`
+    between pixels, as an image of its channels."""
     *outer, width, channels = (1, 1, *shape)
-    image = (prod(outer), width * channels, 1)
+    image = (prod(outer), width, channels) if gaps else (prod(outer), width * channels, 1)
     return Geometry(1, image, image)
 
 
 @dataclass(frozen=True)
 class Run:
-    """Neighbouring bytes of a piece: where they lie in each operand and in the result."""
+    """Neighbouring bytes of a piece: where they lie in each operand and in the result; as many
+    again, `count` in all, a pitch further on."""
 
     sources: tuple[int, ...]
     destination: int
     size: int
+    count: int = 1
+    source_pitch: int = 0
+    destination_pitch: int = 0
+
+    def reads(self, place: int, size: int) -> Range:
+        """Return the smallest range with the first `size` bytes of each in an operand."""
+        start = self.sources[place]
+        return Range(Space.SCRATCHPAD, start, start + (self.count - 1) * self.source_pitch + size)
+
+    def writes(self, size: int) -> Range:
+        """Return the same of the result."""
+        return Range(Space.SCRATCHPAD, self.destination,
+                     self.destination + (self.count - 1) * self.destination_pitch + size)
+
+    def part(self, first: int, size: int) -> "Run":
+        """Return `size` bytes of each, from byte `first` on."""
+        return replace(self, sources=tuple(source + first for source in self.sources),
+                       destination=self.destination + first, size=size)
 
 
 def runs_of(piece: Piece) -> list[Run]:
-    """Return the bytes of a piece in as few runs as there are: one where rows follow each other."""
-    region = piece.region
-    views = (*piece.sources, piece.destination)
-    dense = all(view.row_pitch == region.columns for view in views)
-    first, count = region.x[0], 1 if dense else region.rows
-    return [Run(tuple(view.locate(y, first, 0) for view in piece.sources),
-                piece.destination.locate(y, first, 0), region.rows * region.columns // count)
-            for y in range(region.y[0], region.y[0] + count)]
+    """Return the bytes of a piece in as few runs as there are: one where they follow each other."""
+    region, views = piece.region, (*piece.sources, piece.destination)
+    channels = views[0].channel[1] - views[0].channel[0]
+    if all(view.pixel_pitch == channels for view in views) or region.columns == 1:
+        size, count = region.columns * channels, region.rows
+        pitches = [view.row_pitch for view in views]
+        starts: list[tuple[int, int]] = [(region.y[0], region.x[0])]
+        if count == 1 or all(pitch == size for pitch in pitches):
+            size, count = size * count, 1
+    else:
+        size, count = channels, region.columns
+        pitches = [view.pixel_pitch for view in views]
+        starts = [(y, region.x[0]) for y in range(*region.y)]
+        if all(view.row_pitch == region.columns * view.pixel_pitch for view in views):
+            count, starts = count * region.rows, starts[:1]
+    made = [Run(tuple(view.locate(y, x, view.channel[0]) for view in piece.sources),
+                piece.destination.locate(y, x, piece.destination.channel[0]), size, count,
+                pitches[0], pitches[-1]) for y, x in starts]
+    if count > 1 and len(set(pitches[:-1])) > 1:
+        # Operands of unlike pitches have no loop in common.
+        made = [Run(tuple(source + place * pitch for source, pitch in
+                          zip(run.sources, pitches, strict=False)),
+                    run.destination + place * pitches[-1], size)
+                for run in made for place in range(count)]
+    return [replace(run, count=min(MAX_CHUNKS, run.count - first),
+                    sources=tuple(source + first * run.source_pitch for source in run.sources),
+                    destination=run.destination + first * run.destination_pitch)
+            for run in made for first in range(0, run.count, MAX_CHUNKS)]
+
+
+def check_channels(name: str, max_channels: int | None) -> None:
+    """Refuse to cut the channels of a tensor whose bytes are worked on one after the other."""
+    if max_channels is not None:
+        raise CapacityError(f"{name}: a pixel of all channels does not fit the scratchpad")
 
 
 class LookupKernel(Kernel):
     """The sum of a table entry for each source, scaled.
 
-    It works on the rows of a tensor as runs of bytes (`flat_geometry`). What is left over when
-    `columns` does not divide a run is a command of its own.
+    It works on the rows of a tensor as runs of bytes (`flat_geometry`), with `gaps` on its pixels.
+    What is left over when `columns` does not divide a run is a command of its own.
     """
 
     def __init__(self, config: NpuConfig, name: str, shape: Sequence[int],
-                 tables: Sequence[Table], stage: LookupStage) -> None:
+                 tables: Sequence[Table], stage: LookupStage, gaps: bool = False) -> None:
         self.config = config
         self.name = name
-        self.geometry = flat_geometry(shape)
+        self.geometry = flat_geometry(shape, gaps)
         self.tables = tables
         self.stage = stage
         self.macs = 0
+        self.reads_gaps = self.writes_gaps = self.reads_alike = True
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`; there is one."""
+        check_channels(self.name, max_channels)
         plane = self.geometry.destination_bytes if self.stage.deep_results else 0
         return [LookupPart(self.config, self.tables, self.stage, plane)]
 
@@ -113,33 +163,33 @@ class LookupPart(Part):
         made = []
         for run in runs_of(piece):
             whole = run.size // columns * columns
-            made += [self._command(piece, run, start,
-                                   min(MAX_CHUNKS, (whole - start) // columns), columns)
+            made += [self._command(piece, run.part(start, min(MAX_CHUNKS * columns,
+                                                              whole - start)), columns)
                      for start in range(0, whole, MAX_CHUNKS * columns)]
             if whole < run.size:
-                made.append(self._command(piece, run, whole, 1, run.size - whole))
+                made.append(self._command(piece, run.part(whole, run.size - whole),
+                                          run.size - whole))
         return made
 
-    def _command(self, piece: Piece, run: Run, start: int, chunks: int, outputs: int) -> Command:
-        """Return the command of some chunks from byte `start` of a run on."""
+    def _command(self, piece: Piece, run: Run, outputs: int) -> Command:
+        """Return the command of a run, `outputs` bytes a step."""
         stage, columns = self.stage, self.config.columns
         # An operand that is read twice has one view.
-        sources = [run.sources[min(i, len(run.sources) - 1)] + start for i in range(self.sources)]
-        destination = run.destination + start
+        sources = [run.sources[min(i, len(run.sources) - 1)] for i in range(self.sources)]
         fields = {
-            **loop_fields({"ox": Loop(chunks, columns, 0, 0, columns),
+            **loop_fields({"oy": Loop(run.count, run.source_pitch, 0, 0, run.destination_pitch),
+                           "ox": Loop(run.size // outputs, columns, 0, 0, columns),
                            "seg": Loop(self.sources, sources[min(1, len(sources) - 1)]
                                        - sources[0])}, bounded=False,
                           destination_plane=self.plane),
-            "source": sources[0], "destination": destination, "outputs": outputs,
+            "source": sources[0], "destination": run.destination, "outputs": outputs,
             "last_outputs": outputs, "weight_step": piece.weight_step, "wide": int(stage.wide),
             "zero_point": stage.zero_point, "minimum": stage.minimum, "maximum": stage.maximum,
             "deep_results": int(stage.deep_results),
         }
-        size = (chunks - 1) * columns + outputs
         assert self.constants is not None
-        reads = [Range(Space.SCRATCHPAD, source, source + size) for source in sources]
+        reads = [run.reads(min(i, len(run.sources) - 1), run.size) for i in range(self.sources)]
         reads.append(Range(Space.WEIGHTS, piece.weight_step,
                            piece.weight_step + self.constants.steps))
-        writes = planes(Range(Space.SCRATCHPAD, destination, destination + size), self.plane)
-        return Command(Opcode.LOOKUP, piece.layer, fields, reads, writes)
+        return Command(Opcode.LOOKUP, piece.layer, fields, reads,
+                       planes(run.writes(run.size), self.plane))

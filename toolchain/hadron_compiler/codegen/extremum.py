@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from hadron_compiler.codegen.command import Command, Range, Space
-from hadron_compiler.codegen.elementwise import Run, flat_geometry, runs_of
+from hadron_compiler.codegen.command import Command
+from hadron_compiler.codegen.elementwise import Run, check_channels, flat_geometry, runs_of
 from hadron_compiler.codegen.kernel import Kernel, Part, Piece
 from hadron_compiler.codegen.loops import Loop, loop_fields
 from hadron_spec.commands import FIELDS, Opcode
@@ -17,17 +17,21 @@ MAX_CHUNKS = FIELDS[Opcode.MAX]["count_kg"].maximum
 class ExtremumKernel(Kernel):
     """The maximum, or the minimum, over two steps, one of each operand.
 
-    It works on the rows of a tensor as runs of bytes.
+    It works on the rows of a tensor as runs of bytes, with `gaps` on its pixels.
     """
 
-    def __init__(self, config: NpuConfig, shape: Sequence[int], least: bool) -> None:
+    def __init__(self, config: NpuConfig, name: str, shape: Sequence[int], least: bool,
+                 gaps: bool = False) -> None:
         self.config = config
+        self.name = name
         self.least = least
-        self.geometry = flat_geometry(shape)
+        self.geometry = flat_geometry(shape, gaps)
         self.macs = 0
+        self.reads_gaps = self.writes_gaps = self.reads_alike = True
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`; there is one."""
+        check_channels(self.name, max_channels)
         return [_ExtremumPart(self.config.columns, self.least)]
 
 
@@ -42,22 +46,22 @@ class _ExtremumPart(Part):
 
     def commands(self, piece: Piece) -> list[Command]:
         most = MAX_CHUNKS * self.columns
-        return [self._command(piece, run, start, min(most, run.size - start))
+        return [self._command(piece, run.part(start, min(most, run.size - start)))
                 for run in runs_of(piece) for start in range(0, run.size, most)]
 
-    def _command(self, piece: Piece, run: Run, start: int, size: int) -> Command:
-        """Return the command of `size` bytes from byte `start` of a run on."""
+    def _command(self, piece: Piece, run: Run) -> Command:
+        """Return the command of a run."""
         columns = self.columns
-        chunks = -(-size // columns)
-        a, b = (source + start for source in run.sources)
-        destination = run.destination + start
+        chunks = -(-run.size // columns)
+        a, b = run.sources
         fields = {
-            **loop_fields({"kg": Loop(chunks, columns, 0, 0, columns), "seg": Loop(2, b - a)},
-                          bounded=False),
-            "source": a, "destination": destination, "outputs": min(columns, size),
-            "last_outputs": size - (chunks - 1) * columns, "least": int(self.least),
+            **loop_fields({"kg": Loop(chunks, columns, 0, 0, columns),
+                           "oy": Loop(run.count, run.source_pitch, 0, 0, run.destination_pitch),
+                           "seg": Loop(2, b - a)}, bounded=False),
+            "source": a, "destination": run.destination, "outputs": min(columns, run.size),
+            "last_outputs": run.size - (chunks - 1) * columns, "least": int(self.least),
             "minimum": -128, "maximum": 127,
         }
         return Command(Opcode.MAX, piece.layer, fields,
-                       [Range(Space.SCRATCHPAD, address, address + size) for address in (a, b)],
-                       [Range(Space.SCRATCHPAD, destination, destination + size)])
+                       [run.reads(place, run.size) for place in range(2)],
+                       [run.writes(run.size)])

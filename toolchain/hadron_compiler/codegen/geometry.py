@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 from math import prod
 
 from hadron_compiler.codegen.command import Range, Space
-from hadron_compiler.ir.graph import Window
+from hadron_compiler.ir.graph import Tensor, Window
 
-__all__ = ["Geometry", "Region", "View"]
+__all__ = ["Geometry", "Pitches", "Region", "View", "pitches_of"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Region:
 class Geometry:
     """Shape of an operator: `images` times (height, width, channels) in and out, and the window.
 
-    `channels` are the output channels it computes, half-open; None stands for all.
+    `channels` are the output channels it computes, half-open; None stands for all. `gaps` tell of
+    input and output whether their pixels lie apart: then no two are neighbouring bytes.
     """
 
     images: int
@@ -45,6 +46,7 @@ class Geometry:
     destination: tuple[int, int, int]
     window: Window = field(default_factory=Window)
     channels: tuple[int, int] | None = None
+    gaps: tuple[bool, bool] = (False, False)
 
     @property
     def source_bytes(self) -> int:
@@ -103,6 +105,47 @@ def _needed(out: tuple[int, int], stride: int, pad: int, span: int, size: int) -
     end = (out[1] - 1) * stride - pad + span
     first = min(max(first, 0), size - 1)
     return first, max(min(end, size), first + 1)
+
+
+@dataclass(frozen=True)
+class Pitches:
+    """Where the images of an operand lie in the tensor that owns its bytes: the first one, and the
+    distances between images, rows and pixels."""
+
+    offset: int
+    image: int
+    row: int
+    pixel: int
+
+    def end(self, index: int, image: tuple[int, int, int], rows: int) -> int:
+        """Return where the first `rows` rows of one of the images end."""
+        _, width, channels = image
+        return (self.offset + index * self.image + (rows - 1) * self.row
+                + (width - 1) * self.pixel + channels)
+
+    def view(self, address: int, image: tuple[int, int, int], index: int = 0) -> "View":
+        """Return the view of one of the images of a tensor at an address."""
+        height, width, channels = image
+        return View(address + self.offset + index * self.image, (0, height), (0, width),
+                    (0, channels), self.row, self.pixel)
+
+
+def pitches_of(tensor: Tensor, images: int, image: tuple[int, int, int]) -> Pitches | None:
+    """Return how a tensor lies that is read or written as images (height, width, channels).
+
+    None where its channels are no neighbours, or images, rows or pixels not equally far apart.
+    """
+    placed = tensor.strided((images, *image))
+    if placed is None:
+        return None
+    offset, strides = placed
+    height, width, channels = image
+    if channels > 1 and strides[3] != 1:
+        return None
+    # Of a single one the distance is any.
+    pixel = strides[2] if width > 1 else max(channels, strides[2])
+    row = strides[1] if height > 1 else max(width * pixel, strides[1])
+    return Pitches(offset, strides[0] if images > 1 else height * row, row, pixel)
 
 
 @dataclass(frozen=True)

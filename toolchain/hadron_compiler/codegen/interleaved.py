@@ -76,6 +76,8 @@ class InterleavedKernel(Kernel):
         Kernels over the same input.
     """
 
+    writes_gaps = True
+
     def __init__(self, name: str, destination: tuple[int, int, int],
                  shares: Sequence[Share]) -> None:
         inner = shares[0].kernel.geometry

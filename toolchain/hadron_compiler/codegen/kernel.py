@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hadron_compiler.codegen.command import Command, Space
-from hadron_compiler.codegen.geometry import Geometry, Region, View
+from hadron_compiler.codegen.geometry import Geometry, Pitches, Region, View
 from hadron_compiler.codegen.packing import NibbleGroups, pack_nibbles
 from hadron_compiler.codegen.precision import Precision
 from hadron_compiler.ir.graph import Tensor
@@ -81,6 +81,15 @@ class Kernel(ABC):
     precision = Precision.W8A8
     rows_wanted = 1
     """Rows of a tile to ask for where all do not fit."""
+    reads_gaps = False
+    """Whether pixels and rows of what it reads may lie apart."""
+    writes_gaps = False
+    """Whether those of what it writes may."""
+    reads_alike = False
+    """Whether they must be equally far apart in all that it reads."""
+    placed: tuple[Pitches, ...] = ()
+    """Where its operands lie in the tensors that own their bytes: what it reads, then what it
+    writes; set by lowering."""
 
     def scratch(self, rows: int, columns: int) -> int:
         """Return the bytes of scratchpad that a piece of so many rows and columns needs beside its

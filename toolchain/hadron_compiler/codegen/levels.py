@@ -36,7 +36,7 @@ def find_levels(graph: Graph) -> dict[Tensor, Levels]:
     """Return the levels of the INT8 tensors that operations write."""
     levels: dict[Tensor, Levels] = {}
     for operation in graph.operations:
-        output = operation.outputs[0]
+        output = operation.outputs[0].storage
         if output.deep:
             continue
         made = _made(operation, [_read(tensor.storage, levels) for tensor in operation.activations])

@@ -43,6 +43,12 @@ from hadron_compiler.codegen.pixel_packing import (
     pack_weights,
     packed_cycles,
 )
+from hadron_compiler.codegen.placed import (
+    ViewsError,
+    check_split,
+    place_operands,
+    with_gaps,
+)
 from hadron_compiler.codegen.pool import (
     AveragePoolKernel,
     MaxPoolKernel,
@@ -88,7 +94,7 @@ from hadron_spec.tflite_quantization import (
     mean_multiplier,
 )
 
-__all__ = ["lower"]
+__all__ = ["ViewsError", "lower"]
 
 
 def lower(graph: Graph, config: NpuConfig) -> list[Kernel]:
@@ -98,20 +104,26 @@ def lower(graph: Graph, config: NpuConfig) -> list[Kernel]:
     ------
     UnsupportedError
         With all operators whose numbers are out of the hardware's range.
+    ViewsError
+        With all views that an operator does not read or write as such.
     """
     kernels = []
     problems = []
+    refused: set[Tensor] = set()
     check_precisions(graph, config)
     for operation in graph.operations:
         try:
             make = _BY_ATTRIBUTES.get(type(operation.attributes)) or _LOWERINGS[operation.kind]
             kernel = make(operation, config)
             kernel.precision = choose_precision(operation, config)
+            refused |= place_operands(kernel, operation)
             kernels.append(kernel)
         except (RefusedError, QuantizationError, ValueError) as error:
             if isinstance(error, CompileError) and not isinstance(error, RefusedError):
                 raise
             problems.append(f"{operation.label}: {error}")
+    if refused:
+        raise ViewsError(refused)
     if problems:
         raise UnsupportedError(graph.name, problems)
     return kernels
@@ -124,7 +136,7 @@ def _image(tensor: Tensor) -> tuple[int, int, int]:
 
 def _window_geometry(operation: Operation, window: Window) -> Geometry:
     source, output = operation.required(0), operation.outputs[0]
-    return Geometry(source.shape[0], _image(source), _image(output), window)
+    return with_gaps(operation, Geometry(source.shape[0], _image(source), _image(output), window))
 
 
 def _weights(operation: Operation) -> npt.NDArray[np.int8]:
@@ -144,7 +156,7 @@ def _weights(operation: Operation) -> npt.NDArray[np.int8]:
 def _folded_steps(geometry: Geometry, config: NpuConfig) -> int:
     """Return the steps in which a whole kernel row is read, where its taps are neighbours."""
     window = geometry.window
-    if window.dilation_x > 1:
+    if window.dilation_x > 1 or geometry.gaps[0]:
         return window.kernel_x * -(-geometry.source[2] // config.lanes)
     return -(-window.kernel_x * geometry.source[2] // config.lanes)
 
@@ -177,9 +189,11 @@ def _conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
             dense[group * size:(group + 1) * size, :, :, group * depth:(group + 1) * depth] = (
                 weights[group * size:(group + 1) * size])
         weights = dense
+    check_split(operation, geometry, weights)
     segments = -(-geometry.source[2] // config.lanes)
     steps = rows * min(taps * segments, _folded_steps(geometry, config))
-    factor = best_factor(config, geometry, steps, -(-channels // config.columns))
+    factor = (1 if any(geometry.gaps)
+              else best_factor(config, geometry, steps, -(-channels // config.columns)))
     return _convolution(operation, config, geometry, stage, weights, macs, factor)
 
 
@@ -201,7 +215,9 @@ def _depthwise(operation: Operation, config: NpuConfig, geometry: Geometry, stag
     multiplier = channels // depth
     steps = rows * min(taps, _folded_steps(geometry, config))
     groups = -(-channels // config.columns)
-    factor = best_factor(config, geometry, steps, groups) if 2 * channels <= config.columns else 1
+    check_split(operation, geometry, weights)
+    narrow = 2 * channels <= config.columns and not any(geometry.gaps)
+    factor = best_factor(config, geometry, steps, groups) if narrow else 1
     zero_point = operation.required(0).zero_point
     if (multiplier == 1 and not stage.deep and takes_strips(geometry.window)
             and not needs_split(weights) and strip_cycles(config, geometry)
@@ -358,7 +374,8 @@ def _mul(operation: Operation, config: NpuConfig) -> Kernel:
     for tap in range(taps):
         weights[0, tap, 0] = np.clip(factors, -WEIGHT_MAX, WEIGHT_MAX)
         factors = factors - weights[0, tap, 0]
-    geometry = Geometry(1, image, image, Window(kernel_y=taps, dilation_y=0))
+    geometry = with_gaps(operation, Geometry(1, image, image,
+                                             Window(kernel_y=taps, dilation_y=0)))
     return _depthwise(operation, config, geometry, stage, weights)
 
 

@@ -5,9 +5,9 @@ from math import prod
 import numpy as np
 
 from hadron_compiler.codegen.channel_tables import ChannelTablesKernel
-from hadron_compiler.codegen.elementwise import LookupKernel, LookupStage
+from hadron_compiler.codegen.elementwise import LookupKernel, LookupStage, flat_geometry
 from hadron_compiler.codegen.extremum import ExtremumKernel
-from hadron_compiler.codegen.geometry import Geometry
+from hadron_compiler.codegen.geometry import Geometry, pitches_of
 from hadron_compiler.codegen.integers import bounds, check_shift, needs_wide
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.product import ProductKernel
@@ -28,6 +28,14 @@ __all__ = ["lower_extremum", "lower_lookup", "lower_prelu", "lower_product", "lo
            "lower_table"]
 
 
+def _gaps(operation: Operation) -> bool:
+    """Tell whether pixels of an operand or of the output lie apart."""
+    geometry = flat_geometry(operation.outputs[0].shape)
+    places = [pitches_of(tensor, 1, geometry.source)
+              for tensor in (*operation.activations, *operation.outputs) if not tensor.deep]
+    return any(place is None or place.pixel != 1 for place in places)
+
+
 def lower_sum(operation: Operation, config: NpuConfig, sign: int) -> Kernel:
     """Return the kernel of a sum or difference: its operands rescaled by tables."""
     attributes = operation.attributes
@@ -40,7 +48,7 @@ def lower_sum(operation: Operation, config: NpuConfig, sign: int) -> Kernel:
         sign * rescale_addend(x - b.zero_point, parameters.multiplier_b, parameters.shift_b)]
     stage = LookupStage(parameters.multiplier, parameters.shift, True, output.zero_point,
                         *bounds(attributes.activation, output))
-    return LookupKernel(config, operation.label, output.shape, tables, stage)
+    return LookupKernel(config, operation.label, output.shape, tables, stage, _gaps(operation))
 
 
 def lower_product(operation: Operation, config: NpuConfig) -> Kernel:
@@ -56,7 +64,7 @@ def lower_product(operation: Operation, config: NpuConfig) -> Kernel:
                       output.zero_point, limits)
     stage = LookupStage(multiplier, shift, bool(wide[0]), output.zero_point, *limits)
     return ProductKernel(config, operation.label, output.shape, (a.zero_point, b.zero_point),
-                         stage)
+                         stage, _gaps(operation))
 
 
 def lower_table(operation: Operation, config: NpuConfig) -> Kernel:
@@ -64,14 +72,15 @@ def lower_table(operation: Operation, config: NpuConfig) -> Kernel:
     attributes = operation.attributes
     assert isinstance(attributes, TableAttributes)
     return LookupKernel(config, operation.label, operation.outputs[0].shape,
-                        [np.array(attributes.table)], LookupStage())
+                        [np.array(attributes.table)], LookupStage(), _gaps(operation))
 
 
 def lower_extremum(operation: Operation, config: NpuConfig) -> Kernel:
     """Return the kernel of MAXIMUM or MINIMUM."""
     attributes = operation.attributes
     assert isinstance(attributes, ExtremumAttributes)
-    return ExtremumKernel(config, operation.outputs[0].shape, attributes.least)
+    return ExtremumKernel(config, operation.label, operation.outputs[0].shape, attributes.least,
+                          _gaps(operation))
 
 
 def lower_lookup(operation: Operation, config: NpuConfig) -> Kernel:
@@ -79,7 +88,7 @@ def lower_lookup(operation: Operation, config: NpuConfig) -> Kernel:
     attributes = operation.attributes
     assert isinstance(attributes, LookupAttributes)
     return LookupKernel(config, operation.label, operation.outputs[0].shape, attributes.tables,
-                        LookupStage())
+                        LookupStage(), _gaps(operation))
 
 
 def lower_prelu(operation: Operation, config: NpuConfig) -> Kernel:

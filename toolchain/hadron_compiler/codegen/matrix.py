@@ -82,7 +82,12 @@ class MatrixPart(Part):
 
 
 class _MatrixKernel(Kernel):
-    """Groups of output channels with weights of their own, walked by loop kg."""
+    """Groups of output channels with weights of their own, walked by loop kg.
+
+    Its geometry says whether pixels of the input lie apart.
+    """
+
+    reads_gaps = writes_gaps = True
 
     def __init__(self, config: NpuConfig, name: str, geometry: Geometry, stage: OutputStage,
                  input_zero_point: int) -> None:
@@ -172,6 +177,7 @@ class ConvolutionKernel(_MatrixKernel):
         weights[:channels] = self.weights
         split = needs_split(self.weights)
         folded = split or (taps > 1 and self.geometry.window.dilation_x == 1
+                           and not self.geometry.gaps[0]
                            and -(-taps * depth // lanes) < taps * -(-depth // lanes))
         shape = (1, taps * depth) if folded else (taps, depth)
         blocks = ChannelBlocks(groups, 0, 0, 0, columns, min(columns, channels),
@@ -243,7 +249,8 @@ class DepthwiseKernel(_MatrixKernel):
         # A view of some of the channels has gaps between pixels: taps are then read one by one.
         split = needs_split(weights)
         folded = split or (taps > 1 and self.geometry.window.dilation_x == 1
-                           and max_channels is None and -(-folded_span // lanes) < taps)
+                           and not self.geometry.gaps[0] and max_channels is None
+                           and -(-folded_span // lanes) < taps)
         if split and taps > 1 and max_channels is not None:
             raise CapacityError(f"{self.name}: a row of all channels does not fit the scratchpad, "
                                 "and weights of -128 need one")

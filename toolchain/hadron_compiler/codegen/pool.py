@@ -97,6 +97,8 @@ def uniform_constants(config: NpuConfig, stage: OutputStage,
 class PoolKernel(Kernel):
     """What runs over windows of each channel."""
 
+    reads_gaps = writes_gaps = True
+
     def __init__(self, config: NpuConfig, name: str, geometry: Geometry) -> None:
         self.config = config
         self.name = name

@@ -16,6 +16,7 @@ from hadron_compiler.codegen.elementwise import (
     LookupPart,
     LookupStage,
     Table,
+    check_channels,
     flat_geometry,
 )
 from hadron_compiler.codegen.geometry import View
@@ -68,10 +69,11 @@ class ProductKernel(Kernel):
     """
 
     def __init__(self, config: NpuConfig, name: str, shape: Sequence[int],
-                 zero_points: tuple[int, int], stage: LookupStage) -> None:
+                 zero_points: tuple[int, int], stage: LookupStage, gaps: bool = False) -> None:
         self.name = name
-        self.geometry = flat_geometry(shape)
+        self.geometry = flat_geometry(shape, gaps)
         self.macs = 0
+        self.reads_gaps = self.writes_gaps = self.reads_alike = True
         halves = [LookupPart(config, [_INPUTS, sign * _INPUTS + offset], LookupStage())
                   for sign, offset in _HALVES]
         sums = LookupPart(config, product_tables(*zero_points), stage)
@@ -80,10 +82,11 @@ class ProductKernel(Kernel):
 
     def scratch(self, rows: int, columns: int) -> int:
         """See `Kernel.scratch`."""
-        return rows * columns * len(_HALVES)
+        return rows * columns * self.geometry.destination[2] * len(_HALVES)
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`."""
+        check_channels(self.name, max_channels)
         needed = max(part.constants.steps for part in self._parts if part.constants is not None)
         if needed > max_steps:
             raise CapacityError(f"{self.name}: four tables need {needed} steps of weight memory, "
@@ -94,8 +97,10 @@ class ProductKernel(Kernel):
 def _scratch_view(piece: Piece, place: int) -> View:
     """Return where the bytes of one half lie."""
     region = piece.region
-    return View(piece.scratch + place * region.rows * region.columns, region.y, region.x, (0, 1),
-                region.columns, 1)
+    channels = piece.destination.channel[1] - piece.destination.channel[0]
+    row = region.columns * channels
+    return View(piece.scratch + place * region.rows * row, region.y, region.x, (0, channels),
+                row, channels)
 
 
 class _WrappedPart(Part):

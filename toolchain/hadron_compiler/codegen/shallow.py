@@ -50,6 +50,8 @@ def shallow_kernel(config: NpuConfig, kernel: Kernel, levels: Levels) -> "Shallo
     """
     if not isinstance(kernel, ConvolutionKernel) or kernel.stage.deep or kernel.stage.deep_results:
         return None
+    if kernel.geometry.gaps[0]:
+        return None
     geometry, zero_point = kernel.geometry, kernel.input_zero_point
     if geometry.destination[0] < 2 or np.abs(kernel.weights.astype(np.int64)).max(
             initial=0) > SHALLOW_WEIGHT_MAX:
@@ -102,6 +104,7 @@ class ShallowKernel(Kernel):
         self.plain = plain
         self.geometry = plain.geometry
         self.macs = plain.macs
+        self.placed = plain.placed
         sums = plain.weights.reshape(len(plain.weights), -1).sum(axis=1, dtype=np.int64)
         # What the array multiplies is -8 to 7.
         stage = replace(plain.stage, bias=plain.stage.bias + (least + SHALLOW_OFFSET) * sums,

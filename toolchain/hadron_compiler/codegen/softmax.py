@@ -26,6 +26,8 @@ class SoftmaxKernel(Kernel):
         256 words of 32 bits. Source: hadron_spec.numerics.softmax_table.
     """
 
+    reads_gaps = writes_gaps = True
+
     def __init__(self, rows: int, elements: int, table: Sequence[int]) -> None:
         self.geometry = Geometry(1, (rows, 1, elements), (rows, 1, elements))
         self.table = Constants(

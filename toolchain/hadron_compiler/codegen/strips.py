@@ -99,6 +99,8 @@ class StripKernel(Kernel):
         -127 to 127.
     """
 
+    reads_gaps = writes_gaps = True
+
     def __init__(self, config: NpuConfig, name: str, geometry: Geometry, stage: OutputStage,
                  input_zero_point: int, weights: npt.NDArray[np.int8]) -> None:
         self.config = config

@@ -39,6 +39,7 @@ from hadron_compiler.ir.attributes import (
     TransposeConvolutionAttributes,
     Window,
 )
+from hadron_compiler.ir.strided import dense_strides, reshaped
 from hadron_compiler.program import HostEdge
 
 __all__ = [
@@ -163,7 +164,8 @@ class Tensor:
     """A tensor of the network.
 
     `root` is the tensor whose bytes this one shows under another shape, or None when it has bytes
-    of its own. `data` holds the values of a constant.
+    of its own. `data` holds the values of a constant. A *view* shows some bytes of its root only:
+    from `offset` on, as far apart as `strides` say.
     """
 
     name: str
@@ -176,6 +178,8 @@ class Tensor:
     root: "Tensor | None" = None
     in_memory: bool = False
     """Whether it must be stored to memory: weights are loaded from there."""
+    offset: int = 0
+    strides: tuple[int, ...] | None = None
 
     @property
     def elements(self) -> int:
@@ -196,6 +200,20 @@ class Tensor:
     def storage(self) -> "Tensor":
         """The tensor that owns the bytes."""
         return self if self.root is None else self.root.storage
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it shows some bytes of another tensor only."""
+        return self.strides is not None or (self.root is not None and self.root.is_view)
+
+    def strided(self, shape: tuple[int, ...]) -> tuple[int, tuple[int, ...]] | None:
+        """Return where its bytes lie in those of `storage` under a shape: the first one, and the
+        strides; None where there are no such strides."""
+        if self.strides is None and self.root is not None and self.root.is_view:
+            return self.root.strided(shape)
+        own = self.strides or dense_strides(self.shape)
+        strides = reshaped(self.shape, own, shape)
+        return None if strides is None else (self.offset, strides)
 
     @property
     def scale(self) -> float:

@@ -14,7 +14,8 @@ def verify(graph: Graph) -> Graph:
     VerifyError
         When a tensor is read before it is written or written twice, an alias differs in size from
         what it shows, or an activation is not quantized. The output of CONCATENATION may be
-        written in parts by several; it is written when all of them have been.
+        written in parts by several, and a tensor as views of it; it is written when all of them
+        have been.
     """
     defined: set[Tensor] = set()
     missing: dict[Tensor, int] = {}
@@ -41,17 +42,23 @@ def verify(graph: Graph) -> Graph:
         for activation in operation.activations:
             check(readable(activation),
                   f"{operation.label} reads {activation.name} before it is written")
-            check(activation.size == activation.storage.size,
+            check(activation.is_view or activation.size == activation.storage.size,
                   f"{activation.name} differs in size from {activation.storage.name}")
         for tensor in operation.outputs:
-            check(tensor.root is None, f"{operation.label} writes the alias {tensor.name}")
+            check(tensor.root is None or tensor.is_view,
+                  f"{operation.label} writes the alias {tensor.name}")
+            parts = {tensor: tensor.size}
             if operation.kind is OpKind.CONCATENATION:
-                rest = missing.setdefault(tensor, tensor.size)
-                missing[tensor] = rest - sum(part.size for part in operation.activations)
-                check(missing[tensor] >= 0, f"tensor {tensor.name} is written twice")
-                if missing[tensor]:
-                    continue
-            define(tensor)
+                parts = {tensor: sum(part.size for part in operation.activations)}
+            whole = tensor
+            while whole.root is not None:
+                parts[whole.root] = parts[tensor]
+                whole = whole.root
+            for whole, size in parts.items():
+                missing[whole] = missing.get(whole, whole.size) - size
+                check(missing[whole] >= 0, f"tensor {whole.name} is written twice")
+                if not missing[whole]:
+                    define(whole)
     for tensor in graph.outputs:
         check(readable(tensor), f"output {tensor.name} is never written")
     return graph

@@ -25,7 +25,10 @@ MOST_BANDS = 16
 
 @dataclass(frozen=True)
 class Member:
-    """A layer of a chain; `sources` own the bytes it reads."""
+    """A layer of a chain.
+
+    Its tensors are those that own the bytes, but for views, which stand for themselves.
+    """
 
     index: int
     operation: Operation
@@ -44,12 +47,12 @@ class Member:
     @cached_property
     def sources(self) -> tuple[Tensor, ...]:
         """The tensors it reads, in the order of its operands."""
-        return tuple(tensor.storage for tensor in self.operation.activations)
+        return tuple(_key(tensor) for tensor in self.operation.activations)
 
     @property
     def destination(self) -> Tensor:
         """The tensor it writes."""
-        return self.operation.outputs[0]
+        return _key(self.operation.outputs[0])
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,10 @@ class Chain:
         outside = {tensor.storage for tensor in graph.outputs}
         for operation in [*graph.operations[:first], *graph.operations[end:]]:
             outside |= {tensor.storage for tensor in [*operation.activations, *operation.outputs]}
+        self.views = frozenset(tensor for tensor in (*self.writers, *self.readers)
+                               if tensor.is_view)
+        """Tensors that are some bytes of others, which must be resident."""
+        outside |= self.views
         self.internal = frozenset(self.writers) - outside
         """Tensors that nobody reads but the chain."""
         self.kept = frozenset(self.writers) & outside
@@ -148,6 +155,12 @@ class Chain:
                 images.add(_rows_of(self.writers[tensor].geometry.destination))
             if len(images) > 1:
                 raise CapacityError(f"{tensor.name}: read in other rows than it is written in")
+        # Rows of a tensor and of what shows some of its bytes are not told from one another.
+        owners = [tensor.storage for tensor in {*self.writers, *self.readers}
+                  if tensor.storage in {view.storage for view in self.views}]
+        written = {tensor.storage for tensor in self.writers}
+        if any(owner in written and owners.count(owner) > 1 for owner in owners):
+            raise CapacityError("a tensor and a view of it are not in bands")
 
     @cached_property
     def height(self) -> int:
@@ -207,6 +220,9 @@ class Chain:
 
     def plan(self, bands: int, streamed: frozenset[Tensor]) -> BandPlan:
         """Return the plan of so many bands when some tensors live in memory."""
+        if any(view.storage in streamed for view in self.views):
+            raise CapacityError(f"{self.members[0].operation.label}: a view in memory is not in "
+                                "bands")
         mine = streamed & frozenset([*self.writers, *self.readers])
         known = self._plans.get((bands, mine))
         if known is None:
@@ -269,6 +285,10 @@ class Chain:
         if best is None:
             raise CapacityError(f"{self.members[0].operation.label}: a band does not fit")
         return best
+
+
+def _key(tensor: Tensor) -> Tensor:
+    return tensor if tensor.is_view else tensor.storage
 
 
 def _rows_of(image: tuple[int, int, int]) -> tuple[int, int]:

@@ -7,15 +7,15 @@ from math import isqrt
 from hadron_compiler.allocate.intervals import align_up
 from hadron_compiler.allocate.placement import Layout
 from hadron_compiler.codegen.command import Command
-from hadron_compiler.codegen.geometry import Geometry, Region, View
+from hadron_compiler.codegen.geometry import Geometry, Pitches, Region, View
 from hadron_compiler.codegen.kernel import Kernel, Part, Piece
 from hadron_compiler.ir.graph import Graph, Operation, Tensor
 from hadron_compiler.schedule.bands import BandPlan
 from hadron_compiler.schedule.build_bands import build_chain
 from hadron_compiler.schedule.cycles import execute_overhead
 from hadron_compiler.schedule.tiles import TilePlan
-from hadron_compiler.schedule.transfers import load_view, store_view
-from hadron_compiler.schedule.writer import CommandWriter, MemoryOffsets, dense_view
+from hadron_compiler.schedule.transfers import LocalLayout, load_view, store_view
+from hadron_compiler.schedule.writer import CommandWriter, MemoryOffsets
 from hadron_spec.commands import Opcode
 from hadron_spec.config import NpuConfig
 
@@ -56,7 +56,7 @@ class _TileBuilder:
         """Append the commands of one layer."""
         kernel = self.kernels[index]
         sources = [tensor.storage for tensor in operation.activations if not tensor.in_memory]
-        destination = operation.outputs[0]
+        destination = operation.outputs[0].storage
         self.writer.ring.begin_stage(plan.parts)
         whole = kernel.geometry.whole
         regions = plan.regions(whole)
@@ -90,22 +90,22 @@ class _TileBuilder:
         if tile.region.columns == geometry.destination[1]:
             needed = Region(needed.y, (0, geometry.source[1]))
         views = []
-        for tensor in sources:
+        *placed, written = self.kernels[tile.layer].placed
+        for tensor, pitches, local in zip(sources, placed, plan.sources, strict=True):
             if tensor in self.layout.addresses:
-                views.append(dense_view(self.layout.addresses[tensor], geometry.source, tile.image))
-                end = ((tile.image * geometry.source[0] + needed.y[1])
-                       * geometry.source[1] * geometry.source[2])
-                self.writer.load_prefix(tile.layer, tensor, end)
+                views.append(pitches.view(self.layout.addresses[tensor], geometry.source,
+                                          tile.image))
+                self.writer.load_prefix(tile.layer, tensor, pitches.end(
+                    tile.image, geometry.source, needed.y[1]))
                 continue
-            size = align_up(plan.source.size)
+            size = align_up(local.size)
             channels = ((0, geometry.source[2]) if not plan.channel_tiles
                         else tile.parts[0].source_channels)
-            offset = (self.writer.offsets.tensors[tensor]
-                      + _image_offset(geometry.source, tile.image))
-            view = self._view(address + tile.turn * size, offset, geometry.source, needed,
-                              channels, plan.source.row_pitch, plan.source.pixel_pitch)
-            self.writer.commands += load_view(tile.layer, offset, geometry.source, view,
-                                       self.config.axi_bytes)
+            offset = (self.writer.offsets.tensors[tensor] + pitches.offset
+                      + tile.image * pitches.image)
+            view = self._view(address + tile.turn * size, offset, pitches, needed, channels, local)
+            self.writer.commands += load_view(tile.layer, offset, pitches, view,
+                                              self.config.axi_bytes)
             views.append(view)
             address += plan.depth * size
         scratch = tile.workspace + plan.workspace - align_up(
@@ -116,29 +116,28 @@ class _TileBuilder:
         offset = 0
         if streamed:
             size = align_up(plan.destination.size)
-            offset = (self.writer.offsets.tensors[destination]
-                      + _image_offset(geometry.destination, tile.image))
-            target = self._view(address + tile.turn * size, offset, geometry.destination,
-                                tile.region, out_channels, plan.destination.row_pitch,
-                                plan.destination.pixel_pitch)
+            offset = (self.writer.offsets.tensors[destination] + written.offset
+                      + tile.image * written.image)
+            target = self._view(address + tile.turn * size, offset, written, tile.region,
+                                out_channels, plan.destination)
         else:
-            target = dense_view(self.layout.addresses[destination], geometry.destination,
-                                tile.image)
+            target = written.view(self.layout.addresses[destination], geometry.destination,
+                                  tile.image)
         for part in tile.parts:
             if part.works_on(tile.region):
                 step = self.writer.bring(tile.layer, part.constants)
                 self.writer.commands += part.commands(
                     Piece(tile.layer, tile.region, tuple(views), target, step, scratch))
         if streamed:
-            self.writer.commands += store_view(tile.layer, offset, geometry.destination, target,
-                                        self.config.axi_bytes)
+            self.writer.commands += store_view(tile.layer, offset, written, target,
+                                               self.config.axi_bytes)
 
-    def _view(self, buffer: int, offset: int, image: tuple[int, int, int], region: Region,
-              channels: tuple[int, int], row_pitch: int, pixel_pitch: int) -> View:
+    def _view(self, buffer: int, offset: int, pitches: Pitches, region: Region,
+              channels: tuple[int, int], local: LocalLayout) -> View:
         """Return the view of a streamed piece in its buffer, at the offset the bus asks for."""
-        first = offset + (region.y[0] * image[1] + region.x[0]) * image[2] + channels[0]
-        return View(buffer + first % self.config.axi_bytes, region.y, region.x, channels, row_pitch,
-                    pixel_pitch)
+        first = (offset + region.y[0] * pitches.row + region.x[0] * pitches.pixel + channels[0])
+        return View(buffer + first % self.config.axi_bytes, region.y, region.x, channels,
+                    local.row_pitch, local.pixel_pitch)
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,3 @@ class _Tile:
     image: int
     region: Region
     turn: int
-
-
-def _image_offset(image: tuple[int, int, int], index: int) -> int:
-    return index * image[0] * image[1] * image[2]

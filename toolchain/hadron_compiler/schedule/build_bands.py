@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from hadron_compiler.codegen.command import Command
-from hadron_compiler.codegen.geometry import Region, View
+from hadron_compiler.codegen.geometry import Pitches, Region, View
 from hadron_compiler.codegen.kernel import Part, Piece
 from hadron_compiler.codegen.moving import move_bytes
 from hadron_compiler.ir.graph import Tensor
 from hadron_compiler.schedule.bands import BandPlan, Member, RowBuffer, Rows
 from hadron_compiler.schedule.transfers import load_view, store_view
-from hadron_compiler.schedule.writer import CommandWriter, dense_view
+from hadron_compiler.schedule.writer import CommandWriter
 from hadron_spec.config import NpuConfig
 
 __all__ = ["ChainBuilder", "build_chain"]
@@ -21,7 +21,7 @@ def build_chain(writer: CommandWriter, plan: BandPlan, workspace: int) -> None:
     for band in plan.bands:
         builder.band(band)
     for member in plan.members:
-        writer.store_output(member.index, member.destination)
+        writer.store_output(member.index, member.destination.storage)
 
 
 class _Window:
@@ -110,30 +110,33 @@ class ChainBuilder:
 
     def _fetch(self, member: Member, tensor: Tensor, rows: Rows) -> None:
         """Load the rows of an input that a band adds."""
-        _, width, channels = member.geometry.source
+        image = member.geometry.source
+        pitches = member.kernel.placed[member.sources.index(tensor)]
         window = self.windows.get(tensor)
         if window is None:
-            self.writer.load_prefix(member.index, tensor, rows.end * width * channels)
+            self.writer.load_prefix(member.index, tensor.storage, pitches.end(0, image, rows.end))
         elif rows.start < rows.end:
             self.writer.commands += window.advance(member.index, rows)
-            view = window.view(member.geometry.source)
+            view = window.view(image)
             view = view.narrow(Region((rows.start, rows.end), view.x))
             if tensor is self.writer.stream:
                 self.writer.receive(member.index, view.address, view.rows * view.row_pitch)
             else:
                 self.writer.commands += load_view(
-                    member.index, self.writer.offsets.tensors[tensor], member.geometry.source,
-                    view, self.writer.config.axi_bytes)
+                    member.index, self.writer.offsets.tensors[tensor], pitches, view,
+                    self.writer.config.axi_bytes)
 
     def _compute(self, member: Member, parts: tuple[Part, ...], rows: Rows) -> None:
         """Make rows of a layer's output, and store them where they go to memory."""
         writer, geometry = self.writer, member.geometry
         region = Region((rows.start, rows.end), geometry.whole.x)
-        sources = tuple(self._view(tensor, geometry.source) for tensor in member.sources)
+        *placed, written = member.kernel.placed
+        sources = tuple(self._view(tensor, geometry.source, pitches)
+                        for tensor, pitches in zip(member.sources, placed, strict=True))
         window = self.windows.get(member.destination)
         if window is not None:
             writer.commands += window.advance(member.index, rows)
-        destination = self._view(member.destination, geometry.destination)
+        destination = self._view(member.destination, geometry.destination, written)
         for part in parts:
             if part.works_on(region):
                 step = writer.bring(member.index, part.constants)
@@ -141,10 +144,10 @@ class ChainBuilder:
                     Piece(member.index, region, sources, destination, step, self.scratch))
         offset = writer.offsets.tensors.get(member.destination)
         if window is not None and offset is not None:
-            writer.commands += store_view(member.index, offset, geometry.destination,
+            writer.commands += store_view(member.index, offset, written,
                                           destination.narrow(region), writer.config.axi_bytes)
 
-    def _view(self, tensor: Tensor, image: tuple[int, int, int]) -> View:
+    def _view(self, tensor: Tensor, image: tuple[int, int, int], pitches: Pitches) -> View:
         window = self.windows.get(tensor)
-        return (dense_view(self.writer.layout.addresses[tensor], image) if window is None
-                else window.view(image))
+        return (pitches.view(self.writer.layout.addresses[tensor.storage], image)
+                if window is None else window.view(image))

@@ -13,7 +13,7 @@ from hadron_compiler.schedule.bands import BandPlan
 from hadron_compiler.schedule.build_bands import ChainBuilder
 from hadron_compiler.schedule.cycles import command_cycles
 from hadron_compiler.schedule.tiles import TilePlan, Tiler
-from hadron_compiler.schedule.writer import CommandWriter, MemoryOffsets, dense_view
+from hadron_compiler.schedule.writer import CommandWriter, MemoryOffsets
 from hadron_spec.commands import COMMAND_BYTES, Opcode, Unit
 from hadron_spec.config import NpuConfig
 
@@ -69,7 +69,7 @@ def chain_cost(graph: Graph, plan: BandPlan, streamed: frozenset[Tensor],
                config: NpuConfig) -> Cost:
     """Return about what a chain costs: as many times one of its bands as there are."""
     tensors = {tensor for rows in plan.bands[:1] for tensor in rows}
-    layout = Layout(addresses=dict.fromkeys(tensors - streamed, 0))
+    layout = Layout(addresses={tensor.storage: 0 for tensor in tensors - streamed})
     offsets = MemoryOffsets(dict.fromkeys(tensors & streamed, 0), defaultdict(int))
     writer = CommandWriter(graph, layout, offsets, config)
     middle = len(plan.bands) // 2
@@ -88,20 +88,21 @@ def _steps(parts: Iterable[Part]) -> int:
     return sum(some.steps for some in {part.constants for part in parts} if some is not None)
 
 
-def layer_cost(tiler: Tiler, plan: TilePlan, operands: int, config: NpuConfig) -> Cost:
+def layer_cost(tiler: Tiler, plan: TilePlan, config: NpuConfig) -> Cost:
     """Return about what a layer costs that runs by itself, tile by tile."""
     geometry = tiler.kernel.geometry
     whole = geometry.whole
     tiles = len(plan.regions(whole)) * geometry.images
     region = Region((0, min(plan.rows, whole.rows)), (0, min(plan.columns, whole.columns)))
-    piece = Piece(0, region, (dense_view(0, geometry.source),) * operands,
-                  dense_view(0, geometry.destination), 0)
+    *placed, written = tiler.kernel.placed
+    piece = Piece(0, region, tuple(pitches.view(0, geometry.source) for pitches in placed),
+                  written.view(0, geometry.destination), 0)
     cost = _cost((command for part in plan.parts if part.works_on(region)
                   for command in part.commands(piece)), config)
     cost = cost.times(geometry.images * whole.rows * whole.columns / region.rows / region.columns)
     if plan.channel_tiles:
         tiles *= len(plan.parts)
-    moved = tiles * (tiler.sources * plan.source.size + tiler.destination * plan.destination.size)
+    moved = tiles * (tiler.sources * plan.source_size + tiler.destination * plan.destination.size)
     transfers = tiles * (tiler.sources + tiler.destination)
     steps = _steps(plan.parts)
     loads = 1 if steps <= config.weight_steps or plan.channel_tiles else tiles

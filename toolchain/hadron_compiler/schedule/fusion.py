@@ -195,11 +195,11 @@ class _Search:
         operands = [tensor.storage for tensor in operation.activations if not tensor.in_memory]
         tiler = self.tilers[index].streaming(
             sum(tensor in streamed for tensor in operands),
-            operation.outputs[0] in streamed or operation.outputs[0].in_memory)
+            operation.outputs[0].storage in streamed or operation.outputs[0].in_memory)
         plan = tiler.choose(capacity) if tiler.needs_space else tiler.resident()
         key = (index, tiler.sources, tiler.destination, plan.rows, plan.columns, len(plan.parts))
         if key not in self.costs:
-            self.costs[key] = layer_cost(tiler, plan, len(operands), self.config)
+            self.costs[key] = layer_cost(tiler, plan, self.config)
         return plan.workspace, self.costs[key]
 
     def _edge_bytes(self, first: int, end: int, on_chip: Tensors) -> int:
@@ -207,6 +207,7 @@ class _Search:
         inputs = sum(tensor.size for tensor in on_chip
                      if (tensor in self.graph.inputs or tensor.data is not None)
                      and first <= self.spans[tensor][0] < end)
-        outputs = sum(operation.outputs[0].size for operation in self.graph.operations[first:end]
-                      if operation.outputs[0] in self.outside and operation.outputs[0] in on_chip)
+        written = [operation.outputs[0] for operation in self.graph.operations[first:end]]
+        outputs = sum(tensor.size for tensor in written
+                      if tensor.storage in self.outside and tensor.storage in on_chip)
         return inputs + outputs

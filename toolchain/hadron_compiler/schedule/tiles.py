@@ -24,6 +24,7 @@ class TilePlan:
 
     `parts` are its channels; with `channel_tiles`, each part makes tiles of its own. A tile has at
     most `rows` x `columns` outputs. `depth` buffers take turns for every operand in memory.
+    `sources` are the layouts that inputs have when they come from there.
     """
 
     parts: tuple[Part, ...]
@@ -31,9 +32,14 @@ class TilePlan:
     columns: int
     channel_tiles: bool
     depth: int
-    source: LocalLayout
+    sources: tuple[LocalLayout, ...]
     destination: LocalLayout
     workspace: int
+
+    @property
+    def source_size(self) -> int:
+        """Bytes of the largest input of a tile."""
+        return max((layout.size for layout in self.sources), default=0)
 
     def regions(self, whole: Region) -> list[Region]:
         """Return the tiles of an image in the order in which they run."""
@@ -107,12 +113,15 @@ class Tiler:
         in_rows = geometry.rows_needed(rows)
         in_columns = (width if columns == geometry.destination[1] else
                       geometry.columns_needed(columns))
-        source = local_layout(geometry.source, in_rows, in_columns, in_channels, bus)
-        destination = local_layout(geometry.destination, rows, columns, out_channels, bus)
-        workspace = depth * (self.sources * align_up(source.size)
+        *placed, written = self.kernel.placed
+        sources = tuple(local_layout(pitches, in_rows, in_columns, in_channels, bus)
+                        for pitches in placed)
+        destination = local_layout(written, rows, columns, out_channels, bus)
+        largest = max((layout.size for layout in sources), default=0)
+        workspace = depth * (self.sources * align_up(largest)
                              + self.destination * align_up(destination.size))
         workspace += align_up(self.kernel.scratch(rows, columns))
-        return TilePlan(parts, rows, columns, tiles, depth, source, destination, workspace)
+        return TilePlan(parts, rows, columns, tiles, depth, sources, destination, workspace)
 
     def _rows(self, depth: int, rows: int) -> TilePlan:
         return self._plan(rows, self.whole.columns, None, depth)

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from hadron_compiler.codegen.command import Command, Range, Space
-from hadron_compiler.codegen.geometry import View
+from hadron_compiler.codegen.geometry import Pitches, View
 from hadron_compiler.codegen.packing import NibbleGroups
 from hadron_spec.commands import FIELDS, LocalSpace, Opcode
 from hadron_spec.config import NpuConfig
 
-__all__ = ["LocalLayout", "load_bytes", "load_nibbles", "load_view", "local_layout", "store_view"]
+__all__ = ["LocalLayout", "load_bytes", "load_nibbles", "load_view", "local_layout",
+           "store_bytes", "store_view"]
 
 _MAX_ROWS = FIELDS[Opcode.LOAD]["rows"].maximum
 
@@ -27,17 +28,16 @@ class LocalLayout:
     size: int
 
 
-def local_layout(image: tuple[int, int, int], rows: int, columns: int, channels: int,
+def local_layout(pitches: Pitches, rows: int, columns: int, channels: int,
                  bus: int) -> LocalLayout:
-    """Lay out `rows` x `columns` x `channels` of an image (height, width, channels).
+    """Lay out `rows` x `columns` x `channels` of an image that lies so in memory.
 
     A transfer's addresses on both sides are equal modulo the bus width: the pitches are congruent
     to those in memory, and the size has room for any first byte.
     """
-    _, width, depth = image
-    pixel = depth if channels == depth else _congruent(channels, depth, bus)
-    row = (width * depth if (columns, channels) == (width, depth)
-           else _congruent(columns * pixel, width * depth, bus))
+    pixel = channels if channels == pitches.pixel else _congruent(channels, pitches.pixel, bus)
+    row = (pitches.row if columns * channels == pitches.row
+           else _congruent(columns * pixel, pitches.row, bus))
     size = (rows - 1) * row + (columns - 1) * pixel + channels
     return LocalLayout(row, pixel, size + bus)
 
@@ -53,6 +53,13 @@ def load_bytes(layer: int, space: Space, memory: int, local: int, size: int,
     written = Space.WEIGHTS if space is Space.TABLES else space
     return Command(Opcode.LOAD, layer, fields, [Range(Space.MEMORY, memory, memory + size)],
                    [Range(written, local, local + size // step_bytes)])
+
+
+def store_bytes(layer: int, memory: int, local: int, size: int) -> Command:
+    """Return the STORE of contiguous bytes."""
+    fields = {"memory_offset": memory, "local_address": local, "row_bytes": size, "rows": 1}
+    return Command(Opcode.STORE, layer, fields, [Range(Space.SCRATCHPAD, local, local + size)],
+                   [Range(Space.MEMORY, memory, memory + size)])
 
 
 def load_nibbles(layer: int, memory: int, step: int, groups: NibbleGroups,
@@ -76,25 +83,22 @@ def load_nibbles(layer: int, memory: int, step: int, groups: NibbleGroups,
     return made
 
 
-def load_view(layer: int, memory: int, image: tuple[int, int, int], view: View,
-              bus: int) -> list[Command]:
-    """Return the LOADs that fill a view from the image at offset `memory`."""
-    return _transfers(Opcode.LOAD, layer, memory, image, view, bus)
+def load_view(layer: int, memory: int, pitches: Pitches, view: View, bus: int) -> list[Command]:
+    """Return the LOADs that fill a view from an image whose first byte is at offset `memory`."""
+    return _transfers(Opcode.LOAD, layer, memory, pitches, view, bus)
 
 
-def store_view(layer: int, memory: int, image: tuple[int, int, int], view: View,
+def store_view(layer: int, memory: int, pitches: Pitches, view: View, bus: int) -> list[Command]:
+    """Return the STOREs that copy a view to an image whose first byte is at offset `memory`."""
+    return _transfers(Opcode.STORE, layer, memory, pitches, view, bus)
+
+
+def _transfers(opcode: Opcode, layer: int, memory: int, pitches: Pitches, view: View,
                bus: int) -> list[Command]:
-    """Return the STOREs that copy a view to the image at offset `memory`."""
-    return _transfers(Opcode.STORE, layer, memory, image, view, bus)
-
-
-def _transfers(opcode: Opcode, layer: int, memory: int, image: tuple[int, int, int], view: View,
-               bus: int) -> list[Command]:
-    _, width, depth = image
     rows, columns = view.rows, view.x[1] - view.x[0]
     channels = view.channel[1] - view.channel[0]
-    pitch = width * depth
-    offset = memory + (view.y[0] * width + view.x[0]) * depth + view.channel[0]
+    pitch, depth = pitches.row, pitches.pixel
+    offset = memory + view.y[0] * pitch + view.x[0] * depth + view.channel[0]
 
     def make(y: int, x: int, size: int, count: int, memory_pitch: int,
              local_pitch: int) -> Command:
@@ -110,13 +114,17 @@ def _transfers(opcode: Opcode, layer: int, memory: int, image: tuple[int, int, i
             fields["space"] = int(LocalSpace.ACTIVATIONS)
         return Command(opcode, layer, fields, [reads], [writes])
 
-    if channels == depth and columns == width and (rows == 1 or view.row_pitch == pitch):
-        return [make(0, 0, rows * pitch, 1, 0, 0)]
-    if channels == depth:
+    if columns == 1:
+        depth = channels
+    if channels == depth and (rows == 1 or columns * depth == pitch == view.row_pitch):
+        return [make(0, 0, rows * columns * depth, 1, 0, 0)]
+    if channels == depth and (columns == 1 or view.pixel_pitch == channels):
         if pitch % bus == 0 and view.row_pitch % bus == 0:
             return [make(y, 0, columns * depth, min(_MAX_ROWS, rows - y), pitch, view.row_pitch)
                     for y in range(0, rows, _MAX_ROWS)]
         return [make(y, 0, columns * depth, 1, 0, 0) for y in range(rows)]
+    if pitch == columns * depth and view.row_pitch == columns * view.pixel_pitch:
+        rows, columns = 1, rows * columns
     if depth % bus == 0 and view.pixel_pitch % bus == 0:
         return [make(y, x, channels, min(_MAX_ROWS, columns - x), depth, view.pixel_pitch)
                 for y in range(rows) for x in range(0, columns, _MAX_ROWS)]

@@ -7,7 +7,6 @@ from hadron_compiler.codegen.levels import WHOLE, find_levels
 from hadron_compiler.codegen.shallow import shallow_kernel
 from hadron_compiler.ir.graph import Graph
 from hadron_compiler.schedule.cycles import command_cycles
-from hadron_compiler.schedule.writer import dense_view
 from hadron_spec.config import NpuConfig
 
 __all__ = ["faster_of_each", "with_shallow_kernels"]
@@ -31,8 +30,9 @@ def with_shallow_kernels(graph: Graph, kernels: Sequence[Kernel],
 def _cycles(kernel: Kernel, config: NpuConfig) -> int:
     """Return the cycles of an image's commands."""
     geometry = kernel.geometry
-    piece = Piece(0, geometry.whole, (dense_view(0, geometry.source),),
-                  dense_view(0, geometry.destination), 0)
+    source, *_, written = kernel.placed
+    piece = Piece(0, geometry.whole, (source.view(0, geometry.source),),
+                  written.view(0, geometry.destination), 0)
     return sum(command_cycles(command, config).total
                for part in kernel.parts(config.weight_steps, None)
                for command in part.commands(piece))

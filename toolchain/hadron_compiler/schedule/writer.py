@@ -7,14 +7,13 @@ from hadron_compiler.allocate.intervals import align_up
 from hadron_compiler.allocate.placement import Layout
 from hadron_compiler.allocate.weights import WeightRing
 from hadron_compiler.codegen.command import Command, Space
-from hadron_compiler.codegen.geometry import View
 from hadron_compiler.codegen.kernel import Constants
 from hadron_compiler.ir.graph import Graph, Tensor
 from hadron_compiler.schedule.streams import receive, receive_to_memory
-from hadron_compiler.schedule.transfers import load_bytes, load_nibbles, store_view
+from hadron_compiler.schedule.transfers import load_bytes, load_nibbles, store_bytes
 from hadron_spec.config import NpuConfig
 
-__all__ = ["CommandWriter", "MemoryOffsets", "dense_view"]
+__all__ = ["CommandWriter", "MemoryOffsets"]
 
 INPUT_PIECE_ALIGN = 64
 
@@ -25,13 +24,6 @@ class MemoryOffsets:
 
     tensors: Mapping[Tensor, int]
     constants: Mapping[Constants, int]
-
-
-def dense_view(address: int, image: tuple[int, int, int], index: int = 0) -> View:
-    """Return the view of one of several images that lie one behind the other."""
-    height, width, channels = image
-    return View(address + index * height * width * channels, (0, height), (0, width),
-                (0, channels), width * channels, channels)
 
 
 class CommandWriter:
@@ -64,7 +56,7 @@ class CommandWriter:
             self.commands += receive_to_memory(offsets.tensors[stream], stream.size, config)
         self.stored = {tensor.storage for tensor in graph.outputs
                        if tensor.storage in layout.addresses}
-        self.writer = {operation.outputs[0]: index
+        self.writer = {operation.outputs[0].storage: index
                        for index, operation in enumerate(graph.operations)}
         """The last layer that writes a tensor: several may write parts of one."""
 
@@ -110,10 +102,8 @@ class CommandWriter:
         """Store a resident output once its last layer has been written."""
         if tensor not in self.stored or layer != self.writer[tensor]:
             return
-        image = (1, 1, tensor.size)
-        view = dense_view(self.layout.addresses[tensor], image)
-        self.commands += store_view(layer, self.offsets.tensors[tensor], image, view,
-                                    self.config.axi_bytes)
+        self.commands.append(store_bytes(layer, self.offsets.tensors[tensor],
+                                         self.layout.addresses[tensor], tensor.size))
 
     def bring(self, layer: int, constants: Constants | None) -> int:
         """Make sure that a part's constants are on chip; return their first step."""
