@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hadron_compiler import compiler
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.levels import WHOLE, find_levels
 from hadron_compiler.codegen.shallow import shallow_kernel
 from hadron_compiler.ir.graph import Graph
+from hadron_compiler.schedule import view_choice
 from hadron_spec.config import NpuConfig
 from hadron_testing.draws import choose
 from hadron_testing.tflite_builder import ModelBuilder, Tensor
@@ -24,7 +24,7 @@ Model = tuple[bytes, list[np.ndarray]]
 
 def force_shallow(monkeypatch) -> None:
     """Let every layer that can have activations of four bits have them, however slow."""
-    lower = compiler.lower
+    lower = view_choice.lower
 
     def forced(graph: Graph, config: NpuConfig) -> list[Kernel]:
         levels = find_levels(graph)
@@ -32,7 +32,7 @@ def force_shallow(monkeypatch) -> None:
                 or kernel
                 for kernel, operation in zip(lower(graph, config), graph.operations, strict=True)]
 
-    monkeypatch.setattr(compiler, "lower", forced)
+    monkeypatch.setattr(view_choice, "lower", forced)
 
 
 def sixteen_levels(rng: np.random.Generator) -> tuple[float, int, str]:
