@@ -47,6 +47,19 @@ def test_cycles_go_where_they_were_measured_to_go(report: RunReport) -> None:
     assert list(first.breakdown(config)) == list(SHARES)
 
 
+@pytest.mark.parametrize(("precision", "rate"), [("W4A8", 1), ("W8A16", 0.5), ("W4A4", 2)])
+def test_a_layer_is_measured_by_what_its_precision_can_do(report: RunReport, precision: str,
+                                                          rate: float) -> None:
+    config = report.program.config
+    plain = report.layers[0]
+    layer = replace(plain, predicted=replace(plain.predicted, precision=precision))
+    assert layer.utilization(config) == pytest.approx(plain.utilization(config) / rate)
+    assert layer.breakdown(config)["macs"] == 144 / rate
+    assert sum(layer.breakdown(config).values()) == layer.cycles
+    roof = roofline(replace(report, layers=[layer]))
+    assert f"array: {64 * rate:g} MACs a cycle" in roof
+
+
 def test_a_prediction_says_nothing_of_where_cycles_go(report: RunReport) -> None:
     layer = predicted_report(report.program).layers[0]
     assert layer.breakdown(report.program.config) == {}

@@ -77,7 +77,8 @@ def roofline(report: RunReport) -> str:
     The roofs are the array and the memory port; a layer without traffic stands at the right edge.
     """
     config = report.program.config
-    peak = config.macs_per_cycle
+    peak = max((layer.peak(config) for layer in report.layers if layer.predicted.macs),
+               default=config.macs_per_cycle)
     port = _bytes_per_cycle(report)
     points = [(layer, _intensity(layer), layer.predicted.macs / layer.cycles)
               for layer in report.layers if layer.predicted.macs and layer.cycles]
@@ -96,8 +97,8 @@ def roofline(report: RunReport) -> str:
     roof = [(max(low_x, low_y / port), max(low_y, low_x * port)), (ridge, peak), (high_x, peak)]
     line = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in roof)
     parts.append(f'<polyline points="{line}" fill="none" stroke="#444" stroke-width="2"/>')
-    parts.append(f'<text x="{x(high_x):.1f}" y="{y(peak) - 6:.1f}" text-anchor="end">array: {peak} '
-                 f'MACs a cycle; memory port: {port:g} bytes a cycle</text>')
+    parts.append(f'<text x="{x(high_x):.1f}" y="{y(peak) - 6:.1f}" text-anchor="end">array: '
+                 f'{peak:g} MACs a cycle; memory port: {port:g} bytes a cycle</text>')
     for layer, intensity, rate in points:
         what = layer.predicted
         traffic = what.bytes_loaded + what.bytes_stored

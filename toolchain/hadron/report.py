@@ -6,6 +6,7 @@ from typing import Any
 
 from hadron.layers import STALLS, LayerTiming
 from hadron_compiler import LayerReport, Program, TensorBinding
+from hadron_compiler.codegen.precision import Precision
 from hadron_cosim.simulator import TraceEvent
 from hadron_spec.config import NpuConfig
 
@@ -39,9 +40,13 @@ class LayerResult:
         """Measured cycles, or those predicted when none were measured."""
         return self.predicted.cycles if self.measured is None else self.measured.cycles
 
+    def peak(self, config: NpuConfig) -> float:
+        """Multiply-accumulates a cycle that the array can do in the layer's precision."""
+        return config.macs_per_cycle * Precision(self.predicted.precision).rate
+
     def utilization(self, config: NpuConfig) -> float:
         """Part of the multiply-accumulates that the array could have done in these cycles."""
-        return _ratio(self.predicted.macs, self.cycles * config.macs_per_cycle)
+        return _ratio(self.predicted.macs, self.cycles * self.peak(config))
 
     def breakdown(self, config: NpuConfig) -> dict[str, int]:
         """Return where the cycles of a measured layer went, by `SHARES`; nothing of others.
@@ -52,7 +57,7 @@ class LayerResult:
         timing = self.measured
         if timing is None:
             return {}
-        used = min(timing.mac_active, round(self.predicted.macs / config.macs_per_cycle))
+        used = min(timing.mac_active, round(self.predicted.macs / self.peak(config)))
         waited = timing.stalls["requantizer"]
         return {
             "macs": used,

@@ -74,7 +74,8 @@ def shallow_model(rng: np.random.Generator) -> Model:
     or a matrix product."""
     builder = ModelBuilder()
     depth = int(choose(rng, (1, 3, 8, 16, 20, 33)))
-    x = builder.input((1, *(int(n) for n in rng.integers(3, 12, 2)), depth), 0.05, 3)
+    images = int(choose(rng, (1, 1, 2)))
+    x = builder.input((images, *(int(n) for n in rng.integers(3, 12, 2)), depth), 0.05, 3)
     y = _convolution(rng, builder, x, 127, sixteen_levels(rng))
     if rng.random() < 0.3:
         y = builder.pool_2d("MAX_POOL_2D", y, (2, 2), stride=(1, 1))
@@ -82,18 +83,20 @@ def shallow_model(rng: np.random.Generator) -> Model:
         sides = [tuple(int(n) for n in rng.integers(0, 3, 2)) for _ in range(2)]
         y = builder.pad(y, [(0, 0), *sides, (0, 0)])
     if rng.random() < 0.2:
-        rows, taps = y.shape[1], y.shape[2] * y.shape[3]
+        rows, taps = images * y.shape[1], y.shape[2] * y.shape[3]
         z = builder.fully_connected(
             builder.reshape(y, (rows, taps)), _weights(rng, (7, taps), 7),
             rng.integers(-300, 300, 7), 0.02, _spread(rng, y, taps), 5)
     else:
         kernel = tuple(int(n) for n in rng.integers(1, 1 + np.minimum(3, y.shape[1:3]), 2))
+        fits = all(2 * (size - 1) < n for size, n in zip(kernel, y.shape[1:3], strict=True))
+        dilated = fits and rng.random() < 0.2
         quantization = (_spread(rng, y, kernel[0] * kernel[1] * depth),
                         int(rng.integers(-128, 128)), choose(rng, ("NONE", "RELU", "RELU6")))
         z = _convolution(
             rng, builder, y, 7, quantization, kernel=kernel, channels=int(rng.integers(1, 40)),
-            stride=tuple(int(n) for n in rng.integers(1, 4, 2)),
-            padding=choose(rng, ("SAME", "VALID")))
+            stride=(1, 1) if dilated else tuple(int(n) for n in rng.integers(1, 4, 2)),
+            dilation=(2, 2) if dilated else (1, 1), padding=choose(rng, ("SAME", "VALID")))
     return builder.finish([z]), [rng.integers(-128, 128, x.shape).astype(np.int8)]
 
 

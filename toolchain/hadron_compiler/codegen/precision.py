@@ -25,6 +25,11 @@ class Precision(StrEnum):
     W8A16 = "W8A16"
     W4A4 = "W4A4"
 
+    @property
+    def rate(self) -> float:
+        """Products a cycle, relative to those of W8A8."""
+        return {Precision.W8A16: 0.5, Precision.W4A4: 2.0}.get(self, 1.0)
+
 
 def choose_precision(operation: Operation, config: NpuConfig) -> Precision:
     """Return the precision of an operator: that of its activations, and W4A8 where all weights

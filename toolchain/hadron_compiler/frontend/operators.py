@@ -19,6 +19,7 @@ from hadron_compiler.frontend.unary import UNARY
 from hadron_compiler.ir.graph import (
     DEEP_KINDS,
     NIBBLE_KINDS,
+    SHALLOW_KINDS,
     Activation,
     AddAttributes,
     ConcatenationAttributes,
@@ -111,7 +112,8 @@ def supported_operators() -> dict[str, str]:
     for kind, importer in _IMPORTERS.items():
         words = " ".join((importer.__doc__ or "").split())
         precisions = ", ".join(("W8A8", *["W4A8"] * (kind in NIBBLE_KINDS),
-                                *["W8A16"] * (kind in DEEP_KINDS)))
+                                *["W8A16"] * (kind in DEEP_KINDS),
+                                *["W4A4"] * (kind in SHALLOW_KINDS)))
         texts[kind.value] = f"{words.partition(': ')[2]} [{precisions}]"
     for name, text in EDGE_OPERATORS.items():
         texts[name] = f"{texts[name]}; {text}" if name in texts else text

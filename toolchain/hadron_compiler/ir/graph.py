@@ -46,6 +46,7 @@ __all__ = [
     "DEEP_KINDS",
     "FILL",
     "NIBBLE_KINDS",
+    "SHALLOW_KINDS",
     "Activation",
     "AddAttributes",
     "Attributes",
@@ -157,6 +158,9 @@ DEEP_KINDS = frozenset({
 
 NIBBLE_KINDS = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED)
 """Operators whose weights may have four bits."""
+
+SHALLOW_KINDS = (OpKind.CONV_2D, OpKind.FULLY_CONNECTED)
+"""Operators whose activations may have four bits, too."""
 
 
 @dataclass(eq=False)
