@@ -24,6 +24,8 @@ FRAME_GAP = 517
 """Cycles from the end of FRAME_CYCLES to the next frame's first, when it waits: the statistics are
 cleared meanwhile."""
 
+RUN, LIVE = 1, 2
+
 ERRORS = ("SHORT_LINES", "LONG_LINES", "SHORT_FRAMES", "LONG_FRAMES", "OVERFLOWS")
 
 
@@ -222,6 +224,29 @@ def test_lines_too_many_are_counted_and_the_frame_is_good(simulator, rng):
     for output, frame in zip(_outputs(simulator, [settings] * 2), frames, strict=True):
         _check(output, frame, settings)
     assert simulator.read_register("LONG_FRAMES") == 1
+
+
+def test_a_live_frame_that_overflows_is_counted_and_dropped_whole(simulator, rng, test_seed):
+    size = (20, 24)
+    settings = random_settings(rng, size=size, phase=Phase.RGGB, cropped=False)
+    frames = _frames(rng, size, 3)
+    _begin(simulator, settings)
+    simulator.write_register("CONTROL", RUN | LIVE)
+    for number, frame in enumerate(frames):
+        # A camera does not wait for whoever takes the picture.
+        held_up = StreamStalls(seed=test_seed, raw=0, picture=0.5, longest=20)
+        simulator.isp.configure_streams(held_up if number == 1 else None)
+        simulator.isp.run(2 * FRAME_GAP)  # blanking, in which commit and statistics settle
+        simulator.isp.feed_raw(raw_beats(frame))
+        _finish(simulator)
+    first, second, third = _outputs(simulator, [settings] * 3)
+    _check(first, frames[0], settings)
+    assert second.broken == (True, True)
+    _check(third, frames[2], settings)
+    assert {name: simulator.read_register(name) for name in ERRORS} == {
+        **dict.fromkeys(ERRORS, 0), "OVERFLOWS": 1}
+    assert simulator.read_register("FRAME_INDEX") == 2
+    np.testing.assert_array_equal(simulator.read_statistics(), _statistics(frames[2], settings))
 
 
 def test_nothing_comes_out_until_it_runs(simulator, rng):
