@@ -1,7 +1,7 @@
 """From a model to a program: the pipeline, top to bottom."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hadron_compiler.allocate.intervals import Block, align_up
@@ -22,12 +22,13 @@ from hadron_compiler.passes import expand_matmuls, run_passes, split_sums
 from hadron_compiler.program import LayerReport, Program, TensorBinding
 from hadron_compiler.schedule.build import build_commands
 from hadron_compiler.schedule.dependencies import derive_dependencies
-from hadron_compiler.schedule.fusion import SLOW_MEMORY, candidates
+from hadron_compiler.schedule.fusion import candidates
 from hadron_compiler.schedule.gather import GATHERED_BYTES, gather_loads
 from hadron_compiler.schedule.order import order_commands
+from hadron_compiler.schedule.pieces import SLOW_MEMORY
 from hadron_compiler.schedule.prediction import Prediction, predict
 from hadron_compiler.schedule.streams import constants_first, stays_on_chip
-from hadron_compiler.schedule.tiles import Tiler
+from hadron_compiler.schedule.tiles import SHARES, Tiler
 from hadron_compiler.schedule.tokens import assign_tokens
 from hadron_compiler.schedule.variants import faster_of_each, with_shallow_kernels
 from hadron_compiler.schedule.view_choice import Variant, tilers_of, variants
@@ -36,6 +37,9 @@ from hadron_spec.commands import COMMAND_ALIGN, COMMAND_BYTES, CommandError, Opc
 from hadron_spec.config import NpuConfig
 
 __all__ = ["compile_model"]
+
+HURRY = 1000
+"""The `haste` of a choice that looks at fast memories alone."""
 
 TFLITE_MARK = b"TFL3"
 """Bytes 4 to 7 of every TFLite file."""
@@ -132,18 +136,6 @@ def _schedule(draft: _Draft, gathered_bytes: int, streamed: Tensor | None) -> li
     return commands
 
 
-def _best(drafts: Sequence[_Draft], config: NpuConfig,
-          streamed: Tensor | None) -> tuple[_Draft, list[Command]]:
-    """Return the draft of the least product of cycles with a fast and a slow memory, scheduled."""
-    def cost(draft: _Draft, gathered_bytes: int) -> int:
-        commands = _schedule(draft, gathered_bytes, streamed)
-        return predict(commands, config).total * predict(commands, config, SLOW_MEMORY).total
-
-    draft = drafts[0] if len(drafts) == 1 else min(drafts, key=lambda some: cost(some, 0))
-    most = min(GATHERED_BYTES, key=lambda size: cost(draft, size))
-    return draft, _schedule(draft, most, streamed)
-
-
 @dataclass(frozen=True)
 class _Plan:
     """A network's kernels, placed and scheduled; END is not among the commands."""
@@ -175,17 +167,33 @@ def _plan(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
     CapacityError
         When none does: what was wrong with the last.
     """
-    drafts = []
+    def cost(draft: _Draft, gathered_bytes: int = 0) -> int:
+        commands = _schedule(draft, gathered_bytes, streamed)
+        return predict(commands, config).total * predict(commands, config, SLOW_MEMORY).total
+
+    found: list[tuple[int, int, _Draft]] = []
     problem = None
-    for choice in candidates(graph, tilers, config):
-        try:
-            drafts.append(_draft(graph, tilers, config, choice, streamed))
-        except CapacityError as error:
-            problem = error
-    if problem is not None and not drafts:
+    for shares in SHARES:
+        sharing = [tiler.sharing(shares) for tiler in tilers]
+        choices = candidates(graph, sharing, config)
+        drafts = []
+        for choice in choices:
+            try:
+                drafts.append((_draft(graph, sharing, config, choice, streamed), choice))
+            except CapacityError as error:
+                problem = error
+        if drafts:
+            draft, choice = min(drafts, key=lambda some: cost(some[0]))
+            hurried = _draft(graph, sharing, config, replace(choice, haste=HURRY), streamed)
+            draft = min((draft, hurried), key=cost)
+            found += [(cost(draft, size), size, draft) for size in GATHERED_BYTES]
+        if len(choices) > 1:  # Stages were searched for, which takes its time.
+            break
+    if problem is not None and not found:
         raise problem
-    return _Plan(graph, [tiler.kernel for tiler in tilers], *_best(drafts, config, streamed),
-                 config)
+    _, size, draft = min(found, key=lambda some: some[0])
+    return _Plan(graph, [tiler.kernel for tiler in tilers], draft,
+                 _schedule(draft, size, streamed), config)
 
 
 def _best_plan(variant: Variant, config: NpuConfig, streamed: Tensor | None) -> _Plan:

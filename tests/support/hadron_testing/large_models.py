@@ -13,9 +13,9 @@ SMALL_CONFIGS = {
     config.name: config
     for config in (
         NpuConfig(name="narrow", lanes=16, columns=4, dsp_columns=0, act_bytes=32 << 10,
-                  weight_steps=512, axi_data_width=32),
+                  weight_steps=512, axi_data_width=32, row_pairs=True),
         NpuConfig(name="square", lanes=32, columns=32, dsp_columns=0, act_bytes=64 << 10,
-                  weight_steps=256, axi_data_width=128),
+                  weight_steps=256, axi_data_width=128, row_pairs=True),
         NpuConfig(name="tall", lanes=32, columns=2, dsp_columns=2, act_bytes=64 << 10,
                   weight_steps=512, axi_data_width=64),
     )

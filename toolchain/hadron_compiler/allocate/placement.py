@@ -36,11 +36,14 @@ class Choice:
         What lives in memory; more will where that does not suffice.
     workspaces : mapping of int to int
         Bytes of workspace that a stage, named by its first layer, should have if there is room.
+    haste : int
+        In which pieces a network input is loaded: see :func:`.schedule.pieces.input_pieces`.
     """
 
     chains: Sequence[Chain] = ()
     streamed: frozenset[Tensor] = frozenset()
     workspaces: Mapping[int, int] = field(default_factory=dict)
+    haste: int = 4
 
 
 @dataclass
@@ -49,13 +52,14 @@ class Layout:
 
     `addresses` holds the resident tensors; `lifetimes` all tensors that own bytes for more than
     some rows at a time, as first and last stage. `peak` is the most scratchpad bytes in use at
-    once.
+    once. `haste` is that of the choice.
     """
 
     addresses: dict[Tensor, int] = field(default_factory=dict)
     lifetimes: dict[Tensor, tuple[int, int]] = field(default_factory=dict)
     stages: list[Stage] = field(default_factory=list)
     peak: int = 0
+    haste: int = 0
 
     @property
     def streamed(self) -> list[Tensor]:
@@ -145,13 +149,13 @@ def place_activations(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
     stages += [_Layer(tiler, operation, index) for index, (tiler, operation) in enumerate(
         zip(tilers, graph.operations, strict=True)) if index not in fused]
     stages.sort(key=lambda stage: stage.first)
-    layout = Layout(lifetimes=_lifetimes(graph, stages))
+    layout = Layout(lifetimes=_lifetimes(graph, stages), haste=choice.haste)
     streamed = choice.streamed | {tensor for tensor in layout.lifetimes if tensor.in_memory}
     wanted = [choice.workspaces.get(stage.first, 0) for stage in stages]
     while True:
         minimums = [stage.minimum(streamed, config.act_bytes) for stage in stages]
         residents = [tensor for tensor in layout.lifetimes if tensor not in streamed]
-        blocks = [Block(tensor.size, *layout.lifetimes[tensor]) for tensor in residents]
+        blocks = [Block(tensor.footprint, *layout.lifetimes[tensor]) for tensor in residents]
         spaces = []
         for sizes in (map(max, minimums, wanted), minimums):
             spaces = [Block(size, index, index) for index, size in enumerate(sizes) if size]
@@ -165,7 +169,7 @@ def place_activations(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
                               zip(stages, minimums, strict=True)])}
     layout.addresses = dict(zip(residents, placement.addresses, strict=False))
     for index, stage in enumerate(stages):
-        busy = [(address, address + align_up(tensor.size))
+        busy = [(address, address + align_up(tensor.footprint))
                 for tensor, address in layout.addresses.items()
                 if layout.lifetimes[tensor][0] <= index <= layout.lifetimes[tensor][1]]
         plan, start = stage.plan(streamed, busy, config.act_bytes)

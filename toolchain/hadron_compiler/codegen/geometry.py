@@ -117,6 +117,10 @@ class Pitches:
     row: int
     pixel: int
 
+    def apart(self, gap: int, rows: int) -> "Pitches":
+        """Return the pitches of images of so many rows with a gap behind each."""
+        return replace(self, image=self.image + rows * gap, row=self.row + gap)
+
     def end(self, index: int, image: tuple[int, int, int], rows: int) -> int:
         """Return where the first `rows` rows of one of the images end."""
         _, width, channels = image

@@ -90,6 +90,16 @@ class Kernel(ABC):
     placed: tuple[Pitches, ...] = ()
     """Where its operands lie in the tensors that own their bytes: what it reads, then what it
     writes; set by lowering."""
+    gap = 0
+    """Bytes between the rows of what it reads in the scratchpad, which there are not in memory."""
+
+    @property
+    def on_chip(self) -> tuple[Pitches, ...]:
+        """`placed` in the scratchpad."""
+        if not self.gap:
+            return self.placed
+        source, *others = self.placed
+        return (source.apart(self.gap, self.geometry.source[0]), *others)
 
     def scratch(self, rows: int, columns: int) -> int:
         """Return the bytes of scratchpad that a piece of so many rows and columns needs beside its

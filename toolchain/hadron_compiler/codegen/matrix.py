@@ -10,6 +10,7 @@ from hadron_compiler.codegen.command import Command
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece, weight_constants
 from hadron_compiler.codegen.packing import NibbleGroups, pack_groups
+from hadron_compiler.codegen.row_pairs import RowPairs, plan_row_pairs
 from hadron_compiler.codegen.windowed import ChannelBlocks, WindowedCommand, windowed_commands
 from hadron_compiler.errors import CapacityError
 from hadron_spec.commands import FIELDS, SHALLOW_ODD, Opcode
@@ -144,13 +145,15 @@ class _MatrixKernel(Kernel):
             command = WindowedCommand(
                 Opcode.MATRIX, self.name, self.geometry, part, group_reads, folded, segments,
                 config.lanes, part.count * group_steps, fields, macs_per_output,
-                repeats=taps if folded else 1)
+                repeats=taps if folded else 1, pairs=self.pairs)
             groups_of_steps = NibbleGroups(part.count, 1, group_steps - 1, odd_factor)
             parts.append(MatrixPart(command, weight_constants(config, image, groups_of_steps,
                                                                self.precision)))
         return parts
 
     _group_inputs = 0
+    pairs: RowPairs | None = None
+    """How two kernel rows are read a step, where they are."""
 
 
 class ConvolutionKernel(_MatrixKernel):
@@ -168,6 +171,17 @@ class ConvolutionKernel(_MatrixKernel):
         self.weights = weights
         self.macs = macs
 
+    def read_row_pairs(self) -> int:
+        """Read two kernel rows a step, if that is faster; return `gap`, as it is then."""
+        _, rows, taps, depth = self.weights.shape
+        geometry, lanes = self.geometry, self.config.lanes
+        if not (self.stage.deep or needs_split(self.weights) or geometry.gaps[0]
+                or geometry.window.dilation_x > 1 or geometry.window.dilation_y > 1):
+            self.pairs = plan_row_pairs(rows, taps * depth, lanes)
+        if self.pairs is not None:
+            self.gap = self.pairs.gap(geometry.source[1] * depth, lanes)
+        return self.gap
+
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[MatrixPart]:
         """See `Kernel.parts`."""
         columns, lanes = self.config.columns, self.config.lanes
@@ -176,9 +190,10 @@ class ConvolutionKernel(_MatrixKernel):
         weights = np.zeros((groups * columns, rows, taps, depth), np.int8)
         weights[:channels] = self.weights
         split = needs_split(self.weights)
-        folded = split or (taps > 1 and self.geometry.window.dilation_x == 1
-                           and not self.geometry.gaps[0]
-                           and -(-taps * depth // lanes) < taps * -(-depth // lanes))
+        folded = (split or self.pairs is not None
+                  or (taps > 1 and self.geometry.window.dilation_x == 1
+                      and not self.geometry.gaps[0]
+                      and -(-taps * depth // lanes) < taps * -(-depth // lanes)))
         shape = (1, taps * depth) if folded else (taps, depth)
         blocks = ChannelBlocks(groups, 0, 0, 0, columns, min(columns, channels),
                                channels - (groups - 1) * columns)
@@ -186,6 +201,8 @@ class ConvolutionKernel(_MatrixKernel):
         weights = weights.reshape(groups, columns, rows, *shape)
         if split:
             weights = split_weights(weights)
+        if self.pairs is not None:
+            weights = self.pairs.arrange(weights, lanes)
         return self._cut(blocks, weights, folded, (0, depth),
                          self.macs // (pixels * channels), max_steps, max_channels)
 

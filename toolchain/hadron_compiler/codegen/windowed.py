@@ -6,6 +6,7 @@ from hadron_compiler.codegen.command import Command, Range, Space, planes
 from hadron_compiler.codegen.geometry import Geometry, Region
 from hadron_compiler.codegen.kernel import Piece
 from hadron_compiler.codegen.loops import Loop, coordinates_fit, loop_fields, out_of_range
+from hadron_compiler.codegen.row_pairs import RowPairs
 from hadron_compiler.errors import CapacityError
 from hadron_spec.commands import Opcode
 
@@ -48,7 +49,7 @@ class WindowedCommand:
     `blocks_in` names the loop that walks the channel groups: kg, with weights of their own, or
     oy or ox (the region then has one row or column) with shared weights. A folded row is read
     `repeats` times, each time for other weights. `second` is the distance from the first to the
-    second result of activations of four bits.
+    second result of activations of four bits. `pairs`: steps read two kernel rows each.
     """
 
     opcode: Opcode
@@ -65,6 +66,7 @@ class WindowedCommand:
     blocks_in: str = "kg"
     repeats: int = 1
     second: int = 0
+    pairs: RowPairs | None = None
 
 
 def windowed_commands(command: WindowedCommand, piece: Piece) -> list[Command]:
@@ -108,6 +110,8 @@ def _fields(command: WindowedCommand, piece: Piece) -> tuple[dict[str, int], str
                Loop(window.kernel_x, window.dilation_x * pixel, 0, window.dilation_x * pixel)),
         "seg": Loop(command.segments, command.lanes, 0, command.lanes),
     }
+    if command.pairs is not None:
+        loops |= {"ky": Loop(), "seg": command.pairs.loop(source)}
     loops[command.blocks_in] = walk
     channel = blocks.source - source.channel[0]
     fields = {
@@ -121,6 +125,8 @@ def _fields(command: WindowedCommand, piece: Piece) -> tuple[dict[str, int], str
     }
     if command.weight_steps:
         fields["weight_step"] = piece.weight_step
+    if command.pairs is not None:
+        fields |= command.pairs.fields(source)
     if bounded:
         fields |= {
             "bounded": 1,

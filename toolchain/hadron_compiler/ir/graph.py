@@ -184,6 +184,8 @@ class Tensor:
     """Whether it must be stored to memory: weights are loaded from there."""
     offset: int = 0
     strides: tuple[int, ...] | None = None
+    gap: int = 0
+    """Bytes between the rows of its images in the scratchpad."""
 
     @property
     def elements(self) -> int:
@@ -194,6 +196,16 @@ class Tensor:
     def size(self) -> int:
         """Bytes of an activation."""
         return self.elements * _BYTES.get(self.dtype, 1)
+
+    @property
+    def row(self) -> int:
+        """Bytes of a row of its images, an activation's of shape NHWC."""
+        return self.shape[-1] * self.shape[-2]
+
+    @property
+    def footprint(self) -> int:
+        """Bytes it takes in the scratchpad."""
+        return self.size + (self.size // self.row * self.gap if self.gap else 0)
 
     @property
     def deep(self) -> bool:

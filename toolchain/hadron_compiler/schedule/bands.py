@@ -67,11 +67,13 @@ class Rows:
 
 @dataclass(frozen=True)
 class RowBuffer:
-    """Room for `capacity` rows of `row_bytes` each, `offset` bytes into the workspace."""
+    """Room for `capacity` rows of `row_bytes` each, a `gap` at their end included, `offset` bytes
+    into the workspace."""
 
     capacity: int
     row_bytes: int
     offset: int
+    gap: int = 0
 
 
 @dataclass(frozen=True)
@@ -247,8 +249,9 @@ class Chain:
             image = (self.readers[tensor][0].geometry.source if writer is None
                      else writer.geometry.destination)
             capacity = min(capacity, image[0])
-            buffers[tensor] = RowBuffer(capacity, image[1] * image[2], offset)
-            offset += align_up(capacity * image[1] * image[2] + self.config.axi_bytes)
+            row = image[1] * image[2] + tensor.gap
+            buffers[tensor] = RowBuffer(capacity, row, offset, tensor.gap)
+            offset += align_up(capacity * row + self.config.axi_bytes)
         scratch = max(
             member.kernel.scratch(max(rows[member.destination].end - rows[member.destination].start
                                       for rows in schedule), member.geometry.destination[1])

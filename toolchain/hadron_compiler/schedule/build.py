@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isqrt
 
 from hadron_compiler.allocate.intervals import align_up
 from hadron_compiler.allocate.placement import Layout
@@ -12,18 +11,13 @@ from hadron_compiler.codegen.kernel import Kernel, Part, Piece
 from hadron_compiler.ir.graph import Graph, Operation, Tensor
 from hadron_compiler.schedule.bands import BandPlan
 from hadron_compiler.schedule.build_bands import build_chain
-from hadron_compiler.schedule.cycles import execute_overhead
+from hadron_compiler.schedule.pieces import input_pieces
 from hadron_compiler.schedule.tiles import TilePlan
 from hadron_compiler.schedule.transfers import LocalLayout, load_view, store_view
 from hadron_compiler.schedule.writer import CommandWriter, MemoryOffsets
-from hadron_spec.commands import Opcode
 from hadron_spec.config import NpuConfig
 
 __all__ = ["build_commands"]
-
-MAX_INPUT_PIECES = 8
-"""Most pieces in which a resident input is loaded, and the layer that reads it first runs, so that
-it starts before the last byte has arrived."""
 
 
 def build_commands(graph: Graph, kernels: Sequence[Kernel], layout: Layout, offsets: MemoryOffsets,
@@ -61,9 +55,7 @@ class _TileBuilder:
         whole = kernel.geometry.whole
         regions = plan.regions(whole)
         if len(regions) == 1 and any(self.writer.unloaded(tensor) for tensor in sources):
-            rows = -(-whole.rows // self._input_pieces(sources))
-            regions = [Region((y, min(y + rows, whole.rows)), whole.x)
-                       for y in range(0, whole.rows, rows)]
+            regions = input_pieces(plan.parts, kernel, whole, self.config, self.layout.haste)
         blocks = [(part,) for part in plan.parts] if plan.channel_tiles else [plan.parts]
         turn = 0
         for image in range(kernel.geometry.images):
@@ -74,15 +66,6 @@ class _TileBuilder:
                     turn += 1
         self.writer.store_output(index, destination)
 
-    def _input_pieces(self, sources: Sequence[Tensor]) -> int:
-        """Return in how many pieces to load the inputs: with n of them, work waits for the n-th
-        part of the bytes, but takes n times the overhead of a command."""
-        size = sum(tensor.size - self.writer.loaded[tensor] for tensor in sources
-                   if self.writer.unloaded(tensor))
-        beats = size / self.config.axi_bytes
-        best = isqrt(int(beats / execute_overhead(Opcode.MATRIX, self.config)))
-        return min(max(best, 1), MAX_INPUT_PIECES)
-
     def _tile(self, tile: "_Tile", sources: Sequence[Tensor], destination: Tensor) -> None:
         geometry, plan = tile.geometry, tile.plan
         address = tile.workspace
@@ -90,10 +73,12 @@ class _TileBuilder:
         if tile.region.columns == geometry.destination[1]:
             needed = Region(needed.y, (0, geometry.source[1]))
         views = []
-        *placed, written = self.kernels[tile.layer].placed
-        for tensor, pitches, local in zip(sources, placed, plan.sources, strict=True):
+        kernel = self.kernels[tile.layer]
+        *placed, written = kernel.placed
+        for tensor, pitches, near, local in zip(sources, placed, kernel.on_chip[:-1], plan.sources,
+                                                strict=True):
             if tensor in self.layout.addresses:
-                views.append(pitches.view(self.layout.addresses[tensor], geometry.source,
+                views.append(near.view(self.layout.addresses[tensor], geometry.source,
                                           tile.image))
                 self.writer.load_prefix(tile.layer, tensor, pitches.end(
                     tile.image, geometry.source, needed.y[1]))
@@ -105,11 +90,11 @@ class _TileBuilder:
                       + tile.image * pitches.image)
             view = self._view(address + tile.turn * size, offset, pitches, needed, channels, local)
             self.writer.commands += load_view(tile.layer, offset, pitches, view,
-                                              self.config.axi_bytes)
+                                              self.config.axi_bytes, kernel.gap)
             views.append(view)
             address += plan.depth * size
         scratch = tile.workspace + plan.workspace - align_up(
-            self.kernels[tile.layer].scratch(plan.rows, plan.columns))
+            kernel.scratch(plan.rows, plan.columns))
         out_channels = (tile.parts[0].channels if plan.channel_tiles
                         else geometry.written)
         streamed = destination not in self.layout.addresses

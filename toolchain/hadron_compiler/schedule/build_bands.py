@@ -1,6 +1,7 @@
 """Write the commands of a chain: band by band, each layer's loads, work and stores."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from hadron_compiler.codegen.command import Command
 from hadron_compiler.codegen.geometry import Pitches, Region, View
@@ -8,8 +9,10 @@ from hadron_compiler.codegen.kernel import Part, Piece
 from hadron_compiler.codegen.moving import move_bytes
 from hadron_compiler.ir.graph import Tensor
 from hadron_compiler.schedule.bands import BandPlan, Member, RowBuffer, Rows
-from hadron_compiler.schedule.transfers import load_view, store_view
+from hadron_compiler.schedule.pieces import input_pieces
+from hadron_compiler.schedule.transfers import store_view
 from hadron_compiler.schedule.writer import CommandWriter
+from hadron_spec.commands import Unit
 from hadron_spec.config import NpuConfig
 
 __all__ = ["ChainBuilder", "build_chain"]
@@ -58,10 +61,13 @@ class _Window:
         """Make room up to row `rows.end`; return the commands that move rows to the front."""
         made: list[Command] = []
         if rows.end - self.first > self.buffer.capacity:
-            size = (self.end - rows.keep) * self.buffer.row_bytes
-            if size:
-                made = move_bytes(self.config, layer, self._locate(self.first, rows.keep),
-                                  self._locate(rows.keep, rows.keep), size)
+            # Rows with gaps between them one by one: nothing has written the gaps.
+            kept = self.end - rows.keep
+            together = 1 if self.buffer.gap else kept
+            for y in range(rows.keep, self.end, max(together, 1)):
+                made += move_bytes(self.config, layer, self._locate(self.first, y),
+                                   self._locate(rows.keep, y),
+                                   together * self.buffer.row_bytes - self.buffer.gap)
             self.first = rows.keep
         self.end = rows.end
         return made
@@ -70,7 +76,7 @@ class _Window:
         """Return the view of all rows."""
         _, width, channels = image
         return View(self._locate(self.first, self.first), (self.first, self.end), (0, width),
-                    (0, channels), width * channels, channels)
+                    (0, channels), self.buffer.row_bytes, channels)
 
 
 class ChainBuilder:
@@ -102,11 +108,28 @@ class ChainBuilder:
             rows = band[member.destination]
             if rows.start == rows.end:
                 continue
-            for tensor in member.sources:
-                if tensor not in self.written and tensor not in fetched:
-                    fetched.add(tensor)
-                    self._fetch(member, tensor, band[tensor])
-            self._compute(member, parts, rows)
+            fresh = [tensor for tensor in dict.fromkeys(member.sources)
+                     if tensor not in self.written and tensor not in fetched]
+            fetched.update(fresh)
+            done = {tensor: band[tensor].start for tensor in fresh}
+            for piece in self._pieces(member, parts, rows, fresh):
+                for tensor in fresh:
+                    needed = member.geometry.needed(piece).y[1]
+                    end = band[tensor].end if piece.y[1] == rows.end else needed
+                    self._fetch(member, tensor, replace(band[tensor], start=done[tensor],
+                                                        end=max(end, done[tensor])))
+                    done[tensor] = max(end, done[tensor])
+                self._compute(member, parts, replace(rows, start=piece.y[0], end=piece.y[1]))
+
+    def _pieces(self, member: Member, parts: tuple[Part, ...], rows: Rows,
+                fresh: list[Tensor]) -> list[Region]:
+        """Return the regions in which a member makes its rows of a band: several where the program
+        begins with them."""
+        region = Region((rows.start, rows.end), member.geometry.whole.x)
+        if any(command.unit is Unit.EXECUTE for command in self.writer.commands) or not fresh:
+            return [region]
+        return input_pieces(parts, member.kernel, region, self.writer.config,
+                            self.writer.layout.haste)
 
     def _fetch(self, member: Member, tensor: Tensor, rows: Rows) -> None:
         """Load the rows of an input that a band adds."""
@@ -119,18 +142,13 @@ class ChainBuilder:
             self.writer.commands += window.advance(member.index, rows)
             view = window.view(image)
             view = view.narrow(Region((rows.start, rows.end), view.x))
-            if tensor is self.writer.stream:
-                self.writer.receive(member.index, view.address, view.rows * view.row_pitch)
-            else:
-                self.writer.commands += load_view(
-                    member.index, self.writer.offsets.tensors[tensor], pitches, view,
-                    self.writer.config.axi_bytes)
+            self.writer.load_rows(member.index, tensor, pitches, view)
 
     def _compute(self, member: Member, parts: tuple[Part, ...], rows: Rows) -> None:
         """Make rows of a layer's output, and store them where they go to memory."""
         writer, geometry = self.writer, member.geometry
         region = Region((rows.start, rows.end), geometry.whole.x)
-        *placed, written = member.kernel.placed
+        *placed, written = member.kernel.on_chip
         sources = tuple(self._view(tensor, geometry.source, pitches)
                         for tensor, pitches in zip(member.sources, placed, strict=True))
         window = self.windows.get(member.destination)

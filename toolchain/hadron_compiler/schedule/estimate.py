@@ -94,7 +94,7 @@ def layer_cost(tiler: Tiler, plan: TilePlan, config: NpuConfig) -> Cost:
     whole = geometry.whole
     tiles = len(plan.regions(whole)) * geometry.images
     region = Region((0, min(plan.rows, whole.rows)), (0, min(plan.columns, whole.columns)))
-    *placed, written = tiler.kernel.placed
+    *placed, written = tiler.kernel.on_chip
     piece = Piece(0, region, tuple(pitches.view(0, geometry.source) for pitches in placed),
                   written.view(0, geometry.destination), 0)
     cost = _cost((command for part in plan.parts if part.works_on(region)

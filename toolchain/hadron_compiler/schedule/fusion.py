@@ -10,14 +10,11 @@ from hadron_compiler.errors import CapacityError
 from hadron_compiler.ir.graph import Graph, Tensor
 from hadron_compiler.schedule.bands import Chain
 from hadron_compiler.schedule.estimate import Cost, chain_cost, layer_cost
+from hadron_compiler.schedule.pieces import SLOW_MEMORY
 from hadron_compiler.schedule.tiles import Tiler
 from hadron_spec.config import NpuConfig
 
-__all__ = ["SLOW_MEMORY", "candidates"]
-
-SLOW_MEMORY = 2
-"""Bytes a cycle of the memory that stages are chosen for beside one that is as fast as the bus: a
-16-bit SDRAM's."""
+__all__ = ["candidates"]
 
 LONGEST = 9
 """Layers of a chain, at most."""
@@ -106,7 +103,7 @@ class _Search:
         load = [0] * len(graph.operations)
         for tensor in self.spans.keys() - self.in_memory:
             for index in range(self.spans[tensor][0], self.spans[tensor][1] + 1):
-                load[index] += align_up(tensor.size)
+                load[index] += align_up(tensor.footprint)
         self.tight = {index for index, size in enumerate(load) if size > config.act_bytes}
         """Layers at which not all that lives fits."""
         self.flexible: Tensors = frozenset(
@@ -171,7 +168,7 @@ class _Search:
     def _stage(self, first: int, end: int, chain: Chain | None, streamed: Tensors,
                on_chip: Tensors) -> _Stage | None:
         """Return a stage beside what is on chip; None where that leaves too little."""
-        capacity = self.config.act_bytes - sum(align_up(tensor.size) for tensor in on_chip)
+        capacity = self.config.act_bytes - sum(align_up(tensor.footprint) for tensor in on_chip)
         if capacity < 0:
             return None
         edges = self._edge_bytes(first, end, on_chip)

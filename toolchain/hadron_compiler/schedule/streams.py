@@ -27,14 +27,18 @@ def stays_on_chip(graph: Graph, layout: Layout, tensor: Tensor, config: NpuConfi
         return False
     plan = layout.stages[first].plan
     return (isinstance(plan, BandPlan) and tensor in plan.buffers
-            and plan.buffers[tensor].row_bytes % config.axi_bytes == 0)
+            and (plan.buffers[tensor].row_bytes - tensor.gap) % config.axi_bytes == 0)
 
 
-def receive(layer: int, local: int, size: int, ends: bool) -> Command:
-    """Return the LOAD of the stream's next `size` bytes, whole beats unless the tensor `ends`."""
-    fields = {"memory_offset": 0, "local_address": local, "row_bytes": size, "rows": 1,
+def receive(layer: int, local: int, size: int, ends: bool, rows: int = 1,
+            pitch: int = 0) -> Command:
+    """Return the LOAD of the stream's next rows, whole beats unless the tensor `ends`."""
+    fields = {"memory_offset": 0, "local_address": local, "row_bytes": size, "rows": rows,
               "space": int(LocalSpace.ACTIVATIONS), "stream": 1, "stream_end": int(ends)}
-    return Command(Opcode.LOAD, layer, fields, [], [Range(Space.SCRATCHPAD, local, local + size)])
+    if rows > 1:
+        fields["local_pitch"] = pitch
+    end = local + (rows - 1) * pitch + size
+    return Command(Opcode.LOAD, layer, fields, [], [Range(Space.SCRATCHPAD, local, end)])
 
 
 def receive_to_memory(offset: int, size: int, config: NpuConfig) -> list[Command]:

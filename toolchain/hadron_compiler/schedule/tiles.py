@@ -12,7 +12,11 @@ from hadron_compiler.errors import CapacityError
 from hadron_compiler.schedule.transfers import LocalLayout, local_layout
 from hadron_spec.config import NpuConfig
 
-__all__ = ["TilePlan", "Tiler"]
+__all__ = ["SHARES", "TilePlan", "Tiler"]
+
+SHARES = ((4, 2, 1), (2, 1))
+"""What part of the weight memory the weights of a part may take: small parts are loaded under the
+work of others, large ones take fewer commands."""
 
 OVERLAPPED_TILES = 4
 """Tiles a streamed layer is cut into at least, so that transfers run under the work of others."""
@@ -61,15 +65,18 @@ class Tiler:
         How many of its inputs are streamed from memory.
     destination : bool
         Whether its output is streamed to memory.
+    shares : sequence of int
+        Parts take no more than such a part of the weight memory, the first that is possible.
     """
 
     def __init__(self, config: NpuConfig, kernel: Kernel, name: str, sources: int = 0,
-                 destination: bool = False) -> None:
+                 destination: bool = False, shares: Sequence[int] = SHARES[0]) -> None:
         self.config = config
         self.kernel = kernel
         self.name = name
         self.sources = sources
         self.destination = destination
+        self.shares = shares
         self.whole = kernel.geometry.whole
         self._parts: dict[int | None, tuple[Part, ...]] = {}
 
@@ -93,12 +100,18 @@ class Tiler:
         other.sources, other.destination = sources, destination
         return other
 
+    def sharing(self, shares: Sequence[int]) -> "Tiler":
+        """Return a tiler of the same layer whose parts take other shares."""
+        return self if shares == self.shares else Tiler(
+            self.config, self.kernel, self.name, self.sources, self.destination, shares)
+
     def parts(self, max_channels: int | None = None) -> tuple[Part, ...]:
         """Return the parts of the layer, as small as lets weights load under the work of others."""
         if max_channels not in self._parts:
             steps = self.config.weight_steps
             self._parts[max_channels] = tuple(
-                _first_that_fits(self.kernel, (steps // 4, steps // 2, steps), max_channels))
+                _first_that_fits(self.kernel, [steps // share for share in self.shares],
+                                 max_channels))
         return self._parts[max_channels]
 
     def _plan(self, rows: int, columns: int, max_channels: int | None, depth: int) -> TilePlan:
@@ -114,8 +127,8 @@ class Tiler:
         in_columns = (width if columns == geometry.destination[1] else
                       geometry.columns_needed(columns))
         *placed, written = self.kernel.placed
-        sources = tuple(local_layout(pitches, in_rows, in_columns, in_channels, bus)
-                        for pitches in placed)
+        sources = tuple(local_layout(pitches, in_rows, in_columns, in_channels, bus,
+                                     self.kernel.gap) for pitches in placed)
         destination = local_layout(written, rows, columns, out_channels, bus)
         largest = max((layout.size for layout in sources), default=0)
         workspace = depth * (self.sources * align_up(largest)

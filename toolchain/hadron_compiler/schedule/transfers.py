@@ -8,10 +8,11 @@ from hadron_compiler.codegen.packing import NibbleGroups
 from hadron_spec.commands import FIELDS, LocalSpace, Opcode
 from hadron_spec.config import NpuConfig
 
-__all__ = ["LocalLayout", "load_bytes", "load_nibbles", "load_view", "local_layout",
+__all__ = ["MAX_ROWS", "LocalLayout", "load_bytes", "load_nibbles", "load_view", "local_layout",
            "store_bytes", "store_view"]
 
-_MAX_ROWS = FIELDS[Opcode.LOAD]["rows"].maximum
+MAX_ROWS = FIELDS[Opcode.LOAD]["rows"].maximum
+"""Rows of a transfer."""
 
 
 def _congruent(minimum: int, value: int, modulus: int) -> int:
@@ -29,15 +30,16 @@ class LocalLayout:
 
 
 def local_layout(pitches: Pitches, rows: int, columns: int, channels: int,
-                 bus: int) -> LocalLayout:
-    """Lay out `rows` x `columns` x `channels` of an image that lies so in memory.
+                 bus: int, gap: int = 0) -> LocalLayout:
+    """Lay out `rows` x `columns` x `channels` of an image that lies so in memory, with a gap behind
+    each row.
 
     A transfer's addresses on both sides are equal modulo the bus width: the pitches are congruent
     to those in memory, and the size has room for any first byte.
     """
     pixel = channels if channels == pitches.pixel else _congruent(channels, pitches.pixel, bus)
     row = (pitches.row if columns * channels == pitches.row
-           else _congruent(columns * pixel, pitches.row, bus))
+           else _congruent(columns * pixel, pitches.row, bus)) + gap
     size = (rows - 1) * row + (columns - 1) * pixel + channels
     return LocalLayout(row, pixel, size + bus)
 
@@ -83,9 +85,11 @@ def load_nibbles(layer: int, memory: int, step: int, groups: NibbleGroups,
     return made
 
 
-def load_view(layer: int, memory: int, pitches: Pitches, view: View, bus: int) -> list[Command]:
-    """Return the LOADs that fill a view from an image whose first byte is at offset `memory`."""
-    return _transfers(Opcode.LOAD, layer, memory, pitches, view, bus)
+def load_view(layer: int, memory: int, pitches: Pitches, view: View, bus: int,
+              gap: int = 0) -> list[Command]:
+    """Return the LOADs that fill a view from an image whose first byte is at offset `memory`. With
+    gaps behind its rows the view need not be aligned as the image is."""
+    return _transfers(Opcode.LOAD, layer, memory, pitches, view, bus, gap > 0)
 
 
 def store_view(layer: int, memory: int, pitches: Pitches, view: View, bus: int) -> list[Command]:
@@ -94,7 +98,7 @@ def store_view(layer: int, memory: int, pitches: Pitches, view: View, bus: int) 
 
 
 def _transfers(opcode: Opcode, layer: int, memory: int, pitches: Pitches, view: View,
-               bus: int) -> list[Command]:
+               bus: int, shifts: bool = False) -> list[Command]:
     rows, columns = view.rows, view.x[1] - view.x[0]
     channels = view.channel[1] - view.channel[0]
     pitch, depth = pitches.row, pitches.pixel
@@ -119,13 +123,13 @@ def _transfers(opcode: Opcode, layer: int, memory: int, pitches: Pitches, view: 
     if channels == depth and (rows == 1 or columns * depth == pitch == view.row_pitch):
         return [make(0, 0, rows * columns * depth, 1, 0, 0)]
     if channels == depth and (columns == 1 or view.pixel_pitch == channels):
-        if pitch % bus == 0 and view.row_pitch % bus == 0:
-            return [make(y, 0, columns * depth, min(_MAX_ROWS, rows - y), pitch, view.row_pitch)
-                    for y in range(0, rows, _MAX_ROWS)]
+        if pitch % bus == 0 and (shifts or view.row_pitch % bus == 0):
+            return [make(y, 0, columns * depth, min(MAX_ROWS, rows - y), pitch, view.row_pitch)
+                    for y in range(0, rows, MAX_ROWS)]
         return [make(y, 0, columns * depth, 1, 0, 0) for y in range(rows)]
     if pitch == columns * depth and view.row_pitch == columns * view.pixel_pitch:
         rows, columns = 1, rows * columns
     if depth % bus == 0 and view.pixel_pitch % bus == 0:
-        return [make(y, x, channels, min(_MAX_ROWS, columns - x), depth, view.pixel_pitch)
-                for y in range(rows) for x in range(0, columns, _MAX_ROWS)]
+        return [make(y, x, channels, min(MAX_ROWS, columns - x), depth, view.pixel_pitch)
+                for y in range(rows) for x in range(0, columns, MAX_ROWS)]
     return [make(y, x, channels, 1, 0, 0) for y in range(rows) for x in range(columns)]

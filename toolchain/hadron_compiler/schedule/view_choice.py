@@ -10,6 +10,7 @@ from hadron_compiler.errors import CapacityError
 from hadron_compiler.ir.graph import Graph, Operation, Tensor
 from hadron_compiler.passes.show_views import View, find_views, show_views
 from hadron_compiler.schedule.estimate import layer_cost
+from hadron_compiler.schedule.gaps import lay_out_inputs
 from hadron_compiler.schedule.tiles import Tiler
 from hadron_spec.config import NpuConfig
 
@@ -43,7 +44,9 @@ def tilers_of(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig) -> tup
 
 
 def _variant(graph: Graph, views: dict[Tensor, View], config: NpuConfig) -> Variant:
-    return Variant(graph, tilers_of(graph, lower(graph, config), config), views)
+    kernels = lower(graph, config)
+    lay_out_inputs(graph, kernels, config)
+    return Variant(graph, tilers_of(graph, kernels, config), views)
 
 
 def with_views(graph: Graph, views: Sequence[View], config: NpuConfig) -> Variant | None:

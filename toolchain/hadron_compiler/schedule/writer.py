@@ -7,10 +7,17 @@ from hadron_compiler.allocate.intervals import align_up
 from hadron_compiler.allocate.placement import Layout
 from hadron_compiler.allocate.weights import WeightRing
 from hadron_compiler.codegen.command import Command, Space
+from hadron_compiler.codegen.geometry import Pitches, Region, View
 from hadron_compiler.codegen.kernel import Constants
 from hadron_compiler.ir.graph import Graph, Tensor
 from hadron_compiler.schedule.streams import receive, receive_to_memory
-from hadron_compiler.schedule.transfers import load_bytes, load_nibbles, store_bytes
+from hadron_compiler.schedule.transfers import (
+    MAX_ROWS,
+    load_bytes,
+    load_nibbles,
+    load_view,
+    store_bytes,
+)
 from hadron_spec.config import NpuConfig
 
 __all__ = ["CommandWriter", "MemoryOffsets"]
@@ -70,8 +77,17 @@ class CommandWriter:
             return
         start = self.loaded[tensor]
         # The planes of 16-bit activations are read side by side.
-        end = tensor.size if tensor.deep else min(align_up(end, INPUT_PIECE_ALIGN), tensor.size)
-        if end > start:
+        piece = tensor.row if tensor.gap else INPUT_PIECE_ALIGN
+        end = tensor.size if tensor.deep else min(align_up(end, piece), tensor.size)
+        if end > start and tensor.gap:
+            row = tensor.row
+            image = (tensor.size // row, 1, row)
+            dense = Pitches(0, tensor.size, row, row)
+            view = dense.apart(tensor.gap, image[0]).view(self.layout.addresses[tensor], image)
+            self.load_rows(layer, tensor, dense, view.narrow(
+                Region((start // row, end // row), view.x)))
+            self.loaded[tensor] = end
+        elif end > start:
             local = self.layout.addresses[tensor] + start
             if tensor is self.stream:
                 self.receive(layer, local, end - start)
@@ -81,12 +97,26 @@ class CommandWriter:
                     end - start))
             self.loaded[tensor] = end
 
-    def receive(self, layer: int, local: int, size: int) -> None:
-        """Take the next bytes of the stream's tensor; whole beats but for its end."""
+    def load_rows(self, layer: int, tensor: Tensor, pitches: Pitches, view: View) -> None:
+        """Load whole rows of an input, from memory or from the stream."""
+        if tensor is not self.stream:
+            self.commands += load_view(layer, self.offsets.tensors[tensor], pitches, view,
+                                       self.config.axi_bytes, gap=tensor.gap)
+        elif not tensor.gap:
+            self.receive(layer, view.address, view.rows * view.row_pitch)
+        else:
+            for y in range(0, view.rows, MAX_ROWS):
+                count = min(MAX_ROWS, view.rows - y)
+                self.receive(layer, view.address + y * view.row_pitch, tensor.row, count,
+                             view.row_pitch)
+
+    def receive(self, layer: int, local: int, size: int, rows: int = 1, pitch: int = 0) -> None:
+        """Take the next rows of the stream's tensor; whole beats but for its end."""
         assert self.stream is not None
-        self.received += size
-        self.commands.append(receive(layer, local, size, self.received == self.stream.size))
-        self._room = (local, size)
+        self.received += rows * size
+        self.commands.append(receive(layer, local, size, self.received == self.stream.size, rows,
+                                     pitch))
+        self._room = (local, (rows - 1) * pitch + size)
 
     def finish_stream(self, stage: int, layer: int) -> None:
         """Take what no stage up to this one has read of the stream's tensor: it ends with its last
