@@ -1,10 +1,11 @@
 """Two columns of the array on packed hardware multipliers."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
+from ..postproc.delay import delayed
 from ..vendor.masked_adder import MaskedAdder
 from .adder_tree import AdderTree
 from .packed_multiplier import SHALLOW_BITS, PackedMultiplier
@@ -126,33 +127,36 @@ class PackedColumns(wiring.Component):
     def _shallow_sums(self, m, multipliers, upper):
         """Return the sums of four products a lane, a cycle after `upper`, by activation."""
         shape = self.second_sums.shape().elem_shape
-        trees, negative = [], []
-        for i in range(3):
-            m.submodules[f"products_tree{i}"] = tree = AdderTree(
-                shape=signed(SHALLOW_BITS), count=self.lanes)
-            trees.append(tree)
-            if i < 2:
-                m.submodules[f"negative_tree{i}"] = count = AdderTree(shape=1, count=self.lanes)
-                negative.append(count)
-        for lane, multiplier in enumerate(multipliers):
-            m.d.comb += [
-                *(tree.i[lane].eq(product)
-                  for tree, product in zip(trees, multiplier.products, strict=True)),
-                *(tree.i[lane].eq(multiplier.products[i][-1]) for i, tree in enumerate(negative)),
-            ]
-
-        def add(name, a, b, width, subtract=False):
-            m.submodules[name] = adder = MaskedAdder(width=width, subtract=subtract)
-            m.d.comb += [adder.a.eq(a), adder.b.eq(b)]
-            total = Signal(signed(width), name=f"{name}_sum", reset_less=True)
-            m.d.sync += total.eq(adder.o)
-            return total
-
-        sums = [Signal(shape, name="first_even", reset_less=True)]
-        m.d.sync += sums[0].eq(trees[0].o)
-        # What each product lacks is one where that below it is negative.
-        sums += [add(name, trees[i + 1].o, negative[i].o, shape.width)
-                 for i, name in enumerate(("second_even", "first_odd"))]
-        # Without the third products, 128 times the fourth ones are left.
-        rest = add("second_odd", trees[2].o, upper, len(upper), subtract=True)
-        return (sums[0], sums[2]), (sums[1], rest[SHALLOW_BITS:])
+        sums = []
+        for i, name in enumerate(("first_even", "second_even", "first_odd")):
+            m.submodules[f"{name}_tree"] = tree = AdderTree(
+                shape=signed(SHALLOW_BITS), count=self.lanes, carries=i > 0)
+            m.d.comb += [tree.i[lane].eq(multiplier.products[i])
+                         for lane, multiplier in enumerate(multipliers)]
+            total = Signal(shape, name=f"{name}_sum", reset_less=True)
+            m.d.sync += total.eq(tree.o)
+            if i:
+                # What a product lacks is one where that below it is negative: a carry of the tree,
+                # and for the last lane one behind it.
+                *negative, last = [multiplier.products[i - 1][-1] for multiplier in multipliers]
+                m.submodules[f"{name}_adder"] = adder = MaskedAdder(
+                    width=shape.width, carries=True)
+                m.d.comb += [
+                    tree.carries.eq(Cat(negative)),
+                    adder.b.eq(tree.o),
+                    adder.carry.eq(delayed(m, last, tree.LATENCY, name=f"{name}_last")),
+                ]
+                m.d.sync += total.eq(adder.o)
+            sums.append(total)
+        # Without the third products and their carries 128 times the fourth ones are left, less the
+        # number of these: bit 6 tells whether there are any.
+        m.submodules.rest_adder = adder = MaskedAdder(width=len(upper), subtract=True)
+        rest = Signal(signed(len(upper)), reset_less=True)
+        m.d.comb += [adder.a.eq(tree.o), adder.b.eq(upper)]
+        m.d.sync += rest.eq(adder.o)
+        m.submodules.second_odd_adder = adder = MaskedAdder(width=shape.width, carries=True)
+        m.d.comb += [
+            adder.b.eq(rest[SHALLOW_BITS:]),
+            adder.carry.eq(rest[SHALLOW_BITS - 1]),
+        ]
+        return (sums[0], sums[2]), (sums[1], adder.o.as_signed())

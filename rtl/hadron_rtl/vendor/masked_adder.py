@@ -10,7 +10,8 @@ __all__ = ["MaskedAdder"]
 
 
 class MaskedAdder(wiring.Component):
-    """(a & a_mask) + (b & b_mask), or their difference, modulo 2**width, in one carry chain.
+    """(a & a_mask) + (b & b_mask), one more if wanted, or their difference, modulo 2**width, in one
+    carry chain.
 
     Each half of a CCU2C adds two products of two bits, so a row of partial products costs nothing
     beyond the chain. A chain that the tools infer spends an AND gate a bit on that, a whole cell to
@@ -23,6 +24,8 @@ class MaskedAdder(wiring.Component):
         Bits of operands and result, 1 or more.
     subtract : bool
         Subtract `a` instead of adding it.
+    carries : bool
+        There is `carry`; not with `subtract`. It costs nothing.
 
     Members
     -------
@@ -30,6 +33,8 @@ class MaskedAdder(wiring.Component):
         Operands; sign or zero extension is the user's.
     a_mask, b_mask : In(width), init all ones
         Bits of the operands that count.
+    carry : In(1)
+        Added as well.
     o : Out(width)
         (b & b_mask) plus or minus (a & a_mask).
 
@@ -40,17 +45,21 @@ class MaskedAdder(wiring.Component):
 
     LATENCY = 0
 
-    def __init__(self, *, width: int, subtract: bool = False):
+    def __init__(self, *, width: int, subtract: bool = False, carries: bool = False):
         if width < 1:
             raise ValueError(f"width={width}, must be at least 1")
+        if subtract and carries:
+            raise ValueError("carries=True, must be False with subtract=True")
         self.width = width
         self.subtract = subtract
+        self.carries = carries
         ones = (1 << width) - 1
         super().__init__({
             "a": In(width),
             "a_mask": In(width, init=ones),
             "b": In(width),
             "b_mask": In(width, init=ones),
+            **({"carry": In(1)} if carries else {}),
             "o": Out(width),
         })
 
@@ -61,7 +70,8 @@ class MaskedAdder(wiring.Component):
         else:
             a = self.a & self.a_mask
             b = self.b & self.b_mask
-            m.d.comb += self.o.eq(b - a if self.subtract else b + a)
+            total = b - a if self.subtract else b + a
+            m.d.comb += self.o.eq(total + self.carry if self.carries else total)
         return m
 
     def _chain(self, m):
@@ -70,10 +80,10 @@ class MaskedAdder(wiring.Component):
         # there both operands are equal. Subtracting inverts A & B.
         adder = sum(
             ((i & 3 == 3) ^ self.subtract ^ (i >> 2 == 3)) << i for i in range(16))
-        # The first carry: f is 0 for C = D = 1, so the carry is f(A, B, 0, 0), all ones or zero.
-        first = 0x000F if self.subtract else 0x0000
+        # The first carry: f is 0 for C = D = 1, so the carry is f(A, B, 0, 0): A, one or zero.
+        first = 0x000F if self.subtract else 0x000A if self.carries else 0x0000
         one = Const(1)
-        halves = [(first, (one, one, one, one), None)]
+        halves = [(first, (self.carry if self.carries else one, one, one, one), None)]
         halves += [
             (adder, (self.a[i], self.a_mask[i], self.b[i], self.b_mask[i]), self.o[i])
             for i in range(self.width)

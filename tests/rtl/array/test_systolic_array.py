@@ -5,8 +5,9 @@ import pytest
 from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.sim import Simulator
 
+from hadron_model.planes import join_shallow
 from hadron_rtl.array import Sums, SystolicArray
-from hadron_spec.commands import pack_parameters
+from hadron_spec.commands import SHALLOW_ODD, pack_parameters
 from hadron_spec.config import NpuConfig
 
 CLOCK = 1e-6
@@ -151,6 +152,43 @@ def test_sums_random_results(config, bubbles, rng):
 
     bench.run(issue, collect)
     assert bench.results == expected
+
+
+@pytest.mark.parametrize("bubbles", [0.0, 0.5], ids=["dense", "sparse"])
+def test_makes_two_results_of_two_activations_a_byte(bubbles, rng):
+    config = make_config(shallow=True)
+    memory = rng.integers(-7, 8, (config.weight_steps, config.columns, config.lanes))
+    stored = memory.copy()
+    stored[:, 1::2] *= SHALLOW_ODD
+    image = bytearray(b"".join(packed(step) for step in stored))
+    parameters = [(n, 2 * n, 3) for n in range(config.columns)]
+    image[:config.step_bytes] = parameter_step(config, parameters)
+    bench = Bench(config, rng)
+    plan, expected = [{"parameters": 1, "weight_step": 0}], []
+    for _ in range(40):
+        totals = np.zeros((2, config.columns), dtype=np.int64)
+        length = int(rng.choice([2, 2, 3, 5]))
+        for i in range(length):
+            step = int(rng.integers(1, config.weight_steps))
+            x = rng.choice([-8, -7, -1, 0, 1, 7, *rng.integers(-8, 8, 4)], (2, config.lanes))
+            plan.append({"weight_step": step, "x": join_shallow(*x).tolist(),
+                         "first": int(i == 0), "last": int(i == length - 1)})
+            totals += x @ memory[step].T
+        expected += totals.tolist()
+
+    async def issue(ctx):
+        await bench.write_weights(ctx, 0, bytes(image))
+        ctx.set(bench.dut.sums, Sums.SHALLOW)
+        for step in plan:
+            await bench.give(ctx, bubbles=bubbles, **step)
+
+    async def collect(ctx):
+        await bench.take(ctx, len(expected))
+        assert not ctx.get(bench.dut.busy)
+        assert not ctx.get(bench.dut.results.valid)
+
+    bench.run(issue, collect)
+    assert bench.results == [(sums, parameters) for sums in expected]
 
 
 @pytest.mark.parametrize("lanes", [16, 32])

@@ -22,11 +22,11 @@ def yosys(folder, script):
     subprocess.run([sys.executable, "-c", launch, "-q", "run.ys"], cwd=folder, check=True)
 
 
-@pytest.mark.parametrize("subtract", [False, True], ids=["add", "subtract"])
+@pytest.mark.parametrize("options", [{}, {"subtract": True}, {"carries": True}], ids=str)
 @pytest.mark.parametrize("width", [1, 4, 5])
-def test_masked_adder_equals_its_twin_on_ecp5(width, subtract, tmp_path):
+def test_masked_adder_equals_its_twin_on_ecp5(width, options, tmp_path):
     for name, platform in (("twin", None), ("cells", Ecp5Export())):
-        adder = MaskedAdder(width=width, subtract=subtract)
+        adder = MaskedAdder(width=width, **options)
         text = rtlil.convert(adder, name=name, platform=platform, emit_src=False)
         (tmp_path / f"{name}.il").write_text(text)
     yosys(tmp_path, """
@@ -40,6 +40,11 @@ def test_masked_adder_equals_its_twin_on_ecp5(width, subtract, tmp_path):
         miter -equiv -flatten -make_assert twin cells miter
         sat -verify -prove-asserts -set-def-inputs miter
         """)
+
+
+def test_masked_adder_does_not_subtract_with_a_carry():
+    with pytest.raises(ValueError, match=r"^carries=True, must be False with subtract=True$"):
+        MaskedAdder(width=4, subtract=True, carries=True)
 
 
 def cells(component):
