@@ -52,6 +52,13 @@ def test_three_gains_are_red_green_and_blue() -> None:
         8192, 4096, 4096, 6144)
 
 
+def test_raw_gains_come_from_the_file_where_it_has_them() -> None:
+    usual = settings("white_balance: {gain: raw}").white_balance.gain
+    assert usual == settings("white_balance: {gain: [1.9, 1.0, 1.5]}").white_balance.gain
+    given = settings("white_balance: {gain: raw}", gains=(2.0, 1.0, 1.25)).white_balance.gain
+    assert given == (2 << 12, 1 << 12, 1 << 12, 5 << 10)
+
+
 def test_camera_gains_come_from_the_file() -> None:
     text = "white_balance: {gain: camera}"
     assert settings(text, gains=(2.0, 1.0, 1.5)).white_balance.gain == (8192, 4096, 4096, 6144)

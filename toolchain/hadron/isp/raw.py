@@ -280,9 +280,10 @@ def _read_camera(path: Path) -> RawImage:
             pixels = raw.raw_image_visible.astype(np.int64)
             levels = [int(raw.black_level_per_channel[i]) for i in pattern]
             white = int(raw.white_level)
-            green = raw.camera_whitebalance[1]
-            gains = tuple(float(gain / green) for gain in raw.camera_whitebalance[:3]) \
-                if green else None
+            balance = raw.camera_whitebalance[:3]
+            gains = None
+            if all(gain > 0 for gain in balance):
+                gains = tuple(float(gain / balance[1]) for gain in balance)
     except rawpy.LibRawError as error:
         reason = error.args[0] if error.args else "damaged"
         text = reason.decode() if isinstance(reason, bytes) else str(reason)

@@ -28,6 +28,8 @@ _WHITE = (1 << PIXEL_BITS) - 1
 _MOST_SCALE = (1 << 16) - 1
 _CURVES = {"srgb": srgb_curve, "linear": lambda light: light}
 _PATTERNS = {pattern.name.lower(): int(pattern) for pattern in Pattern}
+_USUAL_GAINS = (1.9, 1.0, 1.5)
+"""Of R, G, B: of daylight on many a sensor."""
 _RANGES = {"full": True, "limited": False}
 _SOURCES = {"rgb": ScalerSource.RGB, "yuv": ScalerSource.YUV}
 _MODES = {"box": ScalerMode.BOX, "bilinear": ScalerMode.BILINEAR}
@@ -149,14 +151,17 @@ def _statistics(section: Section, frame: Frame) -> Section:
 
 
 def _white_balance(section: Section, frame: Frame) -> Section:
-    """``gain: camera`` takes what the camera wrote into its file; three gains are R, G, B."""
+    """``gain: raw`` takes what the camera wrote into its file, or usual gains; ``gain: camera``
+    insists on the former. Three gains are R, G, B."""
     gain = section.get("gain")
+    if gain == "raw":
+        gain = list(frame.gains or _USUAL_GAINS)
     if gain == "camera":
         if frame.gains is None:
             raise SettingsError("white_balance.gain=camera, but the RAW file has no gains")
         gain = list(frame.gains)
-    if isinstance(gain, list) and len(gain) == 3:
-        section["gain"] = [gain[0], gain[1], gain[1], gain[2]]
+    if isinstance(gain, list):
+        section["gain"] = [gain[0], gain[1], gain[1], gain[2]] if len(gain) == 3 else gain
     return {}
 
 
