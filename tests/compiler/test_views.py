@@ -39,6 +39,19 @@ class Net(Layers):
         return parts
 
 
+    def depthwise_like(self, x: Tensor) -> Tensor:
+        weights = self.rng.integers(-127, 128, (1, 3, 3, x.shape[3])).astype(np.int8)
+        bias = np.zeros(x.shape[3], np.int32)
+        return self.builder.depthwise_conv_2d(x, weights, bias, 0.01, SCALE, ZERO)
+
+
+def layers(net: Net, outputs: list[Tensor], config) -> dict[str, int]:
+    """Compare with the oracle; return the cycles of the layers by their operators."""
+    check(net, outputs, config)
+    program = compile_model(net.builder.finish(outputs), config)
+    return {layer.op: layer.cycles for layer in program.layers}
+
+
 def check(net: Net, outputs: list[Tensor], config) -> Counter:
     """Compare with the oracle; return how many commands of each opcode there are."""
     model = net.builder.finish(outputs)
@@ -97,6 +110,46 @@ def test_a_copy_is_kept_where_it_saves_more_steps_than_it_takes(rng) -> None:
     a, b = net.halves(net.conv(net.inputs[0], 48))
     y = net.builder.binary("ADD", net.conv(a, 24, (3, 3)), net.conv(b, 24), SCALE, ZERO)
     assert check(net, [y], CONFIGS["h64"])[Opcode.MAX] == 1
+
+
+@every_config
+def test_halves_that_are_joined_again_are_no_parts(config, rng) -> None:
+    """As in YOLOv8: both halves of a split, and what is made of the second."""
+    net = Net(rng, (1, 9, 11, 5))
+    a, b = net.halves(net.conv(net.inputs[0], 64))
+    y = net.conv(net.join(a, b, net.conv(b, 32)), 10)
+    assert Opcode.MAX not in check(net, [y], config)
+
+
+@every_config
+def test_the_phases_of_an_image_are_one_movement(config, rng) -> None:
+    """As in YOLOX: every other row and column, joined."""
+    net = Net(rng, (1, 12, 14, 3))
+    x = net.inputs[0]
+    phases = []
+    for first in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        phases.append(net.builder.tensor((1, 6, 7, 3), x.scale, x.zero_point))
+        values = ((0, *first, 0), x.shape, (1, 2, 2, 1))
+        net.builder.operator("STRIDED_SLICE", [x, *(
+            net.builder.constant(np.asarray(value, np.int32)) for value in values)],
+            [phases[-1]], "StridedSlice")
+    joined = net.builder.concatenation(phases, x.scale, x.zero_point)
+    assert len(layers(net, [net.conv(joined, 8, (3, 3))], config)) == 2
+
+
+@every_config
+def test_interleaved_channels_are_sums_of_one_element(config, rng) -> None:
+    """Channel shuffle: a step for each of two runs that make up `columns` channels."""
+    net = Net(rng, (1, 9, 11, 5))
+    x = net.conv(net.inputs[0], 58)
+    turned = net.builder.tensor((1, 9, 11, 29, 2), SCALE, ZERO)
+    net.builder.operator("TRANSPOSE", [
+        net.builder.reshape(x, (1, 9, 11, 2, 29)),
+        net.builder.constant(np.array([0, 1, 2, 4, 3], np.int32))], [turned], "Transpose")
+    kept, y = net.halves(net.builder.reshape(turned, x.shape))
+    made = layers(net, [net.join(kept, net.depthwise_like(y))], config)
+    blocks = -(-58 // config.columns)
+    assert made["TRANSPOSE"] < 9 * 11 * 2 * blocks + 200
 
 
 @every_config

@@ -10,6 +10,7 @@ from hadron_compiler.codegen.integers import RefusedError
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.move import MoveKernel
 from hadron_compiler.codegen.pool import MaxPoolKernel
+from hadron_compiler.codegen.shuffle import shuffle_kernel
 from hadron_compiler.ir.graph import (
     FILL,
     ConcatenationAttributes,
@@ -61,7 +62,9 @@ def lower_move(operation: Operation, config: NpuConfig) -> Kernel:
     assert isinstance(attributes, MoveAttributes)
     source, output = operation.required(0), operation.outputs[0]
     if not source.deep:
-        return MoveKernel(config, operation.label, source.shape, output.shape, attributes)
+        move = MoveKernel(config, operation.label, source.shape, output.shape, attributes)
+        shuffle = shuffle_kernel(config, operation.label, source.shape, attributes)
+        return move if shuffle is None or shuffle.steps >= move.steps else shuffle
     if any((axis == FILL).any() for axis in attributes.axes):
         raise RefusedError(_NO_FILL)
     # An axis more, over the planes.

@@ -98,6 +98,15 @@ class MoveKernel(Kernel):
             low=tuple((starts + low).tolist()), high=tuple((starts + high).tolist()))
         self.part = _MovePart(config, self, attributes.fill)
 
+    @property
+    def steps(self) -> int:
+        """Steps of the whole operator, but for the fill."""
+        made = 0
+        for copy in self.copies:
+            run, loops = _run(copy)
+            made += -(-run // self.part.config.columns) * prod(loop.count for loop in loops)
+        return made * self.offsets.size
+
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`; there is one."""
         if max_channels is not None:

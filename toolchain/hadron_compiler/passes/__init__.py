@@ -7,6 +7,7 @@ from hadron_compiler.passes import (
     alias_reshapes,
     compose_tables,
     fold_pads,
+    merge_parts,
     remove_dead_operations,
     split_concatenations,
     tabulate_functions,
@@ -14,8 +15,9 @@ from hadron_compiler.passes import (
 
 __all__ = ["PASSES", "run_passes"]
 
-PASSES = (alias_reshapes.run, split_concatenations.run, fold_pads.run, tabulate_functions.run,
-          compose_tables.run, alias_identities.run, remove_dead_operations.run)
+PASSES = (alias_reshapes.run, merge_parts.run, split_concatenations.run, fold_pads.run,
+          tabulate_functions.run, compose_tables.run, alias_identities.run,
+          remove_dead_operations.run)
 
 
 def run_passes(graph: Graph) -> Graph:
