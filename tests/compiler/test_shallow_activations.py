@@ -1,20 +1,24 @@
 """Activations of four bits: programs equal TensorFlow Lite Micro; what runs so, and how fast."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from hadron_compiler import Program, compile_model
+from hadron_compiler import Program, compile_model, compiler
 from hadron_spec.commands import iterate
 from hadron_spec.config import CONFIGS, NpuConfig
 from hadron_testing import oracle
+from hadron_testing.chains import random_chains
 from hadron_testing.large_models import SMALL_CONFIGS
+from hadron_testing.measure_shallow import BASELINE, CONFIG, layer_model
 from hadron_testing.programs import run_program
 from hadron_testing.random_shallow import (
     ALL_PRECISIONS,
     force_shallow,
     network_of_three,
+    shallow_chain,
     shallow_model,
 )
 from hadron_testing.tflite_builder import ModelBuilder, Tensor
@@ -45,6 +49,17 @@ def test_random_layers_equal_the_oracle(config: NpuConfig, rng: np.random.Genera
     last = [precisions(check(*shallow_model(rng), config))[-1] for _ in range(12)]
     # Those of one row of results have no second half.
     assert last.count("W4A4") >= 8
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_layers_that_follow_on_one_another_in_tiles_and_bands(
+        fused: bool, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    force_shallow(monkeypatch)
+    if fused:
+        monkeypatch.setattr(compiler, "candidates", random_chains(rng, []))
+    for config in SHALLOW_CONFIGS.values():
+        made = precisions(check(*shallow_chain(rng), config))
+        assert made[1:].count("W4A4") >= len(made) - 2
 
 
 @pytest.mark.parametrize("config", [*SHALLOW_CONFIGS.values(), ALL_PRECISIONS],
@@ -101,8 +116,8 @@ def test_takes_half_of_the_steps_and_those_of_packing(rng: np.random.Generator) 
 @pytest.mark.parametrize("name", ["h64", "h128", "h256"])
 def test_pays_in_tiles_and_bands_as_well(name: str, rng: np.random.Generator) -> None:
     """Input and output fill the scratchpad of h256, and are too large for the others."""
-    model, inputs = two_convolutions(rng)
-    program = check(model, inputs, SHALLOW_CONFIGS[name])
+    model, _ = two_convolutions(rng)
+    program = compile_model(model, SHALLOW_CONFIGS[name])
     assert precisions(program) == ["W8A8", "W4A4"]
     assert program.layers[1].cycles < 0.6 * compile_model(model, CONFIGS[name]).layers[1].cycles
 
@@ -121,6 +136,13 @@ def test_what_becomes_w4a4(changes: dict[str, object], expected: str, rng: np.ra
                            ) -> None:
     model, inputs = two_convolutions(rng, **({"size": (9, 9), "depth": 32} | changes))
     assert precisions(check(model, inputs, H256))[1] == expected
+
+
+@pytest.mark.parametrize("row", json.loads(BASELINE.read_text())["layers"],
+                         ids=lambda row: f"{row['size']}x{row['kernel']}")
+def test_takes_no_more_cycles_than_were_measured(row: dict[str, int]) -> None:
+    model, _ = layer_model(row["size"], row["channels"], row["kernel"], row["stride"])
+    assert compile_model(model, CONFIG).layers[1].cycles <= 1.01 * row["cycles_4_bits"]
 
 
 def test_a_layer_that_would_be_slower_keeps_eight_bits(rng: np.random.Generator) -> None:

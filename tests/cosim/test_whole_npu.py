@@ -22,6 +22,7 @@ from hadron_testing.random_shallow import (
     ALL_PRECISIONS,
     force_shallow,
     network_of_three,
+    shallow_chain,
     shallow_model,
 )
 from hadron_testing.views import random_views
@@ -93,6 +94,15 @@ def test_layers_of_4_bits(simulator, rng, monkeypatch):
     force_shallow(monkeypatch)
     for _ in range(12):
         _check_on_rtl(simulator, *shallow_model(rng), rng)
+
+
+@OF_ALL_PRECISIONS
+@pytest.mark.parametrize("fused", [False, True])
+def test_chains_of_4_bits(simulator, fused, rng, monkeypatch):
+    force_shallow(monkeypatch)
+    if fused:
+        monkeypatch.setattr(compiler, "candidates", random_chains(rng, []))
+    _check_on_rtl(simulator, *shallow_chain(rng), rng)
 
 
 @OF_ALL_PRECISIONS

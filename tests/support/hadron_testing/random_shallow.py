@@ -13,7 +13,8 @@ from hadron_spec.config import NpuConfig
 from hadron_testing.draws import choose
 from hadron_testing.tflite_builder import ModelBuilder, Tensor
 
-__all__ = ["ALL_PRECISIONS", "force_shallow", "network_of_three", "shallow_model", "sixteen_levels"]
+__all__ = ["ALL_PRECISIONS", "force_shallow", "network_of_three", "shallow_chain", "shallow_model",
+           "sixteen_levels"]
 
 ALL_PRECISIONS = NpuConfig(name="small", lanes=16, columns=2, dsp_columns=2, act_bytes=32 << 10,
                            weight_steps=512, axi_data_width=64, deep=True, shallow=True)
@@ -98,6 +99,20 @@ def shallow_model(rng: np.random.Generator) -> Model:
             stride=(1, 1) if dilated else tuple(int(n) for n in rng.integers(1, 4, 2)),
             dilation=(2, 2) if dilated else (1, 1), padding=choose(rng, ("SAME", "VALID")))
     return builder.finish([z]), [rng.integers(-128, 128, x.shape).astype(np.int8)]
+
+
+def shallow_chain(rng: np.random.Generator) -> Model:
+    """Make a network of several layers of four bits, larger than a small scratchpad."""
+    builder = ModelBuilder()
+    x = builder.input((1, *(int(n) for n in rng.integers(10, 28, 2)),
+                       int(choose(rng, (8, 16, 24)))), 0.05, 3)
+    y = _convolution(rng, builder, x, 127, sixteen_levels(rng))
+    for _ in range(int(rng.integers(2, 5))):
+        stride = int(rng.integers(1, 3)) if min(y.shape[1:3]) > 6 else 1
+        y = _convolution(rng, builder, y, 7, sixteen_levels(rng), stride=(stride, 1),
+                         kernel=tuple(int(n) for n in rng.integers(1, 4, 2)),
+                         channels=int(rng.integers(4, 40)))
+    return builder.finish([y]), [rng.integers(-128, 128, x.shape).astype(np.int8)]
 
 
 def network_of_three(rng: np.random.Generator, size: int = 10) -> Model:
