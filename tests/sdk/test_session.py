@@ -43,6 +43,21 @@ def test_outputs_are_the_oracles(project: Path, digits: Session, rng: np.random.
         np.testing.assert_array_equal(output, oracle.run(content, [x[None]])[0])
 
 
+def test_tensors_of_one_name_are_told_apart(rng: np.random.Generator) -> None:
+    builder = ModelBuilder()
+    x, y = (builder.input((1, 4, 4, 2), 0.1, 3, name="t") for _ in range(2))
+    total = builder.binary("ADD", x, y, 0.2, 0)
+    halves = builder.pool_2d("AVERAGE_POOL_2D", total, (2, 2), stride=(2, 2))
+    total.name = halves.name = "t"
+    model = builder.finish([total, halves, total])
+    inputs = [rng.integers(-128, 128, (1, 4, 4, 2)).astype(np.int8) for _ in range(2)]
+    result = Session(model, "h64").run({"t": inputs[0], "t:1": inputs[1]})
+    assert list(result.outputs) == ["t", "t:1", "t:2"]
+    expected = oracle.run(model, inputs, outputs=3)
+    for output, wanted in zip(result.outputs.values(), expected, strict=True):
+        np.testing.assert_array_equal(output, wanted)
+
+
 def test_samples_become_the_batch(digits: Session, rng: np.random.Generator) -> None:
     x = random_inputs(rng, 3)
     together = digits.run(x)

@@ -19,7 +19,7 @@ from hadron_compiler.frontend.onnx import import_onnx
 from hadron_compiler.frontend.tflite import import_tflite
 from hadron_compiler.ir.graph import Graph, Tensor
 from hadron_compiler.passes import expand_matmuls, run_passes, split_sums
-from hadron_compiler.program import LayerReport, Program, TensorBinding
+from hadron_compiler.program import LayerReport, Program, TensorBinding, distinct
 from hadron_compiler.schedule.build import build_commands
 from hadron_compiler.schedule.dependencies import derive_dependencies
 from hadron_compiler.schedule.fusion import candidates
@@ -264,8 +264,8 @@ def _generate(graphs: Sequence[Variant], config: NpuConfig, stream_input: bool) 
         region_bytes=base + end,
         command_offset=0,
         command_count=len(commands),
-        inputs=tuple(bind(tensor, "input", i) for i, tensor in enumerate(graph.inputs)),
-        outputs=tuple(bind(tensor, "output", i) for i, tensor in enumerate(graph.outputs)),
+        inputs=distinct([bind(tensor, "input", i) for i, tensor in enumerate(graph.inputs)]),
+        outputs=distinct([bind(tensor, "output", i) for i, tensor in enumerate(graph.outputs)]),
         layers=_reports(graph, kernels, commands, plan.chains, timing),
         cycles=timing.total,
         scratchpad_peak=draft.layout.peak,

@@ -3,7 +3,8 @@
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hadron_compiler.errors import CompileError
 from hadron_model.planes import join_planes, split_planes
 from hadron_spec.config import NpuConfig
 
-__all__ = ["FORMAT", "HostEdge", "LayerReport", "Program", "TensorBinding"]
+__all__ = ["FORMAT", "HostEdge", "LayerReport", "Program", "TensorBinding", "distinct"]
 
 FORMAT = 2
 """Version of program.json."""
@@ -256,6 +257,19 @@ class Program:
             raise
         except (KeyError, TypeError, ValueError) as error:
             raise CompileError(f"{folder}: not a compiled program ({error})") from None
+
+
+def distinct(bindings: Iterable[TensorBinding]) -> tuple[TensorBinding, ...]:
+    """Return bindings whose names differ, by which users tell tensors apart: of several of one
+    name, all but the first get a number."""
+    named: dict[str, TensorBinding] = {}
+    for binding in bindings:
+        name, number = binding.name, 0
+        while name in named:
+            number += 1
+            name = f"{binding.name}:{number}"
+        named[name] = replace(binding, name=name)
+    return tuple(named.values())
 
 
 def _bindings(values: list[dict[str, Any]]) -> tuple[TensorBinding, ...]:
