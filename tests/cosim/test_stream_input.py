@@ -8,14 +8,15 @@ from hadron_cosim.cxxrtl.streams import Stream, StreamStalls, tensor_beats
 from hadron_cosim.memory_model import FAST, Stalls
 from hadron_cosim.simulator import NpuSimulator
 from hadron_model.executor import Executor
+from hadron_spec.commands import iterate
 from hadron_spec.config import NpuConfig
 from hadron_spec.errors import ErrorCode
-from hadron_testing.large_models import LARGE
+from hadron_testing.large_models import LARGE, Layers
 from hadron_testing.programs import memory_image, streamed
 from hadron_testing.random_models import random_network
 
 SMALL = NpuConfig(name="small", lanes=16, columns=2, dsp_columns=2, act_bytes=32 << 10,
-                  weight_steps=512, axi_data_width=64)
+                  weight_steps=512, axi_data_width=64, row_pairs=True)
 
 pytestmark = pytest.mark.slow
 
@@ -56,6 +57,27 @@ def test_networks_leave_the_models_bytes_under_random_stalls(simulator, rng):
             np.testing.assert_array_equal(memory, golden)
             if not options:
                 assert abs(result.cycles - program.cycles) <= 0.05 * result.cycles + 40
+
+
+@pytest.mark.parametrize("size", [(14, 24), (96, 120)])
+def test_rows_with_gaps_from_memory_and_stream_under_random_stalls(simulator, rng, size):
+    """The larger input does not fit: a chain takes it band by band and moves rows with gaps."""
+    layers = Layers(rng, (1, *size, 3))
+    x = layers.conv(layers.inputs[0], 4, (3, 3), stride=(2, 2), padding="SAME")
+    model = layers.builder.finish([layers.conv(layers.depthwise(x, (3, 3)), 2, (1, 1),
+                                               stride=(2, 2))])
+    inputs = [rng.integers(-128, 128, (1, *size, 3)).astype(np.int8)]
+    for stream_input in (False, True):
+        program = compile_model(model, SMALL, stream_input=stream_input)
+        commands = iterate(program.memory[:128 * program.command_count])
+        assert any(command.get("split") for command in commands)
+        golden = _golden(program, inputs)
+        for options in ({}, {"stalls": Stalls.everywhere(int(rng.integers(1 << 30)), chance=0.2)}):
+            memory = memory_image(program, inputs)
+            result = simulator.run(memory, *_registers(program), 200 * program.cycles + 10_000,
+                                   stream=streamed(program, inputs), **options)
+            assert result.status == "done", result
+            np.testing.assert_array_equal(memory, golden)
 
 
 def test_frames_in_a_row_and_bad_ones_between(simulator, rng):
