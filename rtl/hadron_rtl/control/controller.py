@@ -251,9 +251,11 @@ class Controller(wiring.Component):
         settings = Signal(READ_WRITE, reset_less=True)
         with m.If(~sequencer.busy):
             m.d.sync += settings.eq(registers.read_write)
-        m.d.comb += [
+        m.d.sync += [
             sequencer.start.eq(registers.start),
             sequencer.abort.eq(registers.abort),
+        ]
+        m.d.comb += [
             sequencer.misaligned.eq(Cat(settings.command_base[:_ALIGNED_BITS],
                                         settings.memory_base[:_ALIGNED_BITS]).any()),
             sequencer.watchdog.eq(settings.watchdog),
