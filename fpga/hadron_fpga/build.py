@@ -16,6 +16,7 @@ from .hierarchy import JOIN, NPU_APART, keep
 from .module_resources import module_resources
 from .netlist import edited_netlist
 from .place_and_route import RoutedDesign, place_and_route
+from .reset_copies import copy_reset
 from .tools import run_tool, tool_versions
 
 __all__ = ["UnknownBoardError", "build"]
@@ -87,6 +88,7 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
     device_option = platform._nextpnr_device_options[platform.device]
     with edited_netlist(folder / f"{_NAME}.json") as design:
         trim_carry_chains(design)
+        copy_reset(design)
         floorplan(design, device_option.lstrip("-"))
         modules = module_resources(design)
     on_progress("synthesis", 1.0)

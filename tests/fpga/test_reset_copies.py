@@ -1,0 +1,51 @@
+from hadron_fpga.reset_copies import copy_reset
+
+CLOCK, EARLIER, RESET, REQUEST, READY = 2, 3, 4, 5, 6
+MODULES = ("soc.npu.controller.registers", "soc.npu.execute.softmax")
+
+
+def register(d: int, q: int, **others: int) -> dict:
+    directions = {"CLK": "input", "DI": "input", "Q": "output"} | dict.fromkeys(others, "input")
+    return {"type": "TRELLIS_FF", "parameters": {"REGSET": "SET"}, "attributes": {},
+            "port_directions": directions,
+            "connections": {"CLK": [CLOCK], "DI": [d], "Q": [q]}
+            | {port: [bit] for port, bit in others.items()}}
+
+
+def lut(a: int, b: int, z: int) -> dict:
+    return {"type": "LUT4", "parameters": {}, "attributes": {},
+            "port_directions": {"A": "input", "B": "input", "Z": "output"},
+            "connections": {"A": [a], "B": [b], "Z": [z]}}
+
+
+def design(readers: int) -> dict:
+    """Half of the registers are reset by the reset, half of them by a LUT that reads it."""
+    cells = {"clock.reset": register(EARLIER, RESET)}
+    for i in range(readers):
+        cells[f"{MODULES[0]}.r{i}"] = register(REQUEST, 100 + i, LSR=RESET)
+        cells[f"{MODULES[1]}.l{i}"] = lut(RESET, REQUEST, 1000 + i)
+    return {"modules": {"top": {"cells": cells, "netnames": {
+        "rst": {"bits": [RESET]}, "last": {"bits": [999 + readers + 1]}}}}}
+
+
+def test_each_module_reads_a_copy_of_its_own_with_the_same_input() -> None:
+    netlist = design(200)
+    assert copy_reset(netlist) == 2
+    cells = netlist["modules"]["top"]["cells"]
+    copies = {module: cells[f"{module}.reset_copy{RESET}"] for module in MODULES}
+    outputs = {module: copy["connections"]["Q"][0] for module, copy in copies.items()}
+    assert len({RESET, *outputs.values(), *range(100, 300), *range(1000, 1200)}) == 403
+    for copy in copies.values():
+        assert copy["parameters"] == {"REGSET": "SET"}
+        assert copy["connections"]["DI"] == [EARLIER]
+    assert all(cells[f"{MODULES[0]}.r{i}"]["connections"]["LSR"] == [outputs[MODULES[0]]]
+               for i in range(200))
+    assert all(cells[f"{MODULES[1]}.l{i}"]["connections"]["A"] == [outputs[MODULES[1]]]
+               and cells[f"{MODULES[1]}.l{i}"]["connections"]["B"] == [REQUEST]
+               for i in range(200))
+
+
+def test_what_few_cells_read_is_not_copied() -> None:
+    netlist = design(20)
+    assert copy_reset(netlist) == 0
+    assert netlist == design(20)
