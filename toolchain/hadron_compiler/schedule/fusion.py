@@ -1,6 +1,7 @@
 """Choose the stages of a network that does not fit: which layers run band by band, what streams."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -26,6 +27,34 @@ MOST_NODES = 32
 """Nodes of a layer that are followed, the best ones: many live tensors make many of them."""
 
 Tensors = frozenset[Tensor]
+
+
+def _spans(graph: Graph) -> dict[Tensor, tuple[int, int]]:
+    """Return of all tensors that own bytes the first and the last layer that touches them."""
+    spans: dict[Tensor, tuple[int, int]] = {}
+    for index, operation in enumerate(graph.operations):
+        for tensor in (*operation.activations, *operation.outputs):
+            owner = tensor.storage
+            spans[owner] = (spans.get(owner, (index, index))[0], index)
+    return spans
+
+
+def _tight(spans: Mapping[Tensor, tuple[int, int]], config: NpuConfig) -> set[int]:
+    """Return the layers at which not all that lives fits the scratchpad."""
+    load: Counter[int] = Counter()
+    for tensor, (first, last) in spans.items():
+        if not tensor.in_memory:
+            for index in range(first, last + 1):
+                load[index] += align_up(tensor.footprint)
+    return {index for index, size in load.items() if size > config.act_bytes}
+
+
+def crowded_tensors(graph: Graph, config: NpuConfig) -> Tensors:
+    """Return the tensors that live while not all do fit."""
+    spans = _spans(graph)
+    tight = _tight(spans, config)
+    return frozenset(tensor for tensor, (first, last) in spans.items()
+                     if not tensor.in_memory and not tight.isdisjoint(range(first, last + 1)))
 
 
 def candidates(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig) -> list[Choice]:
@@ -92,24 +121,15 @@ class _Search:
         self.graph = graph
         self.tilers = tilers
         self.config = config
-        self.spans: dict[Tensor, tuple[int, int]] = {}
-        self.touched: list[list[Tensor]] = []
-        for index, operation in enumerate(graph.operations):
-            tensors = [tensor.storage for tensor in (*operation.activations, *operation.outputs)]
-            self.touched.append(list(dict.fromkeys(tensors)))
-            for tensor in tensors:
-                self.spans[tensor] = (self.spans.get(tensor, (index, index))[0], index)
+        self.touched = [
+            list(dict.fromkeys(tensor.storage for tensor in (*operation.activations,
+                                                             *operation.outputs)))
+            for operation in graph.operations]
+        self.spans = _spans(graph)
         self.in_memory: Tensors = frozenset(some for some in self.spans if some.in_memory)
-        load = [0] * len(graph.operations)
-        for tensor in self.spans.keys() - self.in_memory:
-            for index in range(self.spans[tensor][0], self.spans[tensor][1] + 1):
-                load[index] += align_up(tensor.footprint)
-        self.tight = {index for index, size in enumerate(load) if size > config.act_bytes}
-        """Layers at which not all that lives fits."""
+        self.tight = _tight(self.spans, config)
         self.flexible: Tensors = frozenset(
-            tensor for tensor, (first, last) in self.spans.items()
-            if tensor not in self.in_memory and not tensor.deep
-            and any(index in self.tight for index in range(first, last + 1)))
+            tensor for tensor in crowded_tensors(graph, config) if not tensor.deep)
         self.outside = {tensor.storage for tensor in graph.outputs}
         self.chains: dict[tuple[int, int], Chain | None] = {}
         self.costs: dict[object, Cost] = {}

@@ -10,6 +10,7 @@ from hadron_compiler.errors import CapacityError
 from hadron_compiler.ir.graph import Graph, Operation, Tensor
 from hadron_compiler.passes.show_views import View, find_views, show_views
 from hadron_compiler.schedule.estimate import layer_cost
+from hadron_compiler.schedule.fusion import crowded_tensors
 from hadron_compiler.schedule.gaps import lay_out_inputs
 from hadron_compiler.schedule.tiles import Tiler
 from hadron_spec.config import NpuConfig
@@ -27,14 +28,24 @@ class Variant:
 
 
 def variants(graph: Graph, config: NpuConfig) -> list[Variant]:
-    """Return what is worth drafting: the graph with the views that pay, and as it is."""
+    """Return what is worth drafting: the graph with the views that pay, with those of them whose
+    owners fit the scratchpad for certain, and as it is.
+
+    Where tensors go to memory, a view may cost more than its copy: its rows are moved in pieces,
+    or keep a chain from forming.
+    """
     plain = _variant(graph, {}, config)
     shown = with_views(graph, find_views(graph), config)
     if shown is not None:
         paying = _paying(plain, shown, config)
         if len(paying) < len(shown.views):
             shown = with_views(graph, paying, config)
-    return [plain] if shown is None else [shown, plain]
+    if shown is None:
+        return [plain]
+    crowded = crowded_tensors(shown.graph, config)
+    roomy = [view for tensor, view in shown.views.items() if tensor.storage not in crowded]
+    some = with_views(graph, roomy, config) if len(roomy) < len(shown.views) else None
+    return [shown, plain] if some is None else [shown, some, plain]
 
 
 def tilers_of(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig) -> tuple[Tiler, ...]:
