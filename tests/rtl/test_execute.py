@@ -45,7 +45,7 @@ from hadron_testing.execute_reference import run_command, walk
 CONFIG = NpuConfig(name="test", lanes=16, columns=4, dsp_columns=4, act_bytes=32 << 10,
                    weight_steps=256, axi_data_width=64)
 PAIRS = replace(CONFIG, name="pairs", row_pairs=True)
-SHALLOW = replace(CONFIG, shallow=True)
+SHALLOW = replace(CONFIG, name="shallow", shallow=True)
 WIDE = replace(CONFIG, name="wide", columns=16, dsp_columns=16, axi_data_width=128)
 EXECUTE = [opcode for opcode in Opcode if unit_of(opcode) == Unit.EXECUTE]
 
@@ -235,15 +235,17 @@ def test_depthwise_takes_a_pixel_a_cycle_and_wide_ones_that_complete_windows_two
     simulate(bench, scenario)
 
 
-def test_reset_at_any_cycle_leaves_a_working_unit(rng):
+@pytest.mark.parametrize("config", [CONFIG, SHALLOW], ids=lambda config: config.name)
+def test_reset_at_any_cycle_leaves_a_working_unit(rng, config):
     """Reset in the middle of commands of each kind; the next one is exact."""
-    bench = Bench(CONFIG, rng)
+    bench = Bench(config, rng)
+    operators = [*OPERATORS, *[shallow_convolution] * (3 * config.shallow)]
     reset = Signal()
     held = ResetInserter(reset)(bench.dut)
 
     async def scenario(ctx):
-        for index in rng.permutation(len(OPERATORS))[:4]:
-            fields, weights, table = OPERATORS[index](rng, CONFIG)
+        for index in rng.permutation(len(operators))[:4]:
+            fields, weights, table = operators[index](rng, config)
             await bench.start(ctx, fields)
             for _ in range(int(rng.integers(1, 100))):
                 await ctx.tick()
@@ -252,8 +254,8 @@ def test_reset_at_any_cycle_leaves_a_working_unit(rng):
             ctx.set(reset, 0)
             # What was on its way to the scratchpad may still have arrived.
             await bench.fill(ctx)
-            fields, weights, table = OPERATORS[int(rng.integers(len(OPERATORS)))](rng, CONFIG)
-            writes = run_command(CONFIG, fields, bench.image, weights, table)
+            fields, weights, table = operators[int(rng.integers(len(operators)))](rng, config)
+            writes = run_command(config, fields, bench.image, weights, table)
             await bench.clear(ctx, writes)
             await bench.check(ctx, fields, weights, table)
 

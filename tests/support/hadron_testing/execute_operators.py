@@ -124,8 +124,10 @@ def shallow_convolution(rng, config, **shape):
     """A convolution of two images at once, whose activations of four bits share bytes."""
     fields, weights, table = convolution(rng, config, shallow=True, scale=1 / 4, bias=200,
                                          **shape)
+    channels = (fields["count_kg"] - 1) * config.columns + fields["last_outputs"]
+    # The second image lies behind the first.
     fields |= {"shallow": 1, "once": 1, "wide": int(rng.integers(2)),
-               "destination_px": int(rng.integers(100, 2000))}
+               "destination_px": fields["count_oy"] * fields["count_ox"] * channels}
     # The loops outside undo the step to the second result.
     for level in ("kg", "oy", "ox"):
         fields[f"destination_{level}"] -= fields["destination_px"]
