@@ -87,10 +87,13 @@ def test_without_scikit_image_it_tells_what_to_install(monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
-def test_on_rtl_everything_is_as_the_golden_models_say() -> None:
+def test_on_rtl_everything_is_as_the_golden_models_and_the_documents_say(project: Path) -> None:
     demo = run_demo("astronaut", on="rtl")
     assert demo.matches_golden
     assert len(demo.faces) == 1
     assert demo.isp.cycles is not None
     assert demo.isp.interval == 512 * 512
     assert demo.npu.report.measured
+    documented = json.loads((project / "docs/isp/demo.json").read_text(encoding="utf-8"))
+    assert demo.npu.report.cycles == pytest.approx(documented["npu"]["cycles"], rel=0.02), \
+        "run python -m hadron.isp.measure --rtl"
