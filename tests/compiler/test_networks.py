@@ -10,10 +10,16 @@ from hadron_compiler import compile_model
 from hadron_spec.config import CONFIGS
 from hadron_testing import oracle
 from hadron_testing.mobilenet_v2 import mobilenet_v2
+from hadron_testing.networks import network
 from hadron_testing.programs import run_program
 
 NETWORKS = ["mlperf_ic_resnet8", "mlperf_vww_mbv1_025_96", "tinymaix_mnist_dw",
             "tinymaix_mnist_resnet", "tinymaix_mnist_valid"]
+SHAPES = {"ds_cnn": (49, 10), "fomo": (48, 48), "shufflenet_v2": (32, 32), "unet": (32, 32),
+          "mobilenet_v3_small": (64, 64), "yolox_nano": (64, 64), "densenet": (16, 16),
+          "yolo_v8n": (64, 64), "squeezenet": (32, 32), "yolo_v5n": (64, 64),
+          "inception": (48, 48)}
+"""Public networks with weights drawn at random, on small images."""
 LARGE_NETWORKS = ["cfu_mbv2_035_160", "emza_ssd_slim_120x160"]
 
 
@@ -88,3 +94,17 @@ def test_mobilenet_v2_of_full_width_and_size_equals_the_oracle(rng: np.random.Ge
     assert result.ok, (result.error.name, result.detail, [str(h) for h in result.hazards[:3]])
     assert not result.hazards
     np.testing.assert_array_equal(got[0], oracle.run(model, [x], arena=32 << 20)[0])
+
+
+@pytest.mark.parametrize("config", ["h64", "h256"])
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes_of_public_networks(name: str, config: str, rng: np.random.Generator) -> None:
+    model = network(name, rng, SHAPES[name])
+    program = compile_model(model, CONFIGS[config])
+    image = rng.integers(-128, 128, program.inputs[0].shape).astype(np.int8)
+    expected = oracle.run(model, [image], outputs=len(program.outputs), arena=64 << 20)
+    got, result = run_program(program, [image])
+    assert result.ok, (result.error.name, result.detail)
+    assert not result.hazards
+    for array, wanted in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(array.ravel(), wanted.ravel())

@@ -88,6 +88,19 @@ def test_a_function_read_twice_stays() -> None:
         np.testing.assert_array_equal(array.ravel(), wanted.ravel())
 
 
+def test_a_function_read_under_another_shape_stays() -> None:
+    builder = ModelBuilder()
+    y = builder.binary("MUL", builder.input(SHAPE, 0.03, 5), constant(builder, 9), 0.01, 3)
+    z = builder.binary("SUB", y, constant(builder, 80), 0.02, 0)
+    wide = builder.reshape(y, (1, 5, 4, 3))
+    model = builder.finish([z, builder.pool_2d("MAX_POOL_2D", wide, (2, 2))])
+    image = np.resize(np.arange(-128, 128), SHAPE).astype(np.int8)
+    got, result = run_program(compile_model(model, H64), [image])
+    assert result.ok
+    for array, wanted in zip(got, oracle.run(model, [image], outputs=2), strict=True):
+        np.testing.assert_array_equal(array.ravel(), wanted.ravel())
+
+
 def test_constants_of_several_values_stay_operands() -> None:
     builder = ModelBuilder()
     x = builder.input(SHAPE, 0.03, 5)
