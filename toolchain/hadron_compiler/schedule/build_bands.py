@@ -124,9 +124,10 @@ class ChainBuilder:
     def _pieces(self, member: Member, parts: tuple[Part, ...], rows: Rows,
                 fresh: list[Tensor]) -> list[Region]:
         """Return the regions in which a member makes its rows of a band: several where the program
-        begins with them."""
+        begins with them, with those of an input of the network."""
         region = Region((rows.start, rows.end), member.geometry.whole.x)
-        if any(command.unit is Unit.EXECUTE for command in self.writer.commands) or not fresh:
+        if (self.writer.inputs.isdisjoint(fresh) or rows.start
+                or any(command.unit is Unit.EXECUTE for command in self.writer.commands)):
             return [region]
         return input_pieces(parts, member.kernel, region, self.writer.config,
                             self.writer.layout.haste)

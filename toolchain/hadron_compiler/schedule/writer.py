@@ -46,6 +46,7 @@ class CommandWriter:
         self.offsets = offsets
         self.config = config
         self.commands: list[Command] = []
+        self.inputs = frozenset(tensor.storage for tensor in graph.inputs)
         self.ring = WeightRing(config.weight_steps)
         self.table: Constants | None = None
         # Bytes of resident inputs that have been loaded so far.
