@@ -67,7 +67,8 @@ def _convolution(rng: np.random.Generator, builder: ModelBuilder, x: Tensor, mos
 
 def _spread(rng: np.random.Generator, x: Tensor, taps: int) -> float:
     """Return a scale at which the results of weights of four bits spread, or saturate."""
-    return float(x.scale * 0.02 * 4 * 5 * np.sqrt(taps) * rng.choice([0.01, 0.02, 0.1]))
+    return float(x.scale * 0.02 * 20 * np.sqrt(taps) * rng.choice([0.01, 0.02, 0.1])
+                 * rng.uniform(0.8, 1.25))
 
 
 def shallow_model(rng: np.random.Generator) -> Model:
