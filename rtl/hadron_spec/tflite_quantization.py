@@ -23,7 +23,6 @@ __all__ = [
     "convolution_multiplier",
     "float32",
     "float64_scale",
-    "fully_connected_multiplier",
     "mean_multiplier",
     "padding_before",
     "window_output",
@@ -64,24 +63,14 @@ def convolution_multiplier(input_scale: float, weight_scale: float, output_scale
                            ) -> tuple[int, int]:
     """Return multiplier and shift of one channel of CONV_2D or DEPTHWISE_CONV_2D.
 
-    Also those of a FULLY_CONNECTED whose weights have a scale a channel (two scales or more).
+    Also those of FULLY_CONNECTED and BATCH_MATMUL: TensorFlow Lite Micro takes the product of the
+    scales in double precision, where TensorFlow Lite's GetQuantizedConvolutionMultipler rounds it
+    to single for layers of one scale.
 
     Source: tensorflow/lite/kernels/kernel_util.cc, PopulateConvolutionQuantizationParams;
     tflite-micro kernels/fully_connected_common.cc, CalculateOpDataFullyConnected.
     """
     return quantize_multiplier(_effective_scale(input_scale, weight_scale, output_scale))
-
-
-def fully_connected_multiplier(input_scale: float, weight_scale: float, output_scale: float
-                               ) -> tuple[int, int]:
-    """Return multiplier and shift of a FULLY_CONNECTED whose weights have one scale.
-
-    The product of the scales is taken in single precision here, unlike a convolution's.
-
-    Source: tensorflow/lite/kernels/kernel_util.cc, GetQuantizedConvolutionMultipler.
-    """
-    return quantize_multiplier(float32(float32(input_scale) * float32(weight_scale))
-                               / float32(output_scale))
 
 
 def float64_scale(input_scale: float, weight_scale: float, output_scale: float

@@ -9,7 +9,6 @@ from hadron_spec.tflite_quantization import (
     activation_range,
     convolution_multiplier,
     float32,
-    fully_connected_multiplier,
 )
 from hadron_testing import oracle
 from hadron_testing.random_deep import DEEP, DeepCase
@@ -31,9 +30,7 @@ def evaluate(case: DeepCase) -> np.ndarray:
             case.inputs[0], multiplier=multiplier, shift=shift, input_zero_point=x.zero_point,
             output_zero_point=y.zero_point, deep=y.dtype == "int16")
     weights, bias = constants
-    rule = (fully_connected_multiplier if case.operator == "FULLY_CONNECTED"
-            else convolution_multiplier)
-    pairs = [rule(x.scale, float(scale), y.scale) for scale in weights.scales]
+    pairs = [convolution_multiplier(x.scale, float(scale), y.scale) for scale in weights.scales]
     once = bias.dtype == "int64"
     attributes = dict(case.attributes)
     minimum, maximum = activation_range(attributes.pop("activation", "NONE"), y.scale, 0, bits=16)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hadron_model.operators import fully_connected, fully_connected_float64
-from hadron_spec.tflite_quantization import float64_scale, fully_connected_multiplier
+from hadron_spec.tflite_quantization import convolution_multiplier, float64_scale
 
 
 def round_half_away(values):
@@ -48,7 +48,7 @@ def test_differs_from_double_rounding_by_one():
     bias = np.arange(-400, 400)
     weights = np.zeros((len(bias), 1), np.int8)
     scales = 0.3, 0.1, 0.1
-    multiplier, shift = fully_connected_multiplier(*scales)
+    multiplier, shift = convolution_multiplier(*scales)
     common = {"input_zero_point": 0, "output_zero_point": 0}
     one = fully_connected(x, weights, bias, multipliers=[multiplier], shifts=[shift], **common)
     other = fully_connected_float64(x, weights, bias, scales=[float64_scale(*scales)], **common)

@@ -10,22 +10,21 @@ from hadron_spec.tflite_quantization import (
     activation_range,
     add_parameters,
     convolution_multiplier,
-    fully_connected_multiplier,
     mean_multiplier,
 )
 from hadron_testing import oracle
 from hadron_testing.random_elementwise import UNARY
 from hadron_testing.random_models import GENERATORS, Case
 from hadron_testing.random_movement import MOVEMENT
+from hadron_testing.tflite_builder import ModelBuilder
 
 CASES = {"SOFTMAX": 150, "RESHAPE": 20, **dict.fromkeys((*MOVEMENT, *UNARY), 60)}
 
 
 def _multipliers(case: Case):
     x, weights = case.operands[:2]
-    one = case.operator == "FULLY_CONNECTED" and weights.scales.size == 1
-    rule = fully_connected_multiplier if one else convolution_multiplier
-    pairs = [rule(x.scale, float(scale), case.output.scale) for scale in weights.scales]
+    pairs = [convolution_multiplier(x.scale, float(scale), case.output.scale)
+             for scale in weights.scales]
     return {"multipliers": [m for m, _ in pairs], "shifts": [s for _, s in pairs]}
 
 
@@ -115,7 +114,7 @@ def evaluate(case: Case) -> np.ndarray | list[np.ndarray]:
             return made.reshape(out.shape)
         case "BATCH_MATMUL":
             a, b = case.operands
-            multiplier, shift = fully_connected_multiplier(a.scale, b.scale, out.scale)
+            multiplier, shift = convolution_multiplier(a.scale, b.scale, out.scale)
             return operators.batch_matmul(
                 *_values(case), multiplier=multiplier, shift=shift, zero_point_a=a.zero_point,
                 zero_point_b=b.zero_point, output_zero_point=out.zero_point, **attributes)
@@ -161,3 +160,33 @@ def test_equals_the_reference_kernel(operator, rng):
                 f"at {tuple(where[0])}: {actual[tuple(where[0])]}, not {expected[tuple(where[0])]}")
             spread += len(np.unique(expected))
     assert spread > 2 * CASES.get(operator, 300), "the cases say too little"
+
+
+@pytest.mark.parametrize("operator", ["FULLY_CONNECTED", "BATCH_MATMUL"])
+def test_products_of_scales_are_not_rounded_to_single_precision(operator, rng):
+    """They would give one half exactly, and odd sums another rounding."""
+    x = np.arange(-127, 128, 2, dtype=np.int8).reshape(-1, 1)
+    one = np.ones((1, 1), np.int8)
+    differ = 0
+    for _ in range(20):
+        scales = [float(np.float32(value)) for value in rng.uniform(0.01, 0.1, 2)]
+        scale = 2 * float(np.float32(scales[0] * scales[1]))
+        builder = ModelBuilder()
+        a = builder.input(x.shape, scales[0])
+        if operator == "FULLY_CONNECTED":
+            y = builder.fully_connected(a, one, None, scales[1], scale, 0)
+            (expected,) = oracle.run(builder.finish([y]), [x])
+        else:
+            y = builder.tensor(x.shape, scale)
+            b = builder.input(one.shape, scales[1])
+            builder.operator(operator, [a, b], [y], "BatchMatMul", adjX=False, adjY=False)
+            (expected,) = oracle.run(builder.finish([y]), [x, one])
+        results = []
+        for multiplier, shift in (convolution_multiplier(*scales, scale),
+                                  convolution_multiplier(1.0, 0.5, 1.0)):
+            results.append(operators.fully_connected(
+                x, one, None, multipliers=[multiplier], shifts=[shift], input_zero_point=0,
+                output_zero_point=0))
+        assert np.array_equal(results[0], expected)
+        differ += not np.array_equal(*results)
+    assert differ > 0

@@ -29,8 +29,7 @@ def fully_connected(x: NDArray[np.int8], weights: NDArray[np.int8], bias: ArrayL
     bias : array_like or None
         INT32, one an output.
     multipliers, shifts : array_like
-        One for all (`tflite_quantization.fully_connected_multiplier`) or one an output
-        (`tflite_quantization.convolution_multiplier`).
+        One for all or one an output: `tflite_quantization.convolution_multiplier`.
     input_zero_point, output_zero_point : int
         -128 to 127.
     minimum, maximum : int
@@ -86,7 +85,7 @@ def batch_matmul(a: NDArray[np.int8], b: NDArray[np.int8], *, multiplier: int, s
     a, b : ndarray
         INT8.
     multiplier, shift : int
-        `tflite_quantization.fully_connected_multiplier` of the three scales.
+        `tflite_quantization.convolution_multiplier` of the three scales.
     adj_x, adj_y : bool
         Transpose the matrices of `a`, of `b` first.
 

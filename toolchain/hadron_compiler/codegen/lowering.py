@@ -90,7 +90,6 @@ from hadron_spec.tflite_quantization import (
     QuantizationError,
     convolution_multiplier,
     float32,
-    fully_connected_multiplier,
     mean_multiplier,
 )
 
@@ -239,9 +238,8 @@ def _fully_connected(operation: Operation, config: NpuConfig) -> Kernel:
     assert isinstance(attributes, FullyConnectedAttributes)
     weights = _weights(operation)
     channels, depth = weights.shape
-    per_channel = len(operation.required(1).scales) > 1
     stage = output_stage(operation, weights.astype(np.int64), attributes.activation,
-                         convolution_multiplier if per_channel else fully_connected_multiplier)
+                         convolution_multiplier)
     rows = operation.required(0).elements // depth
     geometry = Geometry(1, (rows, 1, depth), (rows, 1, channels))
     return ConvolutionKernel(config, operation.label, geometry, stage,
@@ -340,7 +338,7 @@ def _dynamic_weights(operation: Operation, config: NpuConfig) -> Kernel:
     assert isinstance(attributes, DynamicWeightsAttributes)
     rows, *weights = operation.activations
     output = operation.outputs[0]
-    multiplier, shift = fully_connected_multiplier(*attributes.scales, output.scale)
+    multiplier, shift = convolution_multiplier(*attributes.scales, output.scale)
     largest = np.array([attributes.taps * attributes.largest])
     check_shift(np.array([shift]))
     check_bound(largest, "the accumulator of channel")
