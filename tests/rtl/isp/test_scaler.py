@@ -124,9 +124,9 @@ def test_settings_may_change_from_frame_to_frame(rng):
 
 def test_quantization_saturates(rng):
     image = _image(rng, (10, 10))
-    for scale, zero_point in ((1 / 500, 0), (1 / 255, -200), (1 / 255, 100)):
+    for scale, zero_point, mean in ((1 / 500, 0, 0.0), (1 / 255, -128, 0.3), (1 / 255, 100, 0.0)):
         settings = scaler_settings(crop=(0, 0, 10, 10), output=(8, 8), scale=scale,
-                                   zero_point=zero_point)
+                                   zero_point=zero_point, mean=(mean,) * 3)
         _run([(image, settings)], rng)
 
 
