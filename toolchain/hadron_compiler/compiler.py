@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter, itemgetter
 from pathlib import Path
 
 from hadron_compiler.allocate.intervals import Block, align_up
@@ -138,13 +139,14 @@ def _schedule(draft: _Draft, gathered_bytes: int, streamed: Tensor | None) -> li
 
 @dataclass(frozen=True)
 class _Plan:
-    """A network's kernels, placed and scheduled; END is not among the commands."""
+    """A network's kernels, placed and scheduled; END is not among the commands. `cost` is that of
+    :func:`_cost`."""
 
     graph: Graph
     kernels: Sequence[Kernel]
     draft: _Draft
     commands: list[Command]
-    config: NpuConfig
+    cost: int
 
     @property
     def chains(self) -> list[int]:
@@ -152,10 +154,10 @@ class _Plan:
         return [stage.first for stage in self.draft.layout.stages
                 for _ in range(stage.first, stage.end)]
 
-    def cost(self) -> int:
-        """Return the product of cycles with a fast and a slow memory."""
-        return (predict(self.commands, self.config).total
-                * predict(self.commands, self.config, SLOW_MEMORY).total)
+
+def _cost(commands: Sequence[Command], config: NpuConfig) -> int:
+    """Return the product of cycles with a fast and a slow memory."""
+    return predict(commands, config).total * predict(commands, config, SLOW_MEMORY).total
 
 
 def _plan(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
@@ -168,8 +170,7 @@ def _plan(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
         When none does: what was wrong with the last.
     """
     def cost(draft: _Draft, gathered_bytes: int = 0) -> int:
-        commands = _schedule(draft, gathered_bytes, streamed)
-        return predict(commands, config).total * predict(commands, config, SLOW_MEMORY).total
+        return _cost(_schedule(draft, gathered_bytes, streamed), config)
 
     found: list[tuple[int, int, _Draft]] = []
     problem = None
@@ -183,17 +184,20 @@ def _plan(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
             except CapacityError as error:
                 problem = error
         if drafts:
-            draft, choice = min(drafts, key=lambda some: cost(some[0]))
+            costs = [(cost(draft), draft, choice) for draft, choice in drafts]
+            least, draft, choice = min(costs, key=itemgetter(0))
             hurried = _draft(graph, sharing, config, replace(choice, haste=HURRY), streamed)
-            draft = min((draft, hurried), key=cost)
+            if (other := cost(hurried)) < least:
+                least, draft = other, hurried
+            found.append((least, 0, draft))
             found += [(cost(draft, size), size, draft) for size in GATHERED_BYTES]
         if len(choices) > 1:  # Stages were searched for, which takes its time.
             break
     if problem is not None and not found:
         raise problem
-    _, size, draft = min(found, key=lambda some: some[0])
+    least, size, draft = min(found, key=itemgetter(0))
     return _Plan(graph, [tiler.kernel for tiler in tilers], draft,
-                 _schedule(draft, size, streamed), config)
+                 _schedule(draft, size, streamed), least)
 
 
 def _best_plan(variant: Variant, config: NpuConfig, streamed: Tensor | None) -> _Plan:
@@ -218,7 +222,7 @@ def _best_plan(variant: Variant, config: NpuConfig, streamed: Tensor | None) -> 
     except CapacityError:
         # Packed activations take room.
         pass
-    return min(plans, key=lambda plan: plan.cost())
+    return min(plans, key=attrgetter("cost"))
 
 
 def _best_of(graphs: Sequence[Variant], config: NpuConfig, streamed: Tensor | None) -> _Plan:
@@ -232,7 +236,7 @@ def _best_of(graphs: Sequence[Variant], config: NpuConfig, streamed: Tensor | No
             problem = error
     if problem is not None and not plans:
         raise problem
-    return plans[0] if len(plans) == 1 else min(plans, key=lambda plan: plan.cost())
+    return min(plans, key=attrgetter("cost"))
 
 
 def _generate(graphs: Sequence[Variant], config: NpuConfig, stream_input: bool) -> Program:

@@ -12,8 +12,8 @@ from hadron_spec.commands import LocalSpace, Unit
 
 __all__ = ["GATHERED_BYTES", "gather_loads"]
 
-GATHERED_BYTES = (0, 8 << 10, 32 << 10)
-"""Most bytes of a gathered LOAD that are worth trying; 0 leaves all as they are."""
+GATHERED_BYTES = (8 << 10, 32 << 10)
+"""Most bytes of a gathered LOAD that are worth trying, beside 0, which leaves all as they are."""
 
 
 def gather_loads(commands: Sequence[Command], most: int) -> list[Command]:
