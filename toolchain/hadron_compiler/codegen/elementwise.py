@@ -10,7 +10,7 @@ import numpy.typing as npt
 from hadron_compiler.codegen.command import Command, Range, Space, planes
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece
-from hadron_compiler.codegen.loops import Loop, loop_fields
+from hadron_compiler.codegen.loops import Loop, cut_blocks, loop_fields
 from hadron_compiler.errors import CapacityError
 from hadron_spec.commands import FIELDS, Opcode, pack_parameters
 from hadron_spec.config import NpuConfig
@@ -120,6 +120,8 @@ class LookupKernel(Kernel):
     What is left over when `columns` does not divide a run is a command of its own.
     """
 
+    reads_gaps = writes_gaps = reads_alike = True
+
     def __init__(self, config: NpuConfig, name: str, shape: Sequence[int],
                  tables: Sequence[Table], stage: LookupStage, gaps: bool = False) -> None:
         self.config = config
@@ -128,7 +130,6 @@ class LookupKernel(Kernel):
         self.tables = tables
         self.stage = stage
         self.macs = 0
-        self.reads_gaps = self.writes_gaps = self.reads_alike = True
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`; there is one."""
@@ -159,17 +160,11 @@ class LookupPart(Part):
 
     def commands(self, piece: Piece) -> list[Command]:
         """See `Part.commands`."""
-        columns = self.config.columns
-        made = []
-        for run in runs_of(piece):
-            whole = run.size // columns * columns
-            made += [self._command(piece, run.part(start, min(MAX_CHUNKS * columns,
-                                                              whole - start)), columns)
-                     for start in range(0, whole, MAX_CHUNKS * columns)]
-            if whole < run.size:
-                made.append(self._command(piece, run.part(whole, run.size - whole),
-                                          run.size - whole))
-        return made
+        return [self._command(piece, run.part(first + chunk * outputs,
+                                              min(MAX_CHUNKS, chunks - chunk) * outputs), outputs)
+                for run in runs_of(piece)
+                for first, chunks, outputs in cut_blocks(run.size, self.config.columns)
+                for chunk in range(0, chunks, MAX_CHUNKS)]
 
     def _command(self, piece: Piece, run: Run, outputs: int) -> Command:
         """Return the command of a run, `outputs` bytes a step."""

@@ -20,6 +20,8 @@ class ExtremumKernel(Kernel):
     It works on the rows of a tensor as runs of bytes, with `gaps` on its pixels.
     """
 
+    reads_gaps = writes_gaps = reads_alike = True
+
     def __init__(self, config: NpuConfig, name: str, shape: Sequence[int], least: bool,
                  gaps: bool = False) -> None:
         self.config = config
@@ -27,7 +29,6 @@ class ExtremumKernel(Kernel):
         self.least = least
         self.geometry = flat_geometry(shape, gaps)
         self.macs = 0
-        self.reads_gaps = self.writes_gaps = self.reads_alike = True
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`; there is one."""

@@ -9,14 +9,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from hadron_compiler.codegen.command import Command, Space
 from hadron_compiler.codegen.geometry import Geometry, Pitches, Region, View
-from hadron_compiler.codegen.packing import NibbleGroups, pack_nibbles
+from hadron_compiler.codegen.packing import NibbleGroups, pack_groups, pack_nibbles
 from hadron_compiler.codegen.precision import Precision
 from hadron_compiler.ir.graph import Tensor
 from hadron_spec.config import NpuConfig
 
-__all__ = ["Constants", "Kernel", "Part", "Piece", "weight_constants"]
+__all__ = ["UNSCALED", "Constants", "Kernel", "Part", "Piece", "diagonal_steps", "shared_constants",
+           "weight_constants"]
 
 
 @dataclass(eq=False, frozen=True)
@@ -41,6 +45,27 @@ def weight_constants(config: NpuConfig, image: bytes, groups: NibbleGroups,
     if precision is Precision.W4A8:
         return Constants(Space.WEIGHTS, pack_nibbles(config, image, groups), steps, nibbles=groups)
     return Constants(Space.WEIGHTS, image, steps)
+
+
+UNSCALED = (1 << 30, 1)
+"""Multiplier and shift that leave a sum as it is."""
+
+
+def shared_constants(config: NpuConfig, weights: npt.NDArray[np.int8], bias: int, multiplier: int,
+                     shift: int) -> Constants:
+    """Return a parameter step, alike for all columns, and weights (columns, steps, lanes)."""
+    values = [np.full((1, config.columns), value) for value in (bias, multiplier, shift)]
+    return Constants(Space.WEIGHTS, pack_groups(config, weights[None], *values),
+                     1 + weights.shape[1])
+
+
+def diagonal_steps(config: NpuConfig, weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """Return a step for each weight, (columns, steps, lanes): that of every column for its own
+    lane."""
+    own = np.arange(config.columns)
+    steps = np.zeros((config.columns, weights.size, config.lanes), np.int8)
+    steps[own, :, own] = weights
+    return steps
 
 
 @dataclass(frozen=True)
@@ -100,6 +125,12 @@ class Kernel(ABC):
             return self.placed
         source, *others = self.placed
         return (source.apart(self.gap, self.geometry.source[0]), *others)
+
+    def sample(self, region: Region) -> Piece:
+        """Return a piece whose tensors all lie at address 0: what its commands cost is known."""
+        *placed, written = self.on_chip
+        return Piece(0, region, tuple(pitches.view(0, self.geometry.source) for pitches in placed),
+                     written.view(0, self.geometry.destination), 0)
 
     def scratch(self, rows: int, columns: int) -> int:
         """Return the bytes of scratchpad that a piece of so many rows and columns needs beside its

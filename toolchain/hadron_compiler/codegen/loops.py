@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from hadron_spec.commands import FIELDS, LEVELS, Opcode
 
-__all__ = ["COORDINATE_MAX", "Loop", "coordinates_fit", "loop_fields", "out_of_range"]
+__all__ = ["COORDINATE_MAX", "Loop", "coordinates_fit", "cut_blocks", "loop_fields",
+           "out_of_range"]
 
 COORDINATE_MAX = 32767
 """Largest row and byte that bounds checks count. Source: hadron_spec.commands, FIELDS."""
@@ -55,6 +56,14 @@ def loop_fields(loops: Mapping[str, Loop], *, bounded: bool, source_plane: int =
         undo = Loop(0, undo.address + passes * loop.address, undo.y + passes * loop.y,
                     undo.x + passes * loop.x, undo.destination + passes * loop.destination)
     return fields
+
+
+def cut_blocks(size: int, columns: int) -> list[tuple[int, int, int]]:
+    """Cut a run of bytes into blocks of `columns` and what is left: of both the first byte, how
+    many blocks, and the bytes of each."""
+    whole = size // columns * columns
+    made = [(0, whole // columns, columns), (whole, 1, size - whole)]
+    return [run for run in made if run[1] * run[2]]
 
 
 def out_of_range(opcode: Opcode, fields: Mapping[str, int]) -> str:

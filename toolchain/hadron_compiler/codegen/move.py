@@ -14,6 +14,7 @@ from hadron_compiler.codegen.kernel import Kernel, Part, Piece
 from hadron_compiler.codegen.loops import Loop, loop_fields
 from hadron_compiler.codegen.progressions import fill_runs, progressions
 from hadron_compiler.errors import CapacityError
+from hadron_compiler.ir.attributes import summed_offsets
 from hadron_compiler.ir.graph import FILL, MoveAttributes
 from hadron_spec.commands import FIELDS, Opcode
 from hadron_spec.config import NpuConfig
@@ -85,7 +86,7 @@ class MoveKernel(Kernel):
             outer += 1
         self.name = name
         self.macs = 0
-        self.offsets = _sums(axes[:outer])
+        self.offsets = summed_offsets(axes[:outer])
         self.copies = _copies(axes[outer:])
         width = prod(axis.size for axis in axes[outer:])
         reach = [_span(copy) for copy in self.copies if copy.source is not None]
@@ -200,15 +201,6 @@ class _MovePart(Part):
 def _rows(shape: tuple[int, ...]) -> int:
     """Return the rows of a tensor: what its last two axes do not make up."""
     return prod(shape[:max(1, len(shape) - 2)]) if len(shape) > 1 else 1
-
-
-def _sums(axes: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
-    """Return the sum of every combination of offsets, in order; `FILL` where one of them is."""
-    total = np.zeros(1, np.int64)
-    for axis in axes:
-        fill = (total[:, None] == FILL) | (axis[None, :] == FILL)
-        total = np.where(fill, FILL, total[:, None] + axis[None, :]).reshape(-1)
-    return total
 
 
 def _copies(axes: Sequence[npt.NDArray[np.int64]]) -> list[_Copy]:

@@ -6,8 +6,8 @@ import numpy as np
 
 from hadron_compiler.codegen.command import Command, Range, Space
 from hadron_compiler.codegen.geometry import Geometry, Region
-from hadron_compiler.codegen.kernel import Constants, Part, Piece
-from hadron_compiler.codegen.loops import Loop, loop_fields
+from hadron_compiler.codegen.kernel import UNSCALED, Constants, Part, Piece
+from hadron_compiler.codegen.loops import Loop, cut_blocks, loop_fields
 from hadron_compiler.codegen.matrix import OutputStage
 from hadron_compiler.codegen.pool import PoolKernel, PoolPart, uniform_constants
 from hadron_compiler.errors import CapacityError
@@ -61,7 +61,7 @@ class PartialSumsKernel(PoolKernel):
         lacking = np.zeros(2 * size, np.int8)
         lacking[:size] = 1
         lacking[size] = -size
-        rest = uniform_constants(self.config, _stage(1 << 30, 1), lacking)
+        rest = uniform_constants(self.config, _stage(*UNSCALED), lacking)
         channels = (0, self.geometry.source[2])
         return [PoolPart(self.geometry.whole, channels, sums, self.sums(stage, size),
                          self.config.columns), _RestPart(self, rest)]
@@ -78,11 +78,7 @@ class _RestPart(Part):
 
     def commands(self, piece: Piece) -> list[Command]:
         """See `Part.commands`."""
-        channels, columns = self.source_channels[1], self.kernel.config.columns
-        whole = channels // columns * columns
-        runs = [(0, whole // columns, columns)] if whole else []
-        if whole < channels:
-            runs.append((whole, 1, channels - whole))
+        runs = cut_blocks(self.source_channels[1], self.kernel.config.columns)
         return [self._command(piece, Region((y, y + 1), (x, x + 1)), *run)
                 for y in range(*piece.region.y) for x in range(*piece.region.x) for run in runs]
 

@@ -6,11 +6,17 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from hadron_compiler.codegen.command import Command, Space
+from hadron_compiler.codegen.command import Command
 from hadron_compiler.codegen.geometry import Geometry, Region
-from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece
+from hadron_compiler.codegen.kernel import (
+    Constants,
+    Kernel,
+    Part,
+    Piece,
+    diagonal_steps,
+    shared_constants,
+)
 from hadron_compiler.codegen.matrix import OutputStage
-from hadron_compiler.codegen.packing import pack_groups
 from hadron_compiler.codegen.windowed import ChannelBlocks, WindowedCommand, windowed_commands
 from hadron_compiler.errors import CapacityError
 from hadron_spec.commands import DEEP_OFFSET, Opcode
@@ -86,12 +92,8 @@ def _single(first: int, outputs: int) -> ChannelBlocks:
 def uniform_constants(config: NpuConfig, stage: OutputStage,
                       weights: npt.NDArray[np.int8]) -> Constants:
     """Return a parameter step and a step for each weight: that of every column for its own lane."""
-    own = np.arange(config.columns)
-    steps = np.zeros((1, config.columns, weights.size, config.lanes), np.int8)
-    steps[0, own, :, own] = weights
-    values = [np.full((1, config.columns), parameter[0]) for parameter in
-              (stage.bias, stage.multiplier, stage.shift)]
-    return Constants(Space.WEIGHTS, pack_groups(config, steps, *values), 1 + weights.size)
+    return shared_constants(config, diagonal_steps(config, weights), stage.bias[0],
+                            stage.multiplier[0], stage.shift[0])
 
 
 class PoolKernel(Kernel):

@@ -68,12 +68,13 @@ class ProductKernel(Kernel):
         What follows the product.
     """
 
+    reads_gaps = writes_gaps = reads_alike = True
+
     def __init__(self, config: NpuConfig, name: str, shape: Sequence[int],
                  zero_points: tuple[int, int], stage: LookupStage, gaps: bool = False) -> None:
         self.name = name
         self.geometry = flat_geometry(shape, gaps)
         self.macs = 0
-        self.reads_gaps = self.writes_gaps = self.reads_alike = True
         halves = [LookupPart(config, [_INPUTS, sign * _INPUTS + offset], LookupStage())
                   for sign, offset in _HALVES]
         sums = LookupPart(config, product_tables(*zero_points), stage)

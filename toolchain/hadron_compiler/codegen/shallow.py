@@ -15,11 +15,18 @@ import numpy as np
 from hadron_compiler.codegen.command import Command, Range, Space
 from hadron_compiler.codegen.geometry import Geometry, Region, View
 from hadron_compiler.codegen.integers import needs_wide
-from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece
+from hadron_compiler.codegen.kernel import (
+    UNSCALED,
+    Constants,
+    Kernel,
+    Part,
+    Piece,
+    diagonal_steps,
+    shared_constants,
+)
 from hadron_compiler.codegen.levels import Levels
-from hadron_compiler.codegen.loops import Loop, loop_fields
+from hadron_compiler.codegen.loops import Loop, cut_blocks, loop_fields
 from hadron_compiler.codegen.matrix import ConvolutionKernel, MatrixPart
-from hadron_compiler.codegen.packing import pack_groups
 from hadron_compiler.codegen.precision import Precision
 from hadron_compiler.codegen.windowed import windowed_commands
 from hadron_compiler.ir.graph import Window
@@ -33,9 +40,6 @@ LEVELS = 16
 
 _WORTHWHILE_ROWS = 8
 """Rows of a tile to ask for: of fewer, too many are packed twice."""
-
-_PACK_STEPS = 3
-"""Weight steps of the packing: parameters, upper half, lower half."""
 
 
 def shallow_kernel(config: NpuConfig, kernel: Kernel, levels: Levels) -> "ShallowKernel | None":
@@ -170,6 +174,8 @@ class _PairedPart(Part):
 class _PackPart(Part):
     """Makes one byte of two activations: a sum with weights of 1 and 16, of all channels."""
 
+    constants: Constants
+
     def __init__(self, config: NpuConfig, geometry: Geometry, zero_point: int, least: int) -> None:
         self.config = config
         self.geometry = geometry
@@ -190,10 +196,6 @@ class _PackPart(Part):
         rows, size = halves.source_rows, packed.row_pitch
         if not bounded and source.row_pitch == size:
             rows, size = 1, rows * size
-        whole = size // columns
-        runs = [(0, whole, columns)] if whole else []
-        if size % columns:
-            runs.append((whole * columns, 1, size % columns))
         bounds = {} if not bounded else {
             "bounded": 1, "pad": self.zero_point, "start_y": first - needed.y[0],
             # Rows are read to their last byte, which may be more than bounds count.
@@ -201,9 +203,10 @@ class _PackPart(Part):
         reads = source.bytes_of(needed, self.source_channels)
         written = Range(Space.SCRATCHPAD, packed.address,
                         packed.address + packed.rows * packed.row_pitch)
-        constants = Range(Space.WEIGHTS, piece.weight_step, piece.weight_step + _PACK_STEPS)
+        constants = Range(Space.WEIGHTS, piece.weight_step,
+                          piece.weight_step + self.constants.steps)
         made = []
-        for start, chunks, outputs in runs:
+        for start, chunks, outputs in cut_blocks(size, columns):
             loops = {"oy": Loop(rows, source.row_pitch, 1, 0, size),
                      "ox": Loop(chunks, columns, 0, 0, columns),
                      "seg": Loop(2, apart * source.row_pitch, apart)}
@@ -220,9 +223,6 @@ class _PackPart(Part):
 def _pack_constants(config: NpuConfig, least: int) -> Constants:
     """Return parameters and weights: the upper half less `least`, the lower one less as much and
     SHALLOW_OFFSET, 16 times."""
-    weights = np.zeros((1, config.columns, _PACK_STEPS - 1, config.lanes), np.int8)
-    for step, weight in enumerate((1, LEVELS)):
-        np.fill_diagonal(weights[0, :, step], weight)
     bias = -(LEVELS + 1) * least - LEVELS * SHALLOW_OFFSET
-    values = [np.full((1, config.columns), value) for value in (bias, 1 << 30, 1)]
-    return Constants(Space.WEIGHTS, pack_groups(config, weights, *values), _PACK_STEPS)
+    return shared_constants(config, diagonal_steps(config, np.array((1, LEVELS), np.int8)), bias,
+                            *UNSCALED)

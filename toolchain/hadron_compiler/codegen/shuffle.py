@@ -17,9 +17,16 @@ import numpy.typing as npt
 from hadron_compiler.codegen.command import Command, Range, Space
 from hadron_compiler.codegen.elementwise import check_channels
 from hadron_compiler.codegen.geometry import Geometry, Region
-from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece
-from hadron_compiler.codegen.loops import Loop, loop_fields
-from hadron_compiler.codegen.packing import pack_groups
+from hadron_compiler.codegen.kernel import (
+    UNSCALED,
+    Constants,
+    Kernel,
+    Part,
+    Piece,
+    shared_constants,
+)
+from hadron_compiler.codegen.loops import Loop, cut_blocks, loop_fields
+from hadron_compiler.ir.attributes import summed_offsets
 from hadron_compiler.ir.graph import FILL, MoveAttributes
 from hadron_spec.commands import FIELDS, Opcode
 from hadron_spec.config import NpuConfig
@@ -51,7 +58,7 @@ def shuffle_kernel(config: NpuConfig, name: str, source: tuple[int, ...],
     if any((axis == FILL).any() for axis in axes):
         return None
     for place in range(len(axes) - 1, 0, -1):
-        outer, inner = _sums(axes[:place]), _sums(axes[place:])
+        outer, inner = summed_offsets(axes[:place]), summed_offsets(axes[place:])
         depth = prod(source) // outer.size
         if (depth * outer.size == prod(source) and (outer == depth * np.arange(outer.size)).all()
                 and inner.min() >= 0 and inner.max() < depth):
@@ -63,13 +70,6 @@ def shuffle_kernel(config: NpuConfig, name: str, source: tuple[int, ...],
             return ShuffleKernel(config, name, Geometry(1, (*image, depth), (*image, inner.size)),
                                  blocks)
     return None
-
-
-def _sums(axes: Sequence[Offsets]) -> Offsets:
-    total = np.zeros(1, np.int64)
-    for axis in axes:
-        total = (total[:, None] + axis[None, :]).reshape(-1)
-    return total
 
 
 def _blocks(config: NpuConfig, offsets: Offsets) -> _Blocks | None:
@@ -94,11 +94,10 @@ def _blocks(config: NpuConfig, offsets: Offsets) -> _Blocks | None:
 
 @cache
 def _constants(config: NpuConfig, count: int, lanes: tuple[int, ...]) -> Constants:
-    weights = np.zeros((1, config.columns, count * config.lanes), np.int8)
-    weights[0, np.arange(len(lanes)), lanes] = 1
-    values = [np.full((1, config.columns), value) for value in (0, 1 << 30, 1)]
-    image = pack_groups(config, weights.reshape(1, config.columns, count, config.lanes), *values)
-    return Constants(Space.WEIGHTS, image, 1 + count)
+    weights = np.zeros((config.columns, count * config.lanes), np.int8)
+    weights[np.arange(len(lanes)), lanes] = 1
+    return shared_constants(config, weights.reshape(config.columns, count, config.lanes), 0,
+                            *UNSCALED)
 
 
 class ShuffleKernel(Kernel):
@@ -149,36 +148,32 @@ class _ShufflePart(Part):
         count = region.columns
         if all(view.row_pitch == count * view.pixel_pitch for view in (source, destination)):
             rows, count = [region], count * region.rows
-        columns, channels = self.kernel.config.columns, self.channels[1]
-        whole = channels // columns
-        runs = [(0, whole, columns)] if whole else []
-        if channels % columns:
-            runs.append((whole, 1, channels % columns))
+        runs = cut_blocks(self.channels[1], self.kernel.config.columns)
         return [self._command(piece, row, first, min(MAX_COUNT, count - first), run)
                 for row in rows for first in range(0, count, MAX_COUNT) for run in runs]
 
     def _command(self, piece: Piece, row: Region, first: int, count: int,
                  run: tuple[int, int, int]) -> Command:
         """Return the command of some pixels from the first one on, and of a run of blocks."""
-        block, number, outputs = run
+        channel, number, outputs = run
         blocks, columns = self.kernel.blocks, self.kernel.config.columns
         source, destination = piece.sources[0], piece.destination
         begin = source.locate(row.y[0], row.x[0], 0) + first * source.pixel_pitch
-        target = destination.locate(row.y[0], row.x[0], 0) + first * destination.pixel_pitch
+        target = (destination.locate(row.y[0], row.x[0], channel)
+                  + first * destination.pixel_pitch)
         loops = {"oy": Loop(number, blocks.step, 0, 0, columns),
                  "ox": Loop(count, source.pixel_pitch, 0, 0, destination.pixel_pitch),
                  "seg": Loop(blocks.count, blocks.apart)}
         fields = {
             **loop_fields(loops, bounded=False),
-            "source": begin + blocks.first + block * blocks.step,
-            "destination": target + block * columns, "outputs": outputs, "last_outputs": outputs,
+            "source": begin + blocks.first + channel // columns * blocks.step,
+            "destination": target, "outputs": outputs, "last_outputs": outputs,
             "weight_step": piece.weight_step, "minimum": -128, "maximum": 127,
         }
         reads = [
             Range(Space.SCRATCHPAD, begin,
                   begin + (count - 1) * source.pixel_pitch + self.source_channels[1]),
             Range(Space.WEIGHTS, piece.weight_step, piece.weight_step + self.constants.steps)]
-        start = target + block * columns
-        writes = [Range(Space.SCRATCHPAD, start, start + (count - 1) * destination.pixel_pitch
+        writes = [Range(Space.SCRATCHPAD, target, target + (count - 1) * destination.pixel_pitch
                         + (number - 1) * columns + outputs)]
         return Command(Opcode.MATRIX, piece.layer, fields, reads, writes)

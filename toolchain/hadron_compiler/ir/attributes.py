@@ -1,5 +1,6 @@
 """What operations are made with: windows, activations, and the attributes of every kind."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -35,6 +36,7 @@ __all__ = [
     "TableAttributes",
     "TransposeConvolutionAttributes",
     "Window",
+    "summed_offsets",
 ]
 
 
@@ -266,6 +268,15 @@ class MoveAttributes:
 
     axes: tuple[npt.NDArray[np.int64], ...]
     fill: int = 0
+
+
+def summed_offsets(axes: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    """Return the sum of every combination of offsets, in order; `FILL` where one of them is."""
+    total = np.zeros(1, np.int64)
+    for axis in axes:
+        fill = (total[:, None] == FILL) | (axis[None, :] == FILL)
+        total = np.where(fill, FILL, total[:, None] + axis[None, :]).reshape(-1)
+    return total
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from hadron_compiler.ir.attributes import summed_offsets
 from hadron_compiler.ir.graph import (
     FILL,
     ConcatenationAttributes,
@@ -38,10 +39,7 @@ class _Part:
         """Tell whether it is the source, in order."""
         if self.source is None or tuple(one.size for one in self.offsets) != self.source.shape:
             return False
-        total = np.zeros(1, np.int64)
-        for one in self.offsets:
-            total = (total[:, None] + one[None, :]).reshape(-1)
-        return bool((total == np.arange(total.size)).all())
+        return bool((summed_offsets(self.offsets) == np.arange(self.source.elements)).all())
 
 
 def run(graph: Graph) -> Graph:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hadron_compiler.allocate.placement import Layout
 from hadron_compiler.codegen.command import Command, Space
 from hadron_compiler.codegen.geometry import Region
-from hadron_compiler.codegen.kernel import Part, Piece
+from hadron_compiler.codegen.kernel import Part
 from hadron_compiler.ir.graph import Graph, Tensor
 from hadron_compiler.schedule.bands import BandPlan
 from hadron_compiler.schedule.build_bands import ChainBuilder
@@ -94,9 +94,7 @@ def layer_cost(tiler: Tiler, plan: TilePlan, config: NpuConfig) -> Cost:
     whole = geometry.whole
     tiles = len(plan.regions(whole)) * geometry.images
     region = Region((0, min(plan.rows, whole.rows)), (0, min(plan.columns, whole.columns)))
-    *placed, written = tiler.kernel.on_chip
-    piece = Piece(0, region, tuple(pitches.view(0, geometry.source) for pitches in placed),
-                  written.view(0, geometry.destination), 0)
+    piece = tiler.kernel.sample(region)
     cost = _cost((command for part in plan.parts if part.works_on(region)
                   for command in part.commands(piece)), config)
     cost = cost.times(geometry.images * whole.rows * whole.columns / region.rows / region.columns)

@@ -1,7 +1,7 @@
 """Choose the stages of a network that does not fit: which layers run band by band, what streams."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import product
 
@@ -15,7 +15,7 @@ from hadron_compiler.schedule.pieces import SLOW_MEMORY
 from hadron_compiler.schedule.tiles import Tiler
 from hadron_spec.config import NpuConfig
 
-__all__ = ["candidates"]
+__all__ = ["candidates", "crowded_tensors"]
 
 LONGEST = 9
 """Layers of a chain, at most."""
@@ -49,12 +49,16 @@ def _tight(spans: Mapping[Tensor, tuple[int, int]], config: NpuConfig) -> set[in
     return {index for index, size in load.items() if size > config.act_bytes}
 
 
+def _crowded(spans: Mapping[Tensor, tuple[int, int]], tight: Set[int]) -> Tensors:
+    """Return the tensors that live at one of these layers."""
+    return frozenset(tensor for tensor, (first, last) in spans.items()
+                     if not tensor.in_memory and not tight.isdisjoint(range(first, last + 1)))
+
+
 def crowded_tensors(graph: Graph, config: NpuConfig) -> Tensors:
     """Return the tensors that live while not all do fit."""
     spans = _spans(graph)
-    tight = _tight(spans, config)
-    return frozenset(tensor for tensor, (first, last) in spans.items()
-                     if not tensor.in_memory and not tight.isdisjoint(range(first, last + 1)))
+    return _crowded(spans, _tight(spans, config))
 
 
 def candidates(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig) -> list[Choice]:
@@ -129,7 +133,7 @@ class _Search:
         self.in_memory: Tensors = frozenset(some for some in self.spans if some.in_memory)
         self.tight = _tight(self.spans, config)
         self.flexible: Tensors = frozenset(
-            tensor for tensor in crowded_tensors(graph, config) if not tensor.deep)
+            tensor for tensor in _crowded(self.spans, self.tight) if not tensor.deep)
         self.outside = {tensor.storage for tensor in graph.outputs}
         self.chains: dict[tuple[int, int], Chain | None] = {}
         self.costs: dict[object, Cost] = {}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hadron_compiler.codegen.geometry import Region
-from hadron_compiler.codegen.kernel import Kernel, Part, Piece
+from hadron_compiler.codegen.kernel import Kernel, Part
 from hadron_compiler.schedule.cycles import LOAD_OVERHEAD, MEMORY_LATENCY, command_cycles
 from hadron_spec.config import NpuConfig
 
@@ -29,15 +29,13 @@ def input_pieces(parts: Sequence[Part], kernel: Kernel, region: Region, config: 
     how many cycles with a slow memory count as one with a memory as fast as the bus.
     """
     geometry = kernel.geometry
-    *placed, written = kernel.on_chip
-    piece = Piece(0, region, tuple(pitches.view(0, geometry.source) for pitches in placed),
-                  written.view(0, geometry.destination), 0)
+    piece = kernel.sample(region)
     costs = [command_cycles(command, config) for part in parts if part.works_on(region)
              for command in part.commands(piece)]
     fixed = sum(cost.fixed for cost in costs)
     work = sum(cost.work for cost in costs) / region.rows
     needed = geometry.needed(region)
-    size = len(placed) * geometry.source[1] * geometry.source[2] * needed.rows / region.rows
+    size = len(piece.sources) * geometry.source[1] * geometry.source[2] * needed.rows / region.rows
 
     def cycles(pieces: Sequence[Region], rate: float) -> float:
         loaded = made = 0.0

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hadron_compiler.codegen.kernel import Kernel, Piece
+from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.levels import WHOLE, find_levels
 from hadron_compiler.codegen.shallow import shallow_kernel
 from hadron_compiler.ir.graph import Graph
@@ -29,10 +29,7 @@ def with_shallow_kernels(graph: Graph, kernels: Sequence[Kernel],
 
 def _cycles(kernel: Kernel, config: NpuConfig) -> int:
     """Return the cycles of an image's commands."""
-    geometry = kernel.geometry
-    source, *_, written = kernel.placed
-    piece = Piece(0, geometry.whole, (source.view(0, geometry.source),),
-                  written.view(0, geometry.destination), 0)
+    piece = kernel.sample(kernel.geometry.whole)
     return sum(command_cycles(command, config).total
                for part in kernel.parts(config.weight_steps, None)
                for command in part.commands(piece))
