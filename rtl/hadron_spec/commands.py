@@ -32,6 +32,7 @@ __all__ = [
     "SHALLOW_OFFSET",
     "SHALLOW_WEIGHT_MAX",
     "STRIP_PIXELS",
+    "WEIGHT_MAX",
     "WINDOW_COLUMNS",
     "WINDOW_ROWS",
     "CommandError",
@@ -294,6 +295,9 @@ SHALLOW_OFFSET = 8
 The byte of two activations, -8 to 7 each, is 16 * second + first + SHALLOW_OFFSET. `shallow` adds
 up w * first in one result and w * second in another, which is written `destination_px` further.
 """
+
+WEIGHT_MAX = 127
+"""Largest weight of MATRIX and DEPTHWISE, and the smallest negated: see `PARAMETERS`."""
 
 SHALLOW_WEIGHT_MAX = 7
 """Largest weight of `shallow`, and the smallest negated. A result has no more steps than the weight

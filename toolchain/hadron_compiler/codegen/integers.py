@@ -1,7 +1,5 @@
 """The integers behind an accumulator, and the proof that they stay in the hardware's range."""
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 
@@ -16,10 +14,9 @@ from hadron_spec.numerics import (
     multiply_by_quantized_multiplier,
     reduced_multiplier,
 )
-from hadron_spec.tflite_quantization import activation_range
+from hadron_spec.tflite_quantization import activation_range, convolution_multiplier
 
 __all__ = [
-    "Multiplier",
     "RefusedError",
     "bounds",
     "check_bound",
@@ -31,8 +28,6 @@ __all__ = [
 
 _ACC_LIMIT = 1 << (ACC_BITS - 1)
 
-Multiplier = Callable[[float, float, float], tuple[int, int]]
-"""Multiplier and shift of the scales of input, weights and output."""
 
 
 class RefusedError(CompileError):
@@ -55,8 +50,8 @@ def bounds(activation: Activation, output: Tensor) -> tuple[int, int]:
     return smallest, largest
 
 
-def output_stage(operation: Operation, weights: npt.NDArray[np.int64], activation: Activation,
-                 multiplier: Multiplier) -> OutputStage:
+def output_stage(operation: Operation, weights: npt.NDArray[np.int64],
+                 activation: Activation) -> OutputStage:
     """Fold the input's zero point into the bias and prove that no accumulator overflows.
 
     `weights` is (channels, taps). With d = x - zero point for all d the input can take,
@@ -70,7 +65,7 @@ def output_stage(operation: Operation, weights: npt.NDArray[np.int64], activatio
     if bias_tensor is not None and bias_tensor.data is not None:
         bias = bias_tensor.data.astype(np.int64).reshape(channels)
     scales = weight_tensor.scales
-    pairs = [multiplier(source.scale, scale, output.scale) for scale in scales]
+    pairs = [convolution_multiplier(source.scale, scale, output.scale) for scale in scales]
     # TensorFlow Lite Micro adds up in 64 bits where the bias has as many, and rounds once.
     once = source.deep and bias_tensor is not None and bias_tensor.dtype is DType.INT64
     if once:

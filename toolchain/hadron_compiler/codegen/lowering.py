@@ -29,7 +29,6 @@ from hadron_compiler.codegen.lowering_elementwise import (
 from hadron_compiler.codegen.lowering_movement import lower_concatenation, lower_move, lower_pad
 from hadron_compiler.codegen.matmul import DynamicWeightsKernel
 from hadron_compiler.codegen.matrix import (
-    WEIGHT_MAX,
     ConvolutionKernel,
     DepthwiseKernel,
     OutputStage,
@@ -84,6 +83,7 @@ from hadron_compiler.ir.graph import (
     Tensor,
     Window,
 )
+from hadron_spec.commands import WEIGHT_MAX
 from hadron_spec.config import NpuConfig
 from hadron_spec.numerics import softmax_table
 from hadron_spec.tflite_quantization import (
@@ -178,7 +178,7 @@ def _conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
     channels, rows, taps, depth = weights.shape
     geometry = _window_geometry(operation, attributes.window)
     stage = output_stage(operation, weights.reshape(channels, -1).astype(np.int64),
-                         attributes.activation, convolution_multiplier)
+                         attributes.activation)
     macs = prod(operation.outputs[0].shape) * rows * taps * depth
     groups = geometry.source[2] // depth
     if groups > 1:
@@ -201,7 +201,7 @@ def _depthwise_conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
     assert isinstance(attributes, ConvolutionAttributes)
     weights = _weights(operation)
     stage = output_stage(operation, weights.reshape(-1, weights.shape[3]).T.astype(np.int64),
-                         attributes.activation, convolution_multiplier)
+                         attributes.activation)
     return _depthwise(operation, config, _window_geometry(operation, attributes.window), stage,
                       weights)
 
@@ -238,8 +238,7 @@ def _fully_connected(operation: Operation, config: NpuConfig) -> Kernel:
     assert isinstance(attributes, FullyConnectedAttributes)
     weights = _weights(operation)
     channels, depth = weights.shape
-    stage = output_stage(operation, weights.astype(np.int64), attributes.activation,
-                         convolution_multiplier)
+    stage = output_stage(operation, weights.astype(np.int64), attributes.activation)
     rows = operation.required(0).elements // depth
     geometry = Geometry(1, (rows, 1, depth), (rows, 1, channels))
     return ConvolutionKernel(config, operation.label, geometry, stage,
@@ -365,8 +364,7 @@ def _mul(operation: Operation, config: NpuConfig) -> Kernel:
     assert constant.data is not None
     factors = np.broadcast_to(constant.data.astype(np.int64).ravel() - constant.zero_point,
                               (channels,))
-    stage = output_stage(operation, factors[:, None], attributes.activation,
-                         convolution_multiplier)
+    stage = output_stage(operation, factors[:, None], attributes.activation)
     taps = max(1, -(-int(np.abs(factors).max()) // WEIGHT_MAX))
     weights = np.zeros((1, taps, 1, channels), np.int8)
     for tap in range(taps):

@@ -13,14 +13,10 @@ from hadron_compiler.codegen.packing import NibbleGroups, pack_groups
 from hadron_compiler.codegen.row_pairs import RowPairs, plan_row_pairs
 from hadron_compiler.codegen.windowed import ChannelBlocks, WindowedCommand, windowed_commands
 from hadron_compiler.errors import CapacityError
-from hadron_spec.commands import FIELDS, SHALLOW_ODD, Opcode
+from hadron_spec.commands import FIELDS, SHALLOW_ODD, WEIGHT_MAX, Opcode
 from hadron_spec.config import NpuConfig
 
-__all__ = ["WEIGHT_MAX", "ConvolutionKernel", "DepthwiseKernel", "MatrixPart", "OutputStage",
-           "needs_split"]
-
-WEIGHT_MAX = 127
-"""Largest weight of the array, and the smallest negated."""
+__all__ = ["ConvolutionKernel", "DepthwiseKernel", "MatrixPart", "OutputStage", "needs_split"]
 
 MAX_COUNT = FIELDS[Opcode.MATRIX]["count_kg"].maximum
 

@@ -9,7 +9,6 @@ from hadron_compiler.codegen.interleaved import InterleavedKernel, Share
 from hadron_compiler.codegen.matrix import ConvolutionKernel
 from hadron_compiler.ir.graph import Operation, TransposeConvolutionAttributes, Window
 from hadron_spec.config import NpuConfig
-from hadron_spec.tflite_quantization import convolution_multiplier
 
 __all__ = ["transpose_conv"]
 
@@ -45,7 +44,7 @@ def transpose_conv(operation: Operation, config: NpuConfig) -> InterleavedKernel
             geometry = Geometry(images, (height, width, depth), (*size, channels), Window(
                 own.shape[1], own.shape[2], pad_top=pad_top, pad_left=pad_left))
             stage = output_stage(operation, own.reshape(channels, -1).astype(np.int64),
-                                 attributes.activation, convolution_multiplier)
+                                 attributes.activation)
             macs = images * size[0] * size[1] * own.size
             kernel = ConvolutionKernel(config, operation.label, geometry, stage,
                                        source.zero_point, own, macs)

@@ -28,11 +28,11 @@ from hadron_compiler.ir.graph import (
     Tensor,
 )
 from hadron_compiler.ir.verify import verify
+from hadron_spec.commands import WEIGHT_MAX
 from hadron_spec.config import NpuConfig
 
 __all__ = ["run"]
 
-WEIGHT_MAX = 127
 _BYTES = np.arange(-128, 128)
 
 

@@ -19,12 +19,11 @@ from hadron_compiler.ir.graph import (
     Tensor,
 )
 from hadron_compiler.ir.verify import verify
+from hadron_spec.commands import WEIGHT_MAX
 from hadron_spec.config import NpuConfig
 from hadron_spec.numerics import AVERAGE_WEIGHT
 
 __all__ = ["run"]
-
-WEIGHT_MAX = 127
 
 
 @dataclass(frozen=True)
