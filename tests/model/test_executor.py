@@ -73,6 +73,9 @@ def test_with_row_pairs_rows_are_loaded_to_any_byte(rng):
     assert result.ok
     for row in range(5):
         assert result.scratchpad[6 + 25 * row:][:21] == data[3 + 48 * row:][:21].tobytes()
+
+
+def test_runs_a_fully_connected_layer(rng):
     program = Assembler(CONFIG)
     x = rng.integers(-128, 128, CONFIG.lanes).astype(np.int8)
     weights = rng.integers(-127, 128, (CONFIG.columns, CONFIG.lanes))
