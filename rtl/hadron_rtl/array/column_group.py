@@ -8,6 +8,7 @@ from amaranth.utils import ceil_log2, exact_log2
 from hadron_spec.commands import PARAMETERS, STRIP_PIXELS
 from hadron_spec.config import NpuConfig
 
+from ..postproc.delay import delayed
 from ..stream.local import LocalWrite
 from ..vendor.masked_adder import MaskedAdder
 from ..vendor.target import targets_ecp5
@@ -192,16 +193,14 @@ class ColumnGroup(wiring.Component):
         """Return the sum of the second activations, a cycle later than that of the first."""
         # As many products as the weight memory has steps and lanes.
         width = len(columns.second_sums[i]) + exact_log2(self.config.weight_steps)
-        addends = [Signal.like(columns.second_sums[i], name=f"second_addend{i}_{stage}",
-                               reset_less=True) for stage in range(2)]
+        # A cycle for the addend, as the first sum takes, and the one that it comes later.
+        addend = delayed(m, columns.second_sums[i], 2, name=f"second_addend{i}")
         accumulator = Signal(signed(width), name=f"second_accumulator{i}", reset_less=True)
         result = Signal(signed(width), name=f"second_result{i}", reset_less=True)
         clear = Signal(name=f"second_clear{i}")
         m.submodules[f"second_adder{i}"] = adder = MaskedAdder(width=width)
-        m.d.comb += [adder.a.eq(accumulator), adder.b.eq(addends[1])]
+        m.d.comb += [adder.a.eq(accumulator), adder.b.eq(addend)]
         m.d.sync += [
-            addends[0].eq(columns.second_sums[i]),
-            addends[1].eq(addends[0]),
             clear.eq(self.o.clear),
             accumulator.eq(adder.o),
             result.eq(adder.o),

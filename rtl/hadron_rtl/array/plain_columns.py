@@ -6,6 +6,7 @@ from amaranth.utils import exact_log2
 
 from hadron_spec.commands import SHALLOW_ODD
 
+from ..postproc.delay import delayed
 from .packed_columns import ColumnsSignature, columns_latency
 
 __all__ = ["PlainColumns"]
@@ -71,11 +72,8 @@ class PlainColumns(wiring.Component):
         return m
 
     def _after_latency(self, m, name, value, output):
-        for stage in range(self.LATENCY):
-            delayed = Signal(output.shape(), name=f"{name}_{stage}", reset_less=True)
-            m.d.sync += delayed.eq(value)
-            value = delayed
-        m.d.comb += output.eq(value)
+        own = value[:len(output)].as_signed()
+        m.d.comb += output.eq(delayed(m, own, self.LATENCY, name=name))
 
 
 def _dot(x, weights):
