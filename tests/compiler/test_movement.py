@@ -69,21 +69,12 @@ def _upsample(layers: Layers) -> Tensor:
 
 
 def _shuffle(layers: Layers) -> Tensor:
-    """Channel shuffle, as exporters write it: reshape, transpose, reshape."""
-    builder, x = layers.builder, layers.inputs[0]
-    _, height, width, channels = x.shape
-    grouped = builder.reshape(x, (1, height, width, 2, channels // 2))
-    turned = like(builder, x, 1, height, width, channels // 2, 2)
-    builder.operator("TRANSPOSE", [grouped, integers(builder, 0, 1, 2, 4, 3)], [turned])
-    return layers.depthwise(builder.reshape(turned, x.shape), (3, 3))
+    return layers.depthwise(layers.builder.shuffle(layers.inputs[0]), (3, 3))
 
 
 def _halves(layers: Layers) -> Tensor:
     builder, x = layers.builder, layers.inputs[0]
-    shape = (*x.shape[:3], x.shape[3] // 2)
-    parts = [like(builder, x, *shape) for _ in range(2)]
-    builder.operator("SPLIT", [integers(builder, 3), x], parts, "Split", numSplits=2)
-    return builder.concatenation(parts[::-1], x.scale, x.zero_point, axis=3)
+    return builder.concatenation(builder.split(x)[::-1], x.scale, x.zero_point, axis=3)
 
 
 def _mirror(layers: Layers) -> Tensor:

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from hadron_compiler import Program, compile_model, compiler
-from hadron_spec.commands import iterate
 from hadron_spec.config import CONFIGS, NpuConfig
 from hadron_testing import oracle
 from hadron_testing.chains import random_chains
 from hadron_testing.large_models import SMALL_CONFIGS
-from hadron_testing.measure_shallow import BASELINE, CONFIG, layer_model
+from hadron_testing.measure_shallow import BASELINE, CONFIG, layer_model, steps_of
 from hadron_testing.programs import run_program
 from hadron_testing.random_shallow import (
     ALL_PRECISIONS,
@@ -91,25 +90,14 @@ def two_convolutions(rng: np.random.Generator, size: tuple[int, int] = (32, 32),
     return model, [rng.integers(-128, 128, x.shape).astype(np.int8)]
 
 
-def shallow_steps(program: Program) -> list[int]:
-    """Return the steps of the commands of four bits, then those of all others that multiply."""
-    steps = {0: 0, 1: 0}
-    for fields in iterate(program.memory):
-        if "shallow" in fields and fields["layer"] == 1:
-            counts = [fields[f"count_{level}"] for level in ("kg", "oy", "ox", "ky", "kx", "seg")]
-            steps[fields["shallow"]] += int(np.prod(counts))
-    return [steps[1], steps[0]]
-
-
 def test_takes_half_of_the_steps_and_those_of_packing(rng: np.random.Generator) -> None:
     model, _ = two_convolutions(rng)
     plain = compile_model(model, CONFIGS["h256"])
     program = compile_model(model, replace(H256, act_bytes=256 << 10))
     assert precisions(program) == ["W8A8", "W4A4"]
-    convolution, packing = shallow_steps(program)
-    assert convolution * 2 == shallow_steps(plain)[1]
+    assert steps_of(program, shallow=1) * 2 == steps_of(plain, shallow=0)
     # Sixteen rows of each half and the one above and below, 32 x 64 bytes, sixteen in two steps.
-    assert packing == 18 * 32 * 64 // 16 * 2
+    assert steps_of(program, shallow=0) == 18 * 32 * 64 // 16 * 2
     assert program.layers[1].cycles < 0.56 * plain.layers[1].cycles
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from hadron_compiler import compile_model
+from hadron_compiler import Program, compile_model
 from hadron_spec.commands import Opcode, iterate
 from hadron_spec.config import CONFIGS
 from hadron_testing import oracle
@@ -31,29 +31,14 @@ class Net(Layers):
     def join(self, *parts: Tensor, axis: int = 3) -> Tensor:
         return self.builder.concatenation(parts, SCALE, ZERO, axis=axis)
 
-    def halves(self, x: Tensor) -> list[Tensor]:
-        shape = (*x.shape[:3], x.shape[3] // 2)
-        parts = [self.builder.tensor(shape, x.scale, x.zero_point) for _ in range(2)]
-        axis = self.builder.constant(np.asarray(3, np.int32))
-        self.builder.operator("SPLIT", [axis, x], parts, "Split", numSplits=2)
-        return parts
-
-
     def depthwise_like(self, x: Tensor) -> Tensor:
         weights = self.rng.integers(-127, 128, (1, 3, 3, x.shape[3])).astype(np.int8)
         bias = np.zeros(x.shape[3], np.int32)
         return self.builder.depthwise_conv_2d(x, weights, bias, 0.01, SCALE, ZERO)
 
 
-def layers(net: Net, outputs: list[Tensor], config) -> dict[str, int]:
-    """Compare with the oracle; return the cycles of the layers by their operators."""
-    check(net, outputs, config)
-    program = compile_model(net.builder.finish(outputs), config)
-    return {layer.op: layer.cycles for layer in program.layers}
-
-
-def check(net: Net, outputs: list[Tensor], config) -> Counter:
-    """Compare with the oracle; return how many commands of each opcode there are."""
+def compiled(net: Net, outputs: list[Tensor], config) -> Program:
+    """Compare with the oracle; return the program."""
     model = net.builder.finish(outputs)
     program = compile_model(model, config)
     inputs = [net.rng.integers(-128, 128, x.shape).astype(np.int8) for x in net.inputs]
@@ -63,6 +48,17 @@ def check(net: Net, outputs: list[Tensor], config) -> Counter:
     for array, wanted in zip(got, oracle.run(model, inputs, outputs=len(outputs), arena=32 << 20),
                              strict=True):
         np.testing.assert_array_equal(array.ravel(), wanted.ravel())
+    return program
+
+
+def layers(net: Net, outputs: list[Tensor], config) -> dict[str, int]:
+    """Compare with the oracle; return the cycles of the layers by their operators."""
+    return {layer.op: layer.cycles for layer in compiled(net, outputs, config).layers}
+
+
+def check(net: Net, outputs: list[Tensor], config) -> Counter:
+    """Compare with the oracle; return how many commands of each opcode there are."""
+    program = compiled(net, outputs, config)
     commands = program.memory[program.command_offset:][:128 * program.command_count]
     return Counter(Opcode(values["opcode"]) for values in iterate(commands))
 
@@ -99,7 +95,7 @@ def test_concatenations_of_concatenations(config, rng) -> None:
 @every_config
 def test_the_halves_of_a_split_are_windows(config, rng) -> None:
     net = Net(rng, (1, 9, 11, 5))
-    a, b = net.halves(net.conv(net.inputs[0], 64))
+    a, b = net.builder.split(net.conv(net.inputs[0], 64))
     y = net.builder.binary("ADD", net.conv(a, 32), net.depthwise(b, (3, 3)), SCALE, ZERO)
     assert Opcode.MAX not in check(net, [y], config)
 
@@ -107,7 +103,7 @@ def test_the_halves_of_a_split_are_windows(config, rng) -> None:
 def test_a_copy_is_kept_where_it_saves_more_steps_than_it_takes(rng) -> None:
     """Rows of 3 pixels of 24 channels are 5 steps, and 6 where they lie apart."""
     net = Net(rng, (1, 9, 11, 5))
-    a, b = net.halves(net.conv(net.inputs[0], 48))
+    a, b = net.builder.split(net.conv(net.inputs[0], 48))
     y = net.builder.binary("ADD", net.conv(a, 24, (3, 3)), net.conv(b, 24), SCALE, ZERO)
     assert check(net, [y], CONFIGS["h64"])[Opcode.MAX] == 1
 
@@ -116,7 +112,7 @@ def test_a_copy_is_kept_where_it_saves_more_steps_than_it_takes(rng) -> None:
 def test_halves_that_are_joined_again_are_no_parts(config, rng) -> None:
     """As in YOLOv8: both halves of a split, and what is made of the second."""
     net = Net(rng, (1, 9, 11, 5))
-    a, b = net.halves(net.conv(net.inputs[0], 64))
+    a, b = net.builder.split(net.conv(net.inputs[0], 64))
     y = net.conv(net.join(a, b, net.conv(b, 32)), 10)
     assert Opcode.MAX not in check(net, [y], config)
 
@@ -126,13 +122,8 @@ def test_the_phases_of_an_image_are_one_movement(config, rng) -> None:
     """As in YOLOX: every other row and column, joined."""
     net = Net(rng, (1, 12, 14, 3))
     x = net.inputs[0]
-    phases = []
-    for first in ((0, 0), (1, 0), (0, 1), (1, 1)):
-        phases.append(net.builder.tensor((1, 6, 7, 3), x.scale, x.zero_point))
-        values = ((0, *first, 0), x.shape, (1, 2, 2, 1))
-        net.builder.operator("STRIDED_SLICE", [x, *(
-            net.builder.constant(np.asarray(value, np.int32)) for value in values)],
-            [phases[-1]], "StridedSlice")
+    phases = [net.builder.strided_slice(x, (0, *first, 0), (1, 2, 2, 1))
+              for first in ((0, 0), (1, 0), (0, 1), (1, 1))]
     joined = net.builder.concatenation(phases, x.scale, x.zero_point)
     assert len(layers(net, [net.conv(joined, 8, (3, 3))], config)) == 2
 
@@ -142,11 +133,7 @@ def test_interleaved_channels_are_sums_of_one_element(config, rng) -> None:
     """Channel shuffle: a step for each of two runs that make up `columns` channels."""
     net = Net(rng, (1, 9, 11, 5))
     x = net.conv(net.inputs[0], 58)
-    turned = net.builder.tensor((1, 9, 11, 29, 2), SCALE, ZERO)
-    net.builder.operator("TRANSPOSE", [
-        net.builder.reshape(x, (1, 9, 11, 2, 29)),
-        net.builder.constant(np.array([0, 1, 2, 4, 3], np.int32))], [turned], "Transpose")
-    kept, y = net.halves(net.builder.reshape(turned, x.shape))
+    kept, y = net.builder.split(net.builder.shuffle(x))
     made = layers(net, [net.join(kept, net.depthwise_like(y))], config)
     blocks = -(-58 // config.columns)
     assert made["TRANSPOSE"] < 9 * 11 * 2 * blocks + 200
@@ -167,7 +154,7 @@ def test_what_cannot_be_a_view_is_copied(config, rng) -> None:
 def test_weights_of_minus_128_read_a_copy(config, rng) -> None:
     """They read whole rows of neighbouring pixels, twice."""
     net = Net(rng, (1, 9, 11, 5))
-    a, b = net.halves(net.conv(net.inputs[0], 48))
+    a, b = net.builder.split(net.conv(net.inputs[0], 48))
     y = net.join(net.conv(a, 24, (3, 3), lowest=-128), net.conv(b, 24, (3, 3)))
     assert check(net, [y], config)[Opcode.MAX] > 0
 
@@ -178,5 +165,5 @@ def test_views_of_tensors_that_do_not_fit(config, rng) -> None:
     net = Net(rng, (1, size, size, 3))
     x = net.conv(net.inputs[0], 32, (3, 3))
     y = net.join(x, net.conv(x, 32, (3, 3)), net.conv(x, 16))
-    a, b = net.halves(y)
+    a, b = net.builder.split(y)
     check(net, [net.conv(net.conv(a, 16, (3, 3)), 8), net.depthwise(b, (3, 3))], config)

@@ -1,6 +1,6 @@
 from hadron_fpga.reset_copies import copy_reset
 
-CLOCK, EARLIER, RESET, REQUEST, READY = 2, 3, 4, 5, 6
+CLOCK, EARLIER, RESET, REQUEST = 2, 3, 4, 5
 MODULES = ("soc.npu.controller.registers", "soc.npu.execute.softmax")
 
 

@@ -363,47 +363,16 @@ def random_defined_command(rng, config):
     return fields, b"".join(weights), table
 
 
-def test_random_commands_are_bit_exact(rng):
+@pytest.mark.parametrize(("options", "count"), [
+    ({}, 4), ({"deep": True}, 4), ({"row_pairs": True}, 6), ({"shallow": True}, 4),
+    ({"shallow": True, "deep": True}, 4)], ids=str)
+def test_random_commands_are_bit_exact(rng, options, count):
     """A small weight memory, so that steps wrap around in it."""
-    config = replace(CONFIG, weight_steps=128)
+    config = replace(CONFIG, weight_steps=128, **options)
     bench = Bench(config, rng)
 
     async def scenario(ctx):
-        for _ in range(4):
-            await bench.check(ctx, *random_defined_command(rng, config))
-
-    simulate(bench, scenario)
-
-
-def test_random_commands_of_16_bits_are_bit_exact(rng):
-    config = replace(CONFIG, weight_steps=128, deep=True)
-    bench = Bench(config, rng)
-
-    async def scenario(ctx):
-        for _ in range(4):
-            await bench.check(ctx, *random_defined_command(rng, config))
-
-    simulate(bench, scenario)
-
-
-def test_random_commands_that_read_two_rows_a_step_are_bit_exact(rng):
-    config = replace(PAIRS, weight_steps=128)
-    bench = Bench(config, rng)
-
-    async def scenario(ctx):
-        for _ in range(6):
-            await bench.check(ctx, *random_defined_command(rng, config))
-
-    simulate(bench, scenario)
-
-
-@pytest.mark.parametrize("deep", [False, True])
-def test_random_commands_of_4_bits_are_bit_exact(rng, deep):
-    config = replace(CONFIG, weight_steps=128, shallow=True, deep=deep)
-    bench = Bench(config, rng)
-
-    async def scenario(ctx):
-        for _ in range(4):
+        for _ in range(count):
             await bench.check(ctx, *random_defined_command(rng, config))
 
     simulate(bench, scenario)

@@ -90,6 +90,21 @@ class Bench:
             self.waited += 1
             assert self.waited < 2000, "no result"
 
+    def run_plan(self, image, plan, count, *, bubbles, sums=Sums.PRODUCTS):
+        """Write weights, give steps and take all their results, `count` of them."""
+        async def issue(ctx):
+            await self.write_weights(ctx, 0, image)
+            ctx.set(self.dut.sums, sums)
+            for step in plan:
+                await self.give(ctx, bubbles=bubbles, **step)
+
+        async def collect(ctx):
+            await self.take(ctx, count)
+            assert not ctx.get(self.dut.busy)
+            assert not ctx.get(self.dut.results.valid)
+
+        self.run(issue, collect)
+
     def run(self, *coroutines):
         m = Module()
         m.submodules.dut = ResetInserter(self.reset)(self.dut)
@@ -140,17 +155,7 @@ def test_sums_random_results(config, bubbles, rng):
             total += memory[step] @ x
         expected.append(([int(v) for v in total], held))
 
-    async def issue(ctx):
-        await bench.write_weights(ctx, 0, bytes(image))
-        for step in plan:
-            await bench.give(ctx, bubbles=bubbles, **step)
-
-    async def collect(ctx):
-        await bench.take(ctx, len(expected))
-        assert not ctx.get(bench.dut.busy)
-        assert not ctx.get(bench.dut.results.valid)
-
-    bench.run(issue, collect)
+    bench.run_plan(bytes(image), plan, len(expected), bubbles=bubbles)
     assert bench.results == expected
 
 
@@ -176,18 +181,7 @@ def test_makes_two_results_of_two_activations_a_byte(bubbles, rng):
             totals += x @ memory[step].T
         expected += totals.tolist()
 
-    async def issue(ctx):
-        await bench.write_weights(ctx, 0, bytes(image))
-        ctx.set(bench.dut.sums, Sums.SHALLOW)
-        for step in plan:
-            await bench.give(ctx, bubbles=bubbles, **step)
-
-    async def collect(ctx):
-        await bench.take(ctx, len(expected))
-        assert not ctx.get(bench.dut.busy)
-        assert not ctx.get(bench.dut.results.valid)
-
-    bench.run(issue, collect)
+    bench.run_plan(bytes(image), plan, len(expected), bubbles=bubbles, sums=Sums.SHALLOW)
     assert bench.results == [(sums, parameters) for sums in expected]
 
 

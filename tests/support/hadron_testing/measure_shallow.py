@@ -23,7 +23,7 @@ from hadron_testing import oracle
 from hadron_testing.programs import memory_image, outputs_of
 from hadron_testing.tflite_builder import ModelBuilder
 
-__all__ = ["BASELINE", "CONFIG", "LAYERS", "layer_model", "main"]
+__all__ = ["BASELINE", "CONFIG", "LAYERS", "layer_model", "main", "steps_of"]
 
 BASELINE = Path(__file__).resolve().parents[3] / "fpga/baselines/shallow.json"
 CONFIG = replace(CONFIGS["h256"], shallow=True)
@@ -50,7 +50,7 @@ def layer_model(size: int, channels: int, kernel: int, stride: int
     return builder.finish([y]), [rng.integers(-128, 128, x.shape).astype(np.int8)]
 
 
-def _steps(program: Program, shallow: int) -> int:
+def steps_of(program: Program, shallow: int) -> int:
     """Return the steps of the second layer's commands of four bits, or of its others."""
     return sum(int(np.prod([fields[f"count_{level}"] for level in LEVELS]))
                for fields in iterate(program.memory)
@@ -85,8 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "size": size, "channels": channels, "kernel": kernel, "stride": stride,
             "cycles_8_bits": _cycles(simulator, plain, model, inputs),
             "cycles_4_bits": _cycles(simulator, shallow, model, inputs),
-            "steps_8_bits": _steps(plain, 0), "steps_4_bits": _steps(shallow, 1),
-            "steps_packing": _steps(shallow, 0)})
+            "steps_8_bits": steps_of(plain, 0), "steps_4_bits": steps_of(shallow, 1),
+            "steps_packing": steps_of(shallow, 0)})
         row = rows[-1]
         what = f"{kernel}x{kernel}x{channels} to {channels}, {size}x{size}"
         what += f", stride {stride}" if stride > 1 else ""

@@ -73,14 +73,6 @@ class Blocks:
         """Add CONCATENATION."""
         return self.builder.concatenation(parts, SCALE, 0, axis=axis)
 
-    def split(self, x: Tensor, count: int = 2) -> list[Tensor]:
-        """Add SPLIT of the channels."""
-        shape = (*x.shape[:3], x.shape[3] // count)
-        parts = [self.builder.tensor(shape, x.scale, x.zero_point) for _ in range(count)]
-        axis = self.builder.constant(np.asarray(3, np.int32))
-        self.builder.operator("SPLIT", [axis, x], parts, "Split", numSplits=count)
-        return parts
-
     def max_pool(self, x: Tensor, size: int, stride: int, padding: str = "SAME") -> Tensor:
         """Add MAX_POOL_2D."""
         return self.builder.pool_2d("MAX_POOL_2D", x, (size, size), stride=(stride, stride),
@@ -105,26 +97,6 @@ class Blocks:
                                self.builder.constant(weights, scales), x], [y],
             "TransposeConv", version=3, padding=0, strideH=2, strideW=2)
         return y
-
-    def slice(self, x: Tensor, begin: tuple[int, int], step: int) -> Tensor:
-        """Add STRIDED_SLICE of every so manieth row and column."""
-        _, height, width, channels = x.shape
-        y = self.builder.tensor((1, height // step, width // step, channels), x.scale,
-                                x.zero_point)
-        values = ((0, *begin, 0), x.shape, (1, step, step, 1))
-        self.builder.operator(
-            "STRIDED_SLICE", [x, *(self.builder.constant(np.asarray(value, np.int32))
-                                   for value in values)], [y], "StridedSlice")
-        return y
-
-    def shuffle(self, x: Tensor) -> Tensor:
-        """Interleave the halves of the channels."""
-        _, height, width, channels = x.shape
-        halves = self.builder.reshape(x, (1, height, width, 2, channels // 2))
-        turned = self.builder.tensor((1, height, width, channels // 2, 2), x.scale, x.zero_point)
-        order = self.builder.constant(np.asarray([0, 1, 2, 4, 3], np.int32))
-        self.builder.operator("TRANSPOSE", [halves, order], [turned], "Transpose")
-        return self.builder.reshape(turned, x.shape)
 
     def squeeze_and_excite(self, x: Tensor, channels: int) -> Tensor:
         """Scale every channel by a function of the means of all."""
@@ -261,11 +233,11 @@ def _shufflenet_v2(net: Blocks) -> list[Tensor]:
         for block in range(repeats):
             stride = 1 if block else 2
             if block:
-                kept, y = net.split(x)
+                kept, y = net.builder.split(x)
             else:
                 kept, y = net.conv(net.depthwise(x, 3, 2, "NONE"), half, act="RELU"), x
             y = net.depthwise(net.conv(y, half, act="RELU"), 3, stride, "NONE")
-            x = net.shuffle(net.join(kept, net.conv(y, half, act="RELU")))
+            x = net.builder.shuffle(net.join(kept, net.conv(y, half, act="RELU")))
     return net.classify(net.conv(x, 1024, act="RELU"))
 
 
@@ -315,7 +287,8 @@ def _yolo_v5n(net: Blocks) -> list[Tensor]:
 
 def _yolox_nano(net: Blocks) -> list[Tensor]:
     """Backbone and one head of YOLOX-Nano; it begins with the four phases of the image."""
-    phases = [net.slice(net.image, (y, x), 2) for x in range(2) for y in range(2)]
+    phases = [net.builder.strided_slice(net.image, (0, y, x, 0), (1, 2, 2, 1))
+              for x in range(2) for y in range(2)]
     x = net.builder.concatenation(phases, net.image.scale, net.image.zero_point)
     x = net.conv(x, 16, 3, act="SILU")
     for channels, repeats in ((32, 1), (64, 3), (128, 3), (256, 1)):
@@ -332,7 +305,7 @@ def _c2f(net: Blocks) -> list[Tensor]:
     x = net.conv(net.image, 16, 3, 2, "SILU")
     for channels, repeats in ((32, 1), (64, 2), (128, 2), (256, 1)):
         x = net.conv(net.conv(x, channels, 3, 2, "SILU"), channels, act="SILU")
-        parts = net.split(x)
+        parts = net.builder.split(x)
         for _ in range(repeats):
             y = net.conv(net.conv(parts[-1], channels // 2, 3, act="SILU"), channels // 2, 3,
                          act="SILU")

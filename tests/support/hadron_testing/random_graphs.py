@@ -191,22 +191,15 @@ class _Graph:
 
     def halves(self, x: Tensor) -> Tensor:
         """Split the channels, work on one half, join both, perhaps interleaved."""
-        rng, (_, height, width, depth) = self.rng, x.shape
+        rng, depth = self.rng, x.shape[3]
         if depth % 2:
             return x
-        parts = [self.like(x, 1, height, width, depth // 2) for _ in range(2)]
-        self.builder.operator("SPLIT", [self.integers(3), x], parts, "Split", numSplits=2)
+        parts = self.builder.split(x)
         worked = self._branch(parts[1], depth // 2, (x.scale, x.zero_point))
         if rng.random() < 0.3:
             worked = self.builder.binary("ADD", worked, parts[1], x.scale, x.zero_point)
         joined = self.builder.concatenation([parts[0], worked], x.scale, x.zero_point)
-        if rng.random() < 0.5:
-            return joined
-        turned = self.like(x, 1, height, width, depth // 2, 2)
-        self.builder.operator("TRANSPOSE", [
-            self.builder.reshape(joined, (1, height, width, 2, depth // 2)),
-            self.integers([0, 1, 2, 4, 3])], [turned], "Transpose")
-        return self.builder.reshape(turned, x.shape)
+        return joined if rng.random() < 0.5 else self.builder.shuffle(joined)
 
     def transpose(self, x: Tensor) -> Tensor:
         order = [0, *(int(axis) for axis in 1 + self.rng.permutation(3))]

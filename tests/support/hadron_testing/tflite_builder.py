@@ -221,6 +221,35 @@ class ModelBuilder:
                       fusedActivationFunction=_activation(activation))
         return out
 
+    def split(self, x: Tensor, count: int = 2, *, axis: int = 3) -> list[Tensor]:
+        """Add SPLIT into equal parts along `axis`."""
+        shape = list(x.shape)
+        shape[axis] //= count
+        parts = [self._like(x, shape) for _ in range(count)]
+        self.operator("SPLIT", [self.constant(np.asarray(axis, np.int32)), x], parts, "Split",
+                      numSplits=count)
+        return parts
+
+    def strided_slice(self, x: Tensor, begin: Sequence[int], strides: Sequence[int]) -> Tensor:
+        """Add STRIDED_SLICE from `begin` to the end of every axis."""
+        out = self._like(x, [len(range(first, n, step)) for first, n, step
+                             in zip(begin, x.shape, strides, strict=True)])
+        self.operator("STRIDED_SLICE", [x, *(self.constant(np.asarray(values, np.int32))
+                                             for values in (begin, x.shape, strides))], [out],
+                      "StridedSlice")
+        return out
+
+    def shuffle(self, x: Tensor) -> Tensor:
+        """Interleave the halves of the channels, as exporters write it: RESHAPE, TRANSPOSE,
+        RESHAPE."""
+        *outer, channels = x.shape
+        turned = self._like(x, (*outer, channels // 2, 2))
+        order = [*range(len(outer)), len(outer) + 1, len(outer)]
+        self.operator("TRANSPOSE", [self.reshape(x, (*outer, 2, channels // 2)),
+                                    self.constant(np.asarray(order, np.int32))], [turned],
+                      "Transpose")
+        return self.reshape(turned, x.shape)
+
     def mean(self, x: Tensor, axes: Sequence[int], scale: float, zero_point: int, *,
              keep_dims: bool = False) -> Tensor:
         """Add MEAN over `axes`."""
