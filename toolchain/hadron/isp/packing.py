@@ -6,8 +6,7 @@ Source: MIPI CSI-2 v1.3, sections 11.4.2 to 11.4.4 (RAW8, RAW10, RAW12).
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["PACKINGS", "line_bytes", "pack", "unpack",
-           "whole_groups"]
+__all__ = ["PACKINGS", "line_bytes", "pack", "unpack", "whole_groups"]
 
 PACKINGS = ("mipi", "unpacked")
 """``mipi``: 4 pixels of RAW10 in 5 bytes, 2 of RAW12 in 3. ``unpacked``: RAW8 in one byte a pixel,
