@@ -27,6 +27,12 @@ from hadron_compiler.codegen.lowering_elementwise import (
     lower_table,
 )
 from hadron_compiler.codegen.lowering_movement import lower_concatenation, lower_move, lower_pad
+from hadron_compiler.codegen.lowering_reductions import (
+    lower_digit_sums,
+    lower_mean,
+    lower_partial_sums,
+    lower_reduce_extremum,
+)
 from hadron_compiler.codegen.matmul import DynamicWeightsKernel
 from hadron_compiler.codegen.matrix import (
     ConvolutionKernel,
@@ -34,7 +40,6 @@ from hadron_compiler.codegen.matrix import (
     OutputStage,
     needs_split,
 )
-from hadron_compiler.codegen.partial_sums import DigitSumsKernel, PartialSumsKernel
 from hadron_compiler.codegen.pixel_packing import (
     best_factor,
     pack_geometry,
@@ -48,12 +53,7 @@ from hadron_compiler.codegen.placed import (
     place_operands,
     with_gaps,
 )
-from hadron_compiler.codegen.pool import (
-    AveragePoolKernel,
-    MaxPoolKernel,
-    MeanKernel,
-    average_stage,
-)
+from hadron_compiler.codegen.pool import AveragePoolKernel, MaxPoolKernel
 from hadron_compiler.codegen.precision import check_precisions, choose_precision
 from hadron_compiler.codegen.rescale import lower_rescale
 from hadron_compiler.codegen.softmax import SoftmaxKernel
@@ -76,7 +76,6 @@ from hadron_compiler.ir.graph import (
     PartialSumsAttributes,
     PoolAttributes,
     ProductAttributes,
-    ReduceAttributes,
     RescaleAttributes,
     SoftmaxAttributes,
     TableAttributes,
@@ -90,7 +89,6 @@ from hadron_spec.tflite_quantization import (
     QuantizationError,
     convolution_multiplier,
     float32,
-    mean_multiplier,
 )
 
 __all__ = ["ViewsError", "lower"]
@@ -262,68 +260,6 @@ def _max_pool_2d(operation: Operation, config: NpuConfig) -> Kernel:
     return MaxPoolKernel(config, operation.label, *_pool(operation))
 
 
-def _reduced(operation: Operation) -> Geometry:
-    attributes = operation.attributes
-    assert isinstance(attributes, ReduceAttributes)
-    images, height, width, channels = attributes.image
-    rows, columns = attributes.window
-    return Geometry(images, (height, width, channels), (height // rows, width // columns, channels),
-                    Window(rows, columns, rows, columns))
-
-
-def _mean_stage(operation: Operation, count: int) -> OutputStage:
-    """Return what follows the sum of `count` elements. SUM is the mean of as many elements at a
-    scale as many times smaller."""
-    source, output = operation.required(0), operation.outputs[0]
-    multiplier, shift = mean_multiplier(source.scale, output.scale,
-                                        count if operation.kind is OpKind.MEAN else 1)
-    zero = source.zero_point
-    check_shift(np.array([shift]))
-    lowest, highest = np.array([count * (-128 - zero)]), np.array([count * (127 - zero)])
-    check_bound(np.maximum(np.abs(lowest), np.abs(highest)), "the sum of channel")
-    multipliers, shifts = np.array([multiplier]), np.array([shift])
-    return OutputStage(
-        np.array([-zero * count]), multipliers, shifts,
-        needs_wide((lowest, highest), multipliers, shifts, output.zero_point, (-128, 127)),
-        output.zero_point, -128, 127)
-
-
-def _mean(operation: Operation, config: NpuConfig) -> Kernel:
-    geometry = _reduced(operation)
-    count = geometry.window.kernel_y * geometry.window.kernel_x
-    stage = _mean_stage(operation, count)
-    zero = operation.required(0).zero_point
-    if geometry.source[2] == 1 and geometry.window.kernel_y == 1:
-        # Elements side by side: as many as there are lanes at once.
-        rows = geometry.images * geometry.destination[0]
-        return ConvolutionKernel(config, operation.label,
-                                 Geometry(1, (rows, 1, count), (rows, 1, 1)), stage, zero,
-                                 np.ones((1, 1, 1, count), np.int8), 0)
-    return MeanKernel(config, operation.label, geometry, stage)
-
-
-def _partial_sums(operation: Operation, config: NpuConfig) -> Kernel:
-    attributes = operation.attributes
-    assert isinstance(attributes, PartialSumsAttributes)
-    return PartialSumsKernel(config, operation.label, attributes.image, attributes.window)
-
-
-def _digit_sums(operation: Operation, config: NpuConfig) -> Kernel:
-    attributes, digits = operation.attributes, operation.required(0)
-    assert isinstance(attributes, DigitSumsAttributes)
-    whole = attributes.whole
-    stage = (average_stage(attributes.count, bounds(whole.activation, operation.outputs[0]))
-             if isinstance(whole, PoolAttributes) else _mean_stage(operation, attributes.count))
-    weights = (attributes.weight * attributes.base, attributes.weight)
-    return DigitSumsKernel(config, operation.label, (digits.shape[0], *_image(digits)), weights,
-                           stage)
-
-
-def _reduce_extremum(operation: Operation, config: NpuConfig) -> Kernel:
-    return MaxPoolKernel(config, operation.label, _reduced(operation), -128, 127,
-                         least=operation.kind is OpKind.REDUCE_MIN)
-
-
 def _add(operation: Operation, config: NpuConfig) -> Kernel:
     return lower_sum(operation, config, 1)
 
@@ -397,10 +333,10 @@ _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
     OpKind.SUB: _sub,
     OpKind.MUL: _mul,
     OpKind.CONCATENATION: lower_concatenation,
-    OpKind.MEAN: _mean,
-    OpKind.SUM: _mean,
-    OpKind.REDUCE_MAX: _reduce_extremum,
-    OpKind.REDUCE_MIN: _reduce_extremum,
+    OpKind.MEAN: lower_mean,
+    OpKind.SUM: lower_mean,
+    OpKind.REDUCE_MAX: lower_reduce_extremum,
+    OpKind.REDUCE_MIN: lower_reduce_extremum,
     OpKind.PAD: lower_pad,
     OpKind.SOFTMAX: _softmax,
 }
@@ -408,11 +344,11 @@ _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
 _BY_ATTRIBUTES: dict[type, Callable[[Operation, NpuConfig], Kernel]] = {
     ExtremumAttributes: lower_extremum,
     ChannelTablesAttributes: lower_prelu,
-    DigitSumsAttributes: _digit_sums,
+    DigitSumsAttributes: lower_digit_sums,
     DynamicWeightsAttributes: _dynamic_weights,
     LookupAttributes: lower_lookup,
     MoveAttributes: lower_move,
-    PartialSumsAttributes: _partial_sums,
+    PartialSumsAttributes: lower_partial_sums,
     ProductAttributes: lower_product,
     RescaleAttributes: lower_rescale,
     TableAttributes: lower_table,
