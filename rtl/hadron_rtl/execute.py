@@ -288,7 +288,8 @@ class ExecuteUnit(wiring.Component):
             softmax.i.valid.eq(vectors.valid & uses.softmax),
             softmax.i.payload.eq(vectors.payload[0]),
             softmax.count.eq(command.count_ox),
-            vectors.ready.eq(Mux(uses.softmax, softmax.i.ready, requantizer.i.ready)),
+            # The requantizer takes what it only clamps at once.
+            vectors.ready.eq(~uses.softmax | softmax.i.ready),
         ]
         m.d.comb += [
             value.eq(Mux(uses.vector, vectors.payload[column], sums.payload[column]))

@@ -142,8 +142,7 @@ class Controller(wiring.Component):
             self.irq.eq(registers.irq),
             clear.eq(sequencer.clear),
             registers.events.eq(sequencer.events),
-            # While they are reset, units must not start anything either.
-            halt.eq(sequencer.halt | sequencer.clear),
+            halt.eq(sequencer.halt),
         ]
         m.d.sync += self.execute_reset.eq(halt)
 

@@ -95,20 +95,28 @@ class LoadUnit(wiring.Component):
         m.submodules.outstanding = outstanding = fifo.SyncFIFOBuffered(
             width=bursts.burst.size, depth=self.OUTSTANDING)
 
-        # Beats that have been requested and not taken; whether there is room for more.
+        # Beats that have been requested and not taken; whether there is room for more. A burst
+        # counts a cycle late, as early as the next can be requested.
         ahead = Signal(range(self.BEATS_AHEAD + BURST_BEATS))
         has_room = Signal(init=1)
         may_request = outstanding.w_rdy & has_room & ~self.halt
         take = Signal()
         ahead_next = Signal.like(ahead)
-        added = Mux(outstanding.w_en, bursts.o.payload.length + 1, 0)
+        added = Signal(range(BURST_BEATS + 1))
         m.d.comb += ahead_next.eq(ahead + added - take)
-        m.d.sync += [ahead.eq(ahead_next), has_room.eq(ahead_next < self.BEATS_AHEAD)]
+        m.d.sync += [
+            added.eq(Mux(outstanding.w_en, bursts.o.payload.length + 1, 0)),
+            ahead.eq(ahead_next),
+            has_room.eq(ahead_next < self.BEATS_AHEAD),
+        ]
 
         # Commands and bursts.
         space = Signal(LocalSpace, reset_less=True)
         streams = Signal(reset_less=True)
         ends = Signal(reset_less=True)
+        # Registers: they choose every byte that is written.
+        nibbles = Signal(reset_less=True)
+        shallow_nibbles = Signal(reset_less=True)
         running = Signal()
         with m.If(self.command.valid & self.command.ready):
             m.d.sync += [
@@ -117,6 +125,13 @@ class LoadUnit(wiring.Component):
                 streams.eq(self.command.payload.stream),
                 ends.eq(self.command.payload.stream_end),
             ]
+            if config.nibbles:
+                of_space = self.command.payload.space
+                of_shallow = (of_space == LocalSpace.SHALLOW_NIBBLES) & config.shallow
+                m.d.sync += [
+                    nibbles.eq((of_space == LocalSpace.NIBBLES) | of_shallow),
+                    shallow_nibbles.eq(of_shallow),
+                ]
         with m.Elif(self.done):
             m.d.sync += running.eq(0)
         m.d.comb += [
@@ -146,7 +161,6 @@ class LoadUnit(wiring.Component):
         m.submodules.writes = writes = SkidBuffer(data.StructLayout({
             "write": LocalWrite(config), "last": unsigned(1)}))
         all_bytes = Const(-1, config.axi_bytes)
-        nibbles = Signal()
         second = Signal()
         whole = Signal()
         offered = Signal()
@@ -156,12 +170,9 @@ class LoadUnit(wiring.Component):
         if config.nibbles:
             m.submodules.expander = expander = NibbleExpander(
                 config.axi_bytes, shallow=config.shallow)
-            of_nibbles = space == LocalSpace.NIBBLES
             if config.shallow:
-                m.d.comb += expander.shallow.eq(space == LocalSpace.SHALLOW_NIBBLES)
-                of_nibbles |= expander.shallow
+                m.d.comb += expander.shallow.eq(shallow_nibbles)
             m.d.comb += [
-                nibbles.eq(of_nibbles),
                 expander.i.eq(beat.data),
                 expander.enable.eq(nibbles),
                 expander.odd.eq(second),

@@ -60,7 +60,7 @@ class Sequencer(wiring.Component):
     run : Out(1)
         A program runs: decode and dispatch.
     halt : Out(1)
-        Stop and finish what is outstanding.
+        Stop and finish what is outstanding, or be reset; a register, since all units read it.
     clear : Out(1)
         The first cycle in which the sequencer is idle again: reset units, queues, tokens.
     busy : Out(1)
@@ -108,7 +108,8 @@ class Sequencer(wiring.Component):
                                  & Cat(unit.empty & ~unit.busy for unit in self.units).all())
         drained = self._settled(m, "drained", self.halt & self.bus_idle)
         ended = Signal()
-        m.d.sync += self.clear.eq(ended)
+        halts = Signal()
+        m.d.sync += [self.clear.eq(ended), self.halt.eq(halts | ended)]
         with m.FSM():
             with m.State("IDLE"), m.If(self.start):
                 m.d.sync += [
@@ -126,17 +127,20 @@ class Sequencer(wiring.Component):
             with m.State("BEGIN"):
                 with m.If(self.misaligned):
                     m.d.sync += [failed.eq(1), self.error_code.eq(ErrorCode.ALIGNMENT)]
+                    m.d.comb += halts.eq(1)
                     m.next = "HALT"
                 with m.Else():
                     m.d.comb += self.begin.eq(1)
                     m.next = "RUN"
                 with m.If(self.abort):
                     m.d.sync += aborting.eq(1)
+                    m.d.comb += halts.eq(1)
                     m.next = "HALT"
 
             with m.State("RUN"):
                 m.d.comb += self.run.eq(1)
                 with m.If(failed):
+                    m.d.comb += halts.eq(1)
                     m.next = "HALT"
                 with m.Elif(finished):
                     m.d.comb += [ended.eq(1), self.events[0].eq(1)]
@@ -144,10 +148,11 @@ class Sequencer(wiring.Component):
                     m.next = "IDLE"
                 with m.Elif(self.abort):
                     m.d.sync += aborting.eq(1)
+                    m.d.comb += halts.eq(1)
                     m.next = "HALT"
 
             with m.State("HALT"):
-                m.d.comb += self.halt.eq(1)
+                m.d.comb += halts.eq(1)
                 with m.If(drained):
                     m.d.comb += [
                         ended.eq(1),
