@@ -236,7 +236,8 @@ _EXECUTE = {
     "count_ky": Field(5, 16, 16, doc="Passes of loop ky, 1 or more."),
     "count_kx": Field(6, 0, 16, doc="Passes of loop kx, 1 or more."),
     "count_seg": Field(6, 16, 16, doc="Passes of loop seg, 1 or more."),
-    "last_outputs": Field(7, 0, 8, doc="Like outputs, in the last pass of loop kg."),
+    "last_outputs": Field(7, 0, 8, doc="Like outputs, in the last pass of loop kg. 0: none is "
+                          "written; a command that `continues` goes on with the last sum."),
     "pad": Field(7, 8, 8, True, "Value of bytes out of bounds."),
     "weight_step": Field(7, 16, 16, doc="First step in the weight memory: parameters of group 0."),
     **_level_fields(),
@@ -259,6 +260,9 @@ _EXECUTE = {
                           "`wide`; `minimum` and `maximum` are their high bytes."),
     "once": Field(25, 5, 1, doc="Round wide results once, halves up, instead of twice. Set with "
                   "`shallow`, whose results it does not change."),
+    "continues": Field(25, 7, 1, doc="MATRIX: the first result goes on with the last sum of the "
+                       "EXECUTE command before, and has its parameters: no step reads them. That "
+                       "command is MATRIX, too; neither is `shallow`."),
     "plane_address": Field(25, 8, 24, True, "`deep`: address step from low to high bytes. `split`: "
                            "to the next row less `split`, rounded down to a multiple of `lanes`."),
     "destination_px": Field(26, 0, 24, True, "DEPTHWISE: destination step from output to output in "
@@ -311,7 +315,8 @@ HEADER_BYTES = 9
 PARAMETERS = {"bias": (0, 4), "multiplier": (4, 4), "shift": (8, 1)}
 """Byte offset and size of each parameter in the first bytes of a column of a parameter step.
 
-MATRIX and LOOKUP read one parameter step before the weight steps of each kg, DEPTHWISE two, one for
+MATRIX and LOOKUP read one parameter step before the weight steps of each kg (none before the first
+of a command that `continues`), DEPTHWISE two, one for
 each half of the channels, before its two weight steps: `columns` columns of `lanes` bytes, of which
 the first nine hold these signed little-endian values. In the weight steps the columns 2i and 2i+1
 are stored packed: byte of column 2i+1 is w1 - (w0 < 0), that of column 2i is w0, so that the 18-bit

@@ -70,11 +70,19 @@ def _used_lanes(memories: LocalMemories, command: Command, grid: StepGrid, group
         pixels = np.tile(grid.strip.used(taps), (grid.results // grid.strip.rows, 1))
         return pixels[..., None] & (np.arange(grid.config.lanes) < outputs)
     if command.opcode == Opcode.MATRIX:
-        weights = memories.weights(grid.weight_steps(group))[:, :outputs]
+        weights = memories.weights(grid.weight_steps(group))[:, :_columns(command, grid, group)]
         used: NDArray[np.bool_] = (weights != 0).any(1)
         return used
     return np.broadcast_to(np.arange(grid.config.lanes) < outputs,
                            (grid.inner, grid.config.lanes))
+
+
+def _columns(command: Command, grid: StepGrid, group: int) -> int | None:
+    """Return how many columns matter, None for all: those of DEPTHWISE are outputs of half of the
+    channels, and sums of which nothing is written are gone on with."""
+    if grid.strip or (command.opcode == Opcode.MATRIX and not grid.outputs(group)):
+        return None
+    return grid.outputs(group)
 
 
 def _result_ends(grid: StepGrid, count: int) -> NDArray[np.int64]:
@@ -97,10 +105,10 @@ def _weight_accesses(memories: LocalMemories, command: Command, grid: StepGrid) 
     columns = config.lanes * np.arange(config.columns)
     parts = []
     for group in range(grid.groups):
-        # The columns of DEPTHWISE are outputs of half of the channels.
-        used = columns[:None if grid.strip else grid.outputs(group), None]
+        used = columns[:_columns(command, grid, group), None]
         step = grid.parameter_steps()[group]
-        for own in (step, step + 1) if grid.strip else (step,):
+        count = 2 if grid.strip else 0 if command.fields["continues"] and not group else 1
+        for own in step + np.arange(count):
             parts.append(own % config.weight_steps * config.step_bytes
                          + (used + np.arange(HEADER_BYTES)).reshape(-1))
         steps = grid.weight_steps(group)

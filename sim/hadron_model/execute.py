@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hadron_model.memories import LocalMemories
+from hadron_model.memories import Carried, LocalMemories
 from hadron_model.operators.requantize import clamp
 from hadron_model.planes import split_planes, split_shallow
 from hadron_model.program import Command
@@ -108,6 +108,8 @@ def _matrix(memories: LocalMemories, grid: StepGrid, outcome: ExecuteOutcome
         for group, matrix in enumerate(matrices):
             x = _factors(grid, grid.read(memories.scratchpad, grid.steps(group, chunk)))
             totals[group, made] = x.reshape(-1, taps) @ matrix
+    if grid.fields["continues"]:
+        totals[0, 0] += memories.carried.sums
     yield from _scale(memories, grid, totals, outcome)
 
 
@@ -187,11 +189,14 @@ def _depthwise(memories: LocalMemories, grid: StepGrid, group: int, outcome: Exe
 
 def _scale(memories: LocalMemories, grid: StepGrid, totals: Values, outcome: ExecuteOutcome
            ) -> Iterator[NDArray[np.int8]]:
-    """Scale the sums of each kg to INT8."""
-    parameters = memories.parameters(grid.parameter_steps())
+    """Scale the sums of each kg to INT8; keep the last ones, and their parameters."""
+    bias, multiplier, shift = memories.parameters(grid.parameter_steps())
+    own = memories.carried.parameters
     for group in range(grid.groups):
-        yield _scale_one(grid, totals[group], [values[group] for values in parameters],
-                         grid.outputs(group), outcome)
+        if group or not grid.fields["continues"]:
+            own = bias[group], multiplier[group], shift[group]
+        yield _scale_one(grid, totals[group], own, grid.outputs(group), outcome)
+    memories.carried = Carried(totals[-1, -1], own)
 
 
 def _scale_one(grid: StepGrid, totals: Values, parameters: Sequence[Values], used: int,

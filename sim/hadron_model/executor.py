@@ -164,6 +164,8 @@ class _Run:
         self.command_base, self.command_count = command_base, command_count
         self.memory_base, self.memory_bytes = memory_base, memory_bytes
         self.result = Result()
+        # The last EXECUTE command that has been decoded.
+        self.before: Command | None = None
         self.checker: HazardChecker | None = None
         if check_hazards:
             sizes: dict[LocalSpace | None, int] = {None: len(self.region)}
@@ -205,10 +207,14 @@ class _Run:
             raise _ProgramError(ErrorCode.END_OF_STREAM, index, "no END")
         start = self.command_base + index * COMMAND_BYTES
         try:
-            return decode_command(self.config, index,
-                                  self.memory[start : start + COMMAND_BYTES].tobytes())
+            command = decode_command(self.config, index,
+                                     self.memory[start : start + COMMAND_BYTES].tobytes(),
+                                     self.before)
         except CommandFailureError as failure:
             raise _ProgramError(failure.code, index, failure.detail) from None
+        if command.unit == Unit.EXECUTE:
+            self.before = command
+        return command
 
     def _execute(self, command: Command, clock: Clock) -> None:
         try:

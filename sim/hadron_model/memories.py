@@ -1,5 +1,7 @@
 """The on-chip memories of an NPU."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,7 @@ from hadron_spec.commands import (
 )
 from hadron_spec.config import NpuConfig
 
-__all__ = ["LocalMemories", "expand_nibbles"]
+__all__ = ["Carried", "LocalMemories", "expand_nibbles"]
 
 
 _COPIES = (LocalSpace.TABLES, LocalSpace.NIBBLES, LocalSpace.SHALLOW_NIBBLES)
@@ -28,8 +30,15 @@ def expand_nibbles(data: NDArray[np.uint8], odd_factor: int = 1) -> NDArray[np.u
     return stored.view(np.uint8)
 
 
+class Carried(NamedTuple):
+    """The last sums of MATRIX, by column, and their parameters: bias, multiplier and shift."""
+
+    sums: NDArray[np.int64]
+    parameters: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+
+
 class LocalMemories:
-    """Scratchpad, weight memory and softmax table, as bytes.
+    """Scratchpad, weight memory and softmax table, as bytes, and what the array keeps.
 
     Attributes
     ----------
@@ -38,6 +47,8 @@ class LocalMemories:
     spaces : dict of LocalSpace to ndarray
         The bytes of each memory, uint8; all zero at first. They outlast programs, as in hardware.
         TABLES and both kinds of NIBBLES are no memories, but ways to write the weight memory.
+    carried : Carried
+        What a command that `continues` goes on with.
     """
 
     def __init__(self, config: NpuConfig):
@@ -46,6 +57,8 @@ class LocalMemories:
             space: np.zeros(config.space_bytes(space), np.uint8) for space in LocalSpace
             if space not in _COPIES
         }
+        nothing = np.zeros(config.columns, np.int64)
+        self.carried = Carried(nothing, (nothing, nothing, nothing))
 
     def load(self, space: LocalSpace, start: int, data: NDArray[np.uint8]
              ) -> tuple[LocalSpace, slice | NDArray[np.int64]]:

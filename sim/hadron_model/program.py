@@ -47,8 +47,14 @@ class Command:
     fields: Mapping[str, int]
 
 
-def decode_command(config: NpuConfig, index: int, data: bytes) -> Command:
+def decode_command(config: NpuConfig, index: int, data: bytes,
+                   before: Command | None = None) -> Command:
     """Check and decode one command.
+
+    Parameters
+    ----------
+    before : Command or None
+        The EXECUTE command before it in the program.
 
     Raises
     ------
@@ -71,11 +77,12 @@ def decode_command(config: NpuConfig, index: int, data: bytes) -> Command:
     if unit_of(opcode) == Unit.EXECUTE and not (config.deep or config.shallow):
         # Such an instance does not look at the bit: `once`, set with it, is what it refuses.
         fields["shallow"] = 0
-    _check_fields(config, opcode, fields)
+    _check_fields(config, opcode, fields, before)
     return Command(index, opcode, unit_of(opcode), fields)
 
 
-def _check_fields(config: NpuConfig, opcode: Opcode, fields: Mapping[str, int]) -> None:
+def _check_fields(config: NpuConfig, opcode: Opcode, fields: Mapping[str, int],
+                  before: Command | None) -> None:
     def check(name: str, low: int, high: int) -> None:
         if not low <= fields[name] <= high:
             raise CommandFailureError(
@@ -92,7 +99,7 @@ def _check_fields(config: NpuConfig, opcode: Opcode, fields: Mapping[str, int]) 
         for level in LEVELS:
             check(f"count_{level}", 1, (1 << 16) - 1)
         check("outputs", 1, config.columns)
-        check("last_outputs", 1, config.columns)
+        check("last_outputs", 0, config.columns)
         check("height", 0, _BOUND_MAX)
         check("width_bytes", 0, _BOUND_MAX)
         check("weight_step", 0, config.weight_steps - 1)
@@ -109,4 +116,8 @@ def _check_fields(config: NpuConfig, opcode: Opcode, fields: Mapping[str, int]) 
         check("deep", 0, int(deep and opcode == Opcode.MATRIX))
         check("deep_results", 0, int(deep and opcode in (Opcode.MATRIX, Opcode.LOOKUP)))
         check("once", 0, int(config.deep or config.shallow))
+        continuable = (before is not None and before.opcode == Opcode.MATRIX
+                       and not before.fields["shallow"])
+        check("continues", 0, int(continuable and opcode == Opcode.MATRIX
+                                  and not fields["shallow"]))
         check("split", 0, 31 * int(config.row_pairs))

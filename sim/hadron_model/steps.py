@@ -173,9 +173,10 @@ class StepGrid:
 
     def parameter_steps(self) -> Grid:
         """Return the weight-memory step of the parameters of each kg; of DEPTHWISE, which has two,
-        the first."""
+        the first. With `continues`, the first kg has none, and the step before its weights here."""
         size = 4 if self.strip else 1 + self.inner // self.planes
-        steps: Grid = self.fields["weight_step"] + np.arange(self.groups) * size
+        first = self.fields["weight_step"] - self.fields["continues"]
+        steps: Grid = first + np.arange(self.groups) * size
         return steps
 
     def weight_steps(self, group: int) -> Grid:

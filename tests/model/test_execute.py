@@ -7,12 +7,13 @@ import pytest
 
 from hadron_model.execute import execute
 from hadron_model.memories import LocalMemories
-from hadron_model.program import decode_command
+from hadron_model.program import CommandFailureError, decode_command
 from hadron_model.steps import StepGrid, strides
 from hadron_spec.commands import LEVELS, LocalSpace, Opcode, encode
 from hadron_spec.config import CONFIGS
 from hadron_testing.assembler import pack_parameter_step, pack_weight_step
-from hadron_testing.execute_reference import run_command
+from hadron_testing.execute_operators import long_sum
+from hadron_testing.execute_reference import Kept, run_command
 
 
 def random_command(rng, config, opcode, *, wide=False, deep=False, shallow=False):
@@ -80,12 +81,12 @@ def fill(rng, memories, command):
         b"".join(bytes(step) for step in steps), np.uint8)
 
 
-def check_step_by_step(memories, command):
+def check_step_by_step(memories, command, kept=None):
     """Compare the scratchpad after a command with that after a step-by-step reading."""
     config = memories.config
     expected = bytearray(memories.scratchpad.tobytes())
     for address, data in run_command(config, command.fields, expected,
-                                     memories.spaces[LocalSpace.WEIGHTS].tobytes()):
+                                     memories.spaces[LocalSpace.WEIGHTS].tobytes(), kept=kept):
         for i, byte in enumerate(data):
             expected[(address + i) % config.act_bytes] = byte
     outcome = execute(memories, command, StepGrid(config, command.opcode, command.fields))
@@ -117,6 +118,32 @@ def test_two_activations_a_byte_equal_the_architecture_step_by_step(name, wide, 
             config, 0, random_command(rng, config, Opcode.MATRIX, wide=wide, shallow=True))
         fill(rng, memories, command)
         check_step_by_step(memories, command)
+
+
+@pytest.mark.parametrize("name", ["h64", "h256"])
+@pytest.mark.parametrize("deep", [False, True])
+def test_sums_over_several_commands_equal_the_architecture_step_by_step(name, deep, rng):
+    config = replace(CONFIGS[name], deep=deep)
+    memories = LocalMemories(config)
+    kept, before = Kept(), None
+    for _ in range(20):
+        for fields, weights, _ in long_sum(rng, config, commands=int(rng.integers(2, 5)),
+                                           deep=deep, wide=deep):
+            memories.scratchpad[:] = rng.integers(0, 256, config.act_bytes)
+            memories.spaces[LocalSpace.WEIGHTS][:len(weights)] = np.frombuffer(weights, np.uint8)
+            values = {field: value for field, value in fields.items()
+                      if field not in ("opcode", "checksum")}
+            before = decode_command(config, 0, encode(Opcode.MATRIX, **values), before)
+            check_step_by_step(memories, before, kept)
+
+
+def test_a_sum_that_nothing_begins_is_refused():
+    config = CONFIGS["h64"]
+    command = encode(Opcode.MATRIX, continues=1, outputs=1,
+                     **{f"count_{level}": 1 for level in LEVELS})
+    with pytest.raises(CommandFailureError,
+                       match=r"^FIELD: MATRIX: continues=1, must be 0 to 0$"):
+        decode_command(config, 0, command)
 
 
 def test_strides_undo_the_inner_loops():

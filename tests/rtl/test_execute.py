@@ -33,6 +33,7 @@ from hadron_testing.execute_operators import (
     fully_connected,
     function,
     in_all_columns,
+    long_sum,
     max_pool,
     random_clamp,
     random_parameters,
@@ -81,6 +82,39 @@ def test_two_activations_a_byte_are_bit_exact(rng):
             # Others come before and after.
             await bench.check(ctx, *depthwise(rng, SHALLOW, strips=1, rows=4, pixels=6, blocks=1))
             await bench.check(ctx, *addition(rng, SHALLOW, pixels=3))
+
+    simulate(bench, scenario)
+
+
+@pytest.mark.parametrize("options", [{}, {"deep": True}, {"shallow": True}], ids=str)
+def test_commands_go_on_with_a_sum(rng, options):
+    """Weights, and what is read, change between the commands of a sum."""
+    config = replace(CONFIG, **options)
+    bench = Bench(config, rng)
+
+    async def scenario(ctx):
+        for commands in (2, 4):
+            deep = config.deep and bool(rng.integers(2))
+            for made in long_sum(rng, config, commands=commands, deep=deep,
+                                 wide=deep or bool(rng.integers(2))):
+                await bench.fill(ctx)
+                await bench.check(ctx, *made, traffic=True)
+            # What comes between sums is not added.
+            await bench.check(ctx, *fully_connected(rng, config, inputs=30, outputs=6))
+            await bench.check(ctx, *addition(rng, config, pixels=3))
+
+    simulate(bench, scenario)
+
+
+def test_a_command_that_goes_on_takes_a_cycle_a_step(rng):
+    bench = Bench(CONFIG, rng)
+
+    async def scenario(ctx):
+        for fields, weights, table in long_sum(rng, CONFIG, commands=3):
+            cycles, _ = await bench.check(ctx, fields, weights, table)
+            steps = list(walk(fields))
+            assert steps[0].parameters == (not fields["continues"])
+            assert cycles - len(steps) == bench.dut.overhead(Opcode.MATRIX)
 
     simulate(bench, scenario)
 
@@ -276,7 +310,8 @@ def random_command(rng, config):
         fields |= {"count_ox": int(rng.integers(3, 6)), "count_kx": int(rng.integers(5, 17)),
                    "count_ky": 1, "count_seg": 1}
     for name in ("outputs", "last_outputs"):
-        fields[name] = int(rng.integers(1, config.columns + 1))
+        fields[name] = int(rng.integers(name == "outputs", config.columns + 1))
+    fields["continues"] = int(opcode == Opcode.MATRIX and rng.integers(2))
     for name in ("height", "width_bytes"):
         fields[name] = int(rng.integers(0, 32768))
     return fields | {"opcode": int(opcode)}

@@ -32,7 +32,8 @@ BOUND_MAX = 32767
 class CommandDecoder(wiring.Component):
     """Check each command and pass it on; stop at the first that is wrong, and at END.
 
-    In this order: bus error, checksum, opcode, fields. What needs more than one word is checked by
+    In this order: bus error, checksum, opcode, fields. A MATRIX that `continues` must follow one it
+    can go on from, of the same program. What needs more than one word is checked by
     the unit (`BurstGenerator`). A weight step is checked where it begins; its further steps wrap
     around in the weight memory.
 
@@ -111,6 +112,8 @@ class CommandDecoder(wiring.Component):
         expected = Signal(32, reset_less=True)
         bus_error = Signal()
         field_error = Signal()
+        # The EXECUTE command before has left a sum to go on with.
+        continuable = Signal()
         m.d.comb += [
             take.eq(self.i.valid & self.i.ready),
             first.eq(position == 0),
@@ -122,7 +125,7 @@ class CommandDecoder(wiring.Component):
                 checksum.eq(self._fold(words, position, checksum)),
                 bus_error.eq(beat.error | (bus_error & ~first)),
                 field_error.eq(
-                    self._is_illegal(words, position, opcodes, units).any()
+                    self._is_illegal(words, position, opcodes, units, continuable).any()
                     | (field_error & ~first)),
             ]
             with m.If(position == CHECKSUM_WORD // words_a_beat):
@@ -134,6 +137,9 @@ class CommandDecoder(wiring.Component):
         with m.If(position == CHECKSUM_WORD // words_a_beat):
             m.d.comb += indexed.word_select(CHECKSUM_WORD % words_a_beat, 32).eq(self.index)
         commit = Signal()
+        matrix = opcodes[list(Opcode).index(Opcode.MATRIX)]
+        with m.If(commit & units[Unit.EXECUTE]):
+            m.d.sync += continuable.eq(matrix & ~self._is_shallow(m, words, position, take))
         for unit in Unit:
             m.d.comb += [
                 self.queues[unit].valid.eq(take & units[unit]),
@@ -201,8 +207,19 @@ class CommandDecoder(wiring.Component):
         return Mux(position == 0, fold(seed, words),
                    Mux(position == own_beat, fold(checksum, others), fold(checksum, words)))
 
+    def _is_shallow(self, m: Module, words: list[Value], position: Signal, take: Signal) -> Value:
+        """Remember whether the command that passes is `shallow`."""
+        if not self.config.shallow:
+            return Const(0, 1)
+        at = FIELDS[Opcode.MATRIX]["shallow"]
+        own_beat, own_word = divmod(at.word, len(words))
+        shallow = Signal(reset_less=True)
+        with m.If(take & (position == own_beat)):
+            m.d.sync += shallow.eq(words[own_word][at.lsb])
+        return shallow
+
     def _is_illegal(self, words: list[Value], position: Signal, opcodes: Signal,
-                    units: Signal) -> Value:
+                    units: Signal, continuable: Signal) -> Value:
         """One bit a rule: this beat holds the field and the field is out of range.
 
         In the first beat, `opcodes` and `units` already tell what `words` begin with.
@@ -221,14 +238,14 @@ class CommandDecoder(wiring.Component):
         def is_set(value: Value) -> Value:
             return value != 0
 
-        def no_result(value: Value) -> Value:
-            return (value == 0) | (value > config.columns)
+        def too_many(value: Value) -> Value:
+            return value > config.columns
 
         load, execute, store = (units[unit] for unit in Unit)
-        lookup, depthwise = (opcodes[list(Opcode).index(opcode)]
-                             for opcode in (Opcode.LOOKUP, Opcode.DEPTHWISE))
+        lookup, depthwise, matrix = (
+            opcodes[list(Opcode).index(opcode)]
+            for opcode in (Opcode.LOOKUP, Opcode.DEPTHWISE, Opcode.MATRIX))
         spaces = len(config.spaces)
-        matrix = opcodes[list(Opcode).index(Opcode.MATRIX)]
         # Without either, `once` says of `shallow` as well that it is not there.
         absent = [name for name, there in (
             ("deep", config.deep), ("deep_results", config.deep),
@@ -246,6 +263,9 @@ class CommandDecoder(wiring.Component):
                 execute & broken("shallow", Opcode.MATRIX, is_set)
                 & (broken("deep", Opcode.MATRIX, is_set)
                    | broken("deep_results", Opcode.MATRIX, is_set)))
+        continues = broken("continues", Opcode.MATRIX, is_set)
+        if config.shallow:
+            precision.append(execute & continues & broken("shallow", Opcode.MATRIX, is_set))
         pairs = () if config.row_pairs else (execute & broken("split", Opcode.MATRIX, is_set),)
         windows = Cat(
             broken("count_ox", Opcode.DEPTHWISE, lambda value: value < WINDOW_ROWS),
@@ -260,8 +280,9 @@ class CommandDecoder(wiring.Component):
         ).any()
         compute = Cat(
             *(broken(f"count_{level}", Opcode.MATRIX, is_zero) for level in LEVELS),
-            broken("outputs", Opcode.MATRIX, no_result),
-            broken("last_outputs", Opcode.MATRIX, no_result),
+            broken("outputs", Opcode.MATRIX, is_zero),
+            broken("outputs", Opcode.MATRIX, too_many),
+            broken("last_outputs", Opcode.MATRIX, too_many),
             broken("height", Opcode.MATRIX, lambda value: value > BOUND_MAX),
             broken("width_bytes", Opcode.MATRIX, lambda value: value > BOUND_MAX),
             broken("weight_step", Opcode.MATRIX, lambda value: value >= config.weight_steps),
@@ -271,6 +292,7 @@ class CommandDecoder(wiring.Component):
             store & broken("stream", Opcode.STORE, lambda value: value != 0),
             load & broken("space", Opcode.LOAD, lambda value: value >= spaces),
             execute & compute,
+            execute & continues & ~(matrix & continuable),
             depthwise & windows,
             lookup & broken("count_kg", Opcode.LOOKUP, lambda value: value != 1),
             *precision,

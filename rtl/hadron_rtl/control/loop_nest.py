@@ -94,7 +94,8 @@ class LoopNest(wiring.Component):
 
     Latency: `LATENCY` cycles from the decision to the step; the first step is out
     ``LATENCY + 1`` cycles after `start`. Throughput: one step a cycle, no bubble between results
-    or groups; the parameter step takes a cycle. With DEPTHWISE, there are two parameter steps, and
+    or groups; the parameter step, which a command that `continues` has none of before its first
+    result, takes a cycle. With DEPTHWISE, there are two parameter steps, and
     two idle cycles before them, in which the array finishes; when wide, a pixel in a row that
     completes windows takes two, with a `stride_x` of two only one that completes them.
     """
@@ -175,7 +176,8 @@ class LoopNest(wiring.Component):
             self.stall.eq(running & ~parameters & must_wait & ~have_credit),
         ]
         with m.If(self.start):
-            m.d.sync += [running.eq(1), waiting.eq(pause), first.eq(1), half.eq(0)]
+            m.d.sync += [running.eq(1), waiting.eq(Mux(command.continues, 0, pause)),
+                         first.eq(~command.continues), half.eq(0)]
         with m.Elif(weight_step):
             m.d.sync += [
                 running.eq(~counter.last.all() | low),

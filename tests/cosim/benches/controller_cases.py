@@ -236,7 +236,7 @@ async def errors_name_code_and_command(dut):
           for level in ("kg", "oy", "ox", "ky", "kx", "seg")),
         (execute(outputs=0), field),
         (execute(outputs=CONFIG.columns + 1), field),
-        (execute(last_outputs=0), field),
+        (execute(Opcode.LOOKUP, continues=1), field),
         (execute(last_outputs=CONFIG.columns + 1), field),
         (execute(height=32768), field),
         (execute(width_bytes=32768), field),
@@ -270,6 +270,7 @@ async def bounds_are_inclusive(dut):
     bench = ControllerBench(dut)
     await bench.reset()
     await bench.run([
+        execute(outputs=1, last_outputs=0),
         execute(outputs=CONFIG.columns, last_outputs=CONFIG.columns, height=32767,
                 width_bytes=32767, weight_step=CONFIG.weight_steps - 1),
         transfer(LOAD, memory_offset=MEMORY_BYTES - 64, local_address=CONFIG.act_bytes - 64),

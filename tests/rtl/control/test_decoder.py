@@ -44,7 +44,7 @@ def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
     limits = {"outputs": config.columns, "last_outputs": config.columns, "height": 32767,
               "width_bytes": 32767, "weight_step": config.weight_steps - 1,
               "space": len(config.spaces) - 1}
-    at_least_one = {"outputs", "last_outputs", "row_bytes", "rows",
+    at_least_one = {"outputs", "row_bytes", "rows",
                     *(f"count_{level}" for level in LEVELS)}
     for name in values:
         if name in limits:
@@ -60,6 +60,7 @@ def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
         values["deep_results"] &= int(deep and opcode in (Opcode.MATRIX, Opcode.LOOKUP))
         values["once"] &= int(config.deep or config.shallow)
         values["split"] *= int(config.row_pairs)
+        values["continues"] = 0
     if opcode == Opcode.LOOKUP:
         values["count_kg"] = 1
     if opcode == Opcode.DEPTHWISE:
@@ -209,7 +210,9 @@ def test_bus_error_in_any_beat_comes_first(width, rng):
     (Opcode.DEPTHWISE, "count_kx", 17), (Opcode.DEPTHWISE, "count_ky", 2),
     (Opcode.DEPTHWISE, "count_seg", 2),
     *((Opcode.MATRIX, f"count_{level}", 0) for level in LEVELS),
-    (Opcode.LOOKUP, "outputs", 17), (Opcode.MAX, "last_outputs", 0),
+    (Opcode.LOOKUP, "outputs", 17), (Opcode.MAX, "last_outputs", 17),
+    (Opcode.MAX, "outputs", 0), (Opcode.MATRIX, "outputs", 0), (Opcode.LOOKUP, "continues", 1),
+    (Opcode.DEPTHWISE, "continues", 1),
     (Opcode.SOFTMAX, "count_oy", 0), (Opcode.MATRIX, "height", 32768),
     (Opcode.MATRIX, "width_bytes", 65535), (Opcode.MATRIX, "weight_step", 512),
 ])
@@ -221,6 +224,47 @@ def test_field_out_of_range_is_refused(width, opcode, name, value, rng):
             break
     command = encode(opcode, **(values | {name: value}))
     assert _failure_of(bench, _encoded(rng, bench.config) + command) == (ErrorCode.FIELD, 1)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("shallow", [False, True])
+def test_a_sum_goes_on_behind_a_matrix_of_the_same_program(width, shallow, rng):
+    """Whatever goes to other units in between; RTL and golden model refuse the same."""
+    bench = _Bench(width, shallow=shallow)
+    fields = {f"count_{level}": 1 for level in LEVELS} | {"outputs": 1}
+    matrix = {"plain": encode(Opcode.MATRIX, **fields),
+              "continues": encode(Opcode.MATRIX, continues=1, **fields)}
+    others = {"load": encode(Opcode.LOAD, rows=1, row_bytes=1),
+              "max": encode(Opcode.MAX, **fields), "lookup": encode(Opcode.LOOKUP, **fields)}
+    if shallow:
+        matrix |= {"shallow": encode(Opcode.MATRIX, shallow=1, **fields),
+                   "both": encode(Opcode.MATRIX, shallow=1, continues=1, **fields)}
+    commands = matrix | others
+    names = [*matrix, *matrix, *others]
+    simulated = 0
+    while simulated < 4:
+        drawn = [str(name) for name in rng.choice(names, 5)]
+        before, failing = None, None
+        for index, name in enumerate(drawn):
+            try:
+                command = decode_command(bench.config, index, commands[name], before)
+            except CommandFailureError:
+                failing = index
+                break
+            if command.unit == Unit.EXECUTE:
+                before = command
+        bad = next((i for i, name in enumerate(drawn) if name in ("continues", "both")
+                    and (name == "both" or next(
+                        (other for other in reversed(drawn[:i]) if other != "load"), "")
+                        not in ("plain", "continues"))), None)
+        assert failing == bad
+        # Two commands fill a queue, which nobody empties here.
+        loads = drawn[:bad].count("load")
+        if bad is not None and max(loads, bad - loads) <= DEPTH:
+            bench = _Bench(width, shallow=shallow)
+            program = b"".join(commands[name] for name in drawn)
+            assert _failure_of(bench, program) == (ErrorCode.FIELD, bad)
+            simulated += 1
 
 
 @pytest.mark.parametrize(("deep", "shallow", "names"), [

@@ -98,6 +98,15 @@ def test_walks_the_loops_in_order_whatever_the_credits(rng, opcode):
         expect(fields, seen)
 
 
+def test_a_command_that_continues_begins_with_weights(rng):
+    commands = [random_fields(rng, Opcode.MATRIX) | {"continues": i % 2} for i in range(6)]
+    steps, _ = run(commands, rng=rng)
+    for fields, seen in zip(commands, steps, strict=True):
+        expect(fields, seen)
+        _, parameters, first, *_ = seen[0]
+        assert (parameters, first) == (not fields["continues"], False)
+
+
 def test_wide_results_are_two_cycles_apart(rng):
     fields = random_fields(rng, Opcode.MATRIX)
     fields |= {"wide": 1, "count_kg": 2, "count_ky": 1, "count_kx": 1, "count_seg": 1}

@@ -6,7 +6,7 @@ from amaranth.sim import Simulator
 from hadron_rtl.execute import ExecuteUnit
 from hadron_spec.commands import Opcode
 from hadron_testing.execute_operators import SOURCE, SOURCE_B, in_all_columns
-from hadron_testing.execute_reference import run_command
+from hadron_testing.execute_reference import Kept, run_command
 
 __all__ = ["Bench", "simulate"]
 
@@ -22,6 +22,7 @@ class Bench:
         self.rng = rng
         self.dut = ExecuteUnit(config)
         self.image = bytearray(config.act_bytes)
+        self.kept = Kept()
         self.fill_bytes = 320
         self.beats = []
         self.expected_beats = []
@@ -132,7 +133,7 @@ class Bench:
         if table:
             words = b"".join(word.to_bytes(4, "little") for word in table)
             await self.load(ctx, self.dut.write_table, 0, words)
-        writes = run_command(self.config, fields, self.image, weights, table)
+        writes = run_command(self.config, fields, self.image, weights, table, self.kept)
         self.traffic_wanted = traffic
         cycles = await self.execute(ctx, fields)
         self.traffic_wanted = False

@@ -217,6 +217,36 @@ def fully_connected(rng, config, *, inputs=70, outputs=11):
     return fields, weights, None
 
 
+def long_sum(rng, config, *, commands, outputs=3, deep=False, wide=False):
+    """Return the commands of one sum, each with its weights; the first and the last one have other
+    results before and behind it."""
+    made = []
+    for i in range(commands):
+        begins, ends = i == 0, i == commands - 1
+        others = begins or ends
+        fields = command(
+            Opcode.MATRIX, count_kg=int(rng.integers(1, 2 + others)),
+            count_ox=int(rng.integers(1, 2 + 2 * others)), count_ky=int(rng.integers(1, 3)),
+            count_seg=int(rng.integers(1, 4)), outputs=config.columns,
+            last_outputs=outputs if ends else 0, wide=int(wide), continues=int(not begins),
+            **random_clamp(rng))
+        with_loops(fields, address={"kg": 3, "ox": 5, "ky": 70, "seg": config.lanes},
+                   destination={"kg": 2 * config.columns, "ox": config.columns})
+        if deep:
+            fields |= {"deep": 1, "deep_results": 1, "plane_address": 120,
+                       "destination_px": 7 * config.columns}
+            for level in ("kg", "ox", "ky", "seg"):
+                fields[f"{level}_address"] -= 120
+        weights = b""
+        for group in range(fields["count_kg"]):
+            if begins or group:
+                weights += random_parameters(rng, config, scale=1 / 2000)
+            weights += b"".join(random_weights(rng, config) for _ in range(
+                fields["count_ky"] * fields["count_seg"]))
+        made.append((fields, weights, None))
+    return made
+
+
 def average_pool(rng, config, *, size=(6, 4), pool=(3, 2), blocks=2):
     (height, width), (kh, kw) = size, pool
     channels = blocks * config.columns

@@ -5,7 +5,7 @@ Slow and plain on purpose: Python integers, no vectors, nothing shared with the 
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
 
@@ -19,7 +19,8 @@ from hadron_spec.numerics import (
     softmax_sum_term,
 )
 
-__all__ = ["ReferenceStep", "destinations", "pack_weights", "read_lanes", "run_command", "walk"]
+__all__ = ["Kept", "ReferenceStep", "destinations", "pack_weights", "read_lanes", "run_command",
+           "walk"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,14 @@ class ReferenceStep:
     high: bool = False
 
 
+@dataclass
+class Kept:
+    """What the array keeps of a command for one that `continues`."""
+
+    sums: list[int] = field(default_factory=list)
+    parameters: list[tuple[int, int, int]] = field(default_factory=list)
+
+
 def walk(fields: dict[str, int], table_steps: int = 1) -> Iterator[ReferenceStep]:
     """Yield the steps of a command in order; LOOKUP passes over `table_steps` weight steps each."""
     passed = table_steps if fields["opcode"] == Opcode.LOOKUP else 1
@@ -46,14 +55,15 @@ def walk(fields: dict[str, int], table_steps: int = 1) -> Iterator[ReferenceStep
     passes = [0] * len(LEVELS)
     address, y, x = fields["source"], fields["start_y"], fields["start_x"]
     step = base = fields["weight_step"]
-    new_group = True
+    new_group = not fields.get("continues")
+    begins = True
     while True:
         if new_group:
             for _ in range(parameter_steps):
                 yield ReferenceStep(True, False, False, address, y, x, step)
                 step += 1
             base = step
-        first = not any(passes[3:])
+        first = not any(passes[3:]) and not (begins and fields.get("continues"))
         last = all(passes[i] == counts[i] - 1 for i in range(3, len(LEVELS)))
         if fields.get("deep"):
             yield ReferenceStep(False, first, False, address, y, x, step, low=True)
@@ -61,6 +71,7 @@ def walk(fields: dict[str, int], table_steps: int = 1) -> Iterator[ReferenceStep
             yield ReferenceStep(False, False, last, address, y, x, step, high=True)
         else:
             yield ReferenceStep(False, first, last, address, y, x, step)
+        begins = begins and not last
         step += 0 if windows else passed
         level = len(LEVELS) - 1
         while level >= 0 and passes[level] == counts[level] - 1:
@@ -129,7 +140,7 @@ def _second_of_byte(byte: int) -> int:
 
 
 def _result(config: NpuConfig, fields: dict[str, int], steps: list[tuple[list[int], int, int]],
-            parameters: list[tuple[int, int, int]], weights: bytes) -> list[int]:
+            weights: bytes, kept: Kept) -> list[int]:
     low, high = fields["minimum"], fields["maximum"]
     opcode = fields["opcode"]
     columns = range(config.columns)
@@ -137,7 +148,7 @@ def _result(config: NpuConfig, fields: dict[str, int], steps: list[tuple[list[in
         choose = min if fields["least"] else max
         values = [choose(lanes[c] for lanes, *_ in steps) for c in columns]
         return [min(max(value, low), high) for value in values]
-    sums = [0] * config.columns
+    sums = kept.sums
     for lanes, step, factor in steps:
         if opcode == Opcode.LOOKUP:
             for c in columns:
@@ -147,7 +158,7 @@ def _result(config: NpuConfig, fields: dict[str, int], steps: list[tuple[list[in
             if fields.get("shallow") and c % 2:
                 row = [w // 16 for w in row]
             sums[c] += factor * sum(x * w for x, w in zip(lanes, row, strict=True))
-    return [_scaled(fields, total, own) for total, own in zip(sums, parameters, strict=True)]
+    return [_scaled(fields, total, own) for total, own in zip(sums, kept.parameters, strict=True)]
 
 
 def _entry(config: NpuConfig, memory: bytes, table: int, column: int, x: int) -> int:
@@ -237,35 +248,38 @@ def _softmax(config: NpuConfig, fields: dict[str, int], scratchpad: bytes | byte
 
 
 def run_command(config: NpuConfig, fields: dict[str, int], scratchpad: bytes | bytearray,
-                weights: bytes, table: list[int] | None = None) -> list[tuple[int, bytes]]:
+                weights: bytes, table: list[int] | None = None,
+                kept: Kept | None = None) -> list[tuple[int, bytes]]:
     """Return what a command writes, as (address, bytes) in order.
 
-    The scratchpad is read as it is before the command.
+    The scratchpad is read as it is before the command. `kept` is what the command before it has
+    left, and then what this one leaves.
     """
     results = []
     steps: list[tuple[list[int], int]] = []
-    parameters: list[tuple[int, int, int]] = []
+    kept = kept or Kept()
     if fields["opcode"] == Opcode.SOFTMAX:
         results = _softmax(config, fields, scratchpad, table or [])
     if fields["opcode"] == Opcode.DEPTHWISE:
         results = _depthwise(config, fields, scratchpad, weights)
     for step in walk(fields, config.table_steps) if not results else ():
         if step.parameters:
-            parameters = _parameters(config, weights, step.weight_step)
+            kept.parameters = _parameters(config, weights, step.weight_step)
             continue
         if step.first:
-            steps = []
+            steps, kept.sums = [], [0] * config.columns
         steps.append((read_lanes(config, fields, scratchpad, step), step.weight_step,
                       256 if step.high else 1))
         if step.last:
-            result = _result(config, fields, steps, parameters, weights)
+            result = _result(config, fields, steps, weights, kept)
             if fields.get("deep_results"):
                 results += [[value & 255 ^ 0x80 for value in result],
                             [value >> 8 for value in result]]
             elif fields.get("shallow"):
                 results += [
                     _result(config, fields, [([pick(x) for x in lanes], *rest)
-                                             for lanes, *rest in steps], parameters, weights)
+                                             for lanes, *rest in steps], weights,
+                            Kept([0] * config.columns, kept.parameters))
                     for pick in (_first_of_byte, _second_of_byte)]
             else:
                 results.append(result)
