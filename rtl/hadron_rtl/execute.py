@@ -82,7 +82,8 @@ class ExecuteUnit(wiring.Component):
             "stall_requantizer": Out(1),
         })
 
-    def overhead(self, opcode: Opcode, *, wide: bool = False, shallow: bool = False) -> int:
+    def overhead(self, opcode: Opcode, *, wide: bool = False, shallow: bool = False,
+                 tall: bool = False) -> int:
         """Return the cycles from a command's transfer to `done`, less one a step.
 
         Exact for commands other than SOFTMAX.
@@ -95,7 +96,8 @@ class ExecuteUnit(wiring.Component):
             latency = (self._array.latency(sums) + wide
                        + self._requantizer.latency(mode))
         if opcode is Opcode.DEPTHWISE:  # The second half of the channels, and their second pixel.
-            latency += 2 + wide
+            latency += 2 + (wide and not tall)
+        latency += tall  # Their pixels come a cycle later.
         return (self._SEQUENCE + LoopNest.LATENCY + ScratchpadReader.LATENCY + latency
                 + PixelPairs.LATENCY + Writer.LATENCY - 1)
 
@@ -145,6 +147,7 @@ class ExecuteUnit(wiring.Component):
             reader.bank_data.eq(scratchpad.a_data),
             array.step.eq(self._array_step(m, command, uses, late, reader.o)),
             array.sums.eq(uses.sums),
+            array.tall.eq(command.tall),
             vector_unit.least.eq(uses.least),
             vector_unit.step.valid.eq(late.valid & ~late.parameters & uses.vector),
             vector_unit.step.first.eq(late.first),
@@ -158,6 +161,8 @@ class ExecuteUnit(wiring.Component):
             pairs.start.eq(start),
             pairs.pairs.eq(writer.pairs),
             pairs.odd.eq(command.odd),
+            pairs.tall.eq(command.tall),
+            pairs.single.eq(command.stride_x),
         ]
 
         self._post_process(m, command, uses, array, vector_unit, requantizer, pairs, softmax,
@@ -227,24 +232,27 @@ class ExecuteUnit(wiring.Component):
         pushes = late.valid & ~late.parameters & windows
         multiplies = sequencer.multiply & windows
         step = Signal(StepLayout(self.config))
+        # Wide results of two channels; those of tall windows are two cycles apart anyway.
+        apart = command.wide & ~command.tall
         # With the last pixel of a kg the loop nest passes on to the weights of the next.
         second_weights = Signal.like(late.weight_step, reset_less=True)
         second_weights_2 = Signal.like(late.weight_step, reset_less=True)
         m.d.sync += [
             second_weights.eq(late.weight_step + 1),
-            second_weights_2.eq(Mux(command.wide, second_weights, late.weight_step + 1)),
+            second_weights_2.eq(Mux(apart, second_weights, late.weight_step + 1)),
         ]
         m.d.comb += [
             sequencer.pixel_valid.eq(pushes),
             sequencer.row_ends.eq(late.last),
             sequencer.strip_ends.eq(late.strip_ends),
-            sequencer.wide.eq(command.wide),
+            sequencer.wide.eq(apart),
+            sequencer.tall.eq(command.tall),
             sequencer.stride_x.eq(command.stride_x),
             sequencer.stride_y.eq(command.stride_y),
             step.valid.eq(Mux(pushes | multiplies, multiplies, late.valid & uses.array)),
             step.parameters.eq(late.parameters & ~multiplies),
-            step.first.eq(late.first | windows),
-            step.last.eq(late.last | windows),
+            step.first.eq(Mux(windows, ~(command.tall & sequencer.half), late.first)),
+            step.last.eq(Mux(windows, ~command.tall | sequencer.half, late.last)),
             step.high.eq(late.high),
             step.weight_step.eq(Mux(sequencer.half, second_weights_2, late.weight_step)),
             step.x.eq(x),

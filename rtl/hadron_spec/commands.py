@@ -101,7 +101,8 @@ class Opcode(IntEnum):
     SOFTMAX = 0x33
     """Softmax over count_ox elements of count_kg * count_oy rows."""
     DEPTHWISE = 0x34
-    """Array: each channel by itself, windows of up to 3 x 3, strides of 1 and 2."""
+    """Array: each channel by itself, windows of up to 3 x 3, or 5 x 5 with `tall`, strides of 1 and
+    2."""
 
 
 _UNITS = {
@@ -152,6 +153,19 @@ WINDOW_COLUMNS = 5
 weight of row l // 5, column l % 5: with a stride of two the first output takes columns 0 to 2 and
 the second 2 to 4, with a stride of one columns 1 to 3 and 2 to 4, and column 0 has weights of zero.
 """
+
+TALL_ROWS = 5
+TALL_COLUMNS = 6
+"""The same with `tall`, for one channel a pair of columns: `columns` / 2 channels at a time. With a
+stride of one the first output takes columns 0 to 4 of the window and the second 1 to 5; with a
+stride of two there is one output, which takes 1 to 5, and the odd columns' results are ignored."""
+
+TALL_TAPS = (
+    tuple((2 + lane // 5, 1 + lane % 5) for lane in range(15)),
+    (*((lane // 5, 1 + lane % 5) for lane in range(10)), *((row, 0) for row in range(5))),
+)
+"""Row and column of the window in the lanes of the first and the second weight step of `tall`, which
+are added up."""
 
 
 @dataclass(frozen=True)
@@ -269,6 +283,8 @@ _EXECUTE = {
                             "a row. `deep_results`: from low to high bytes. `shallow`: from "
                             "the first to the second result."),
     "split_later": Field(26, 24, 5, doc="`split` in a result's other steps; 0: all lanes."),
+    "tall": Field(26, 31, 1, doc="DEPTHWISE: windows of five rows; `columns` / 2 channels, the most "
+                  "of `outputs` and `last_outputs`, in each pass of loop kg."),
     "shallow": Field(25, 6, 1, doc="MATRIX: two activations of four bits a byte, two results; "
                      "`wide` then counts as 0. Instances without it refuse `once`."),
 }
@@ -316,11 +332,11 @@ PARAMETERS = {"bias": (0, 4), "multiplier": (4, 4), "shift": (8, 1)}
 """Byte offset and size of each parameter in the first bytes of a column of a parameter step.
 
 MATRIX and LOOKUP read one parameter step before the weight steps of each kg (none before the first
-of a command that `continues`), DEPTHWISE two, one for
-each half of the channels, before its two weight steps: `columns` columns of `lanes` bytes, of which
-the first nine hold these signed little-endian values. In the weight steps the columns 2i and 2i+1
-are stored packed: byte of column 2i+1 is w1 - (w0 < 0), that of column 2i is w0, so that the 18-bit
-operand of the shared multiplier is {byte1, sign(w0) x 2, byte0}.
+of a command that `continues`), DEPTHWISE two, one for each half of the channels, or with `tall` one,
+before its two weight steps: `columns` columns of `lanes` bytes, of which the first nine hold these
+signed little-endian values. In the weight steps the columns 2i and 2i+1 are stored packed: byte of
+column 2i+1 is w1 - (w0 < 0), that of column 2i is w0, so that the 18-bit operand of the shared
+multiplier is {byte1, sign(w0) x 2, byte0}.
 """
 
 

@@ -11,12 +11,11 @@ from hadron_model.hazards import Access
 from hadron_model.memories import LocalMemories
 from hadron_model.program import Command
 from hadron_model.steps import StepGrid
-from hadron_spec.commands import HEADER_BYTES, WINDOW_COLUMNS, WINDOW_ROWS, LocalSpace, Opcode
+from hadron_spec.commands import HEADER_BYTES, LocalSpace, Opcode
 
 __all__ = ["execute_accesses"]
 
 _CHUNK_STEPS = 1 << 16
-WINDOW_TAPS = WINDOW_ROWS * WINDOW_COLUMNS
 
 
 def execute_accesses(memories: LocalMemories, command: Command, grid: StepGrid
@@ -65,8 +64,8 @@ def _used_lanes(memories: LocalMemories, command: Command, grid: StepGrid, group
     """
     outputs = grid.outputs(group)
     if grid.strip is not None:
-        weights = memories.weights(grid.weight_steps(group))
-        taps = (weights.reshape(-1, 2, weights.shape[-1]) != 0).any(0)[:, :WINDOW_TAPS]
+        kernels = grid.strip.kernels(memories.weights(grid.weight_steps(group)))
+        taps = (kernels.reshape(-1, 2, kernels.shape[-1]) != 0).any(0)
         pixels = np.tile(grid.strip.used(taps), (grid.results // grid.strip.rows, 1))
         return pixels[..., None] & (np.arange(grid.config.lanes) < outputs)
     if command.opcode == Opcode.MATRIX:
@@ -91,7 +90,7 @@ def _result_ends(grid: StepGrid, count: int) -> NDArray[np.int64]:
     if strip is not None:
         first = np.arange(grid.results // strip.rows) * strip.rows
         rows = (first[:, None] + strip.last_rows).reshape(-1, 1) * strip.pixels
-        pixels = np.repeat(strip.last_pixels, 2)[:strip.output_pixels]
+        pixels = np.repeat(strip.last_pixels, 1 if strip.singles else 2)[:strip.output_pixels]
         return (rows + pixels).reshape(-1)
     results = np.arange(1, count + 1) if count == grid.results else np.arange(2, count + 2) // 2
     return results * grid.inner - 1
@@ -107,7 +106,9 @@ def _weight_accesses(memories: LocalMemories, command: Command, grid: StepGrid) 
     for group in range(grid.groups):
         used = columns[:_columns(command, grid, group), None]
         step = grid.parameter_steps()[group]
-        count = 2 if grid.strip else 0 if command.fields["continues"] and not group else 1
+        count = 0 if command.fields["continues"] and not group else 1
+        if grid.strip:
+            count = grid.strip.parameter_steps
         for own in step + np.arange(count):
             parts.append(own % config.weight_steps * config.step_bytes
                          + (used + np.arange(HEADER_BYTES)).reshape(-1))

@@ -171,18 +171,19 @@ def _depthwise(memories: LocalMemories, grid: StepGrid, group: int, outcome: Exe
     windows = strip.windows(
         pixels.astype(np.int64).reshape(-1, strip.rows, strip.pixels, columns))
     outcome.mac_steps += 2 * windows[..., 0, 0].size
-    steps = grid.weight_steps(group)
-    outputs = np.empty((*windows.shape[:3], 2, columns), np.int8)
-    for part, weights in enumerate(memories.weights(steps)):
+    outputs = np.zeros((*windows.shape[:3], 2, columns), np.int8)
+    for part, weights in enumerate(strip.kernels(memories.weights(grid.weight_steps(group)))):
         own = slice(part * half, (part + 1) * half)
         # Columns 2i and 2i + 1 are the two outputs of channel i.
-        kernels = weights.reshape(half, 2, -1)[..., :windows.shape[3]]
+        kernels = weights.reshape(half, 2, -1)
         totals = np.einsum("srpti,iot->srpio", windows[..., own], kernels)
         parameters = [values[0] for values in memories.parameters(
             grid.parameter_steps()[group:group + 1] + part)]
         used = 2 * min(max(grid.outputs(group) - own.start, 0), half)
         scaled = _scale_one(grid, totals.reshape(-1, columns), parameters, used, outcome)
         outputs[..., own] = scaled.reshape(totals.shape).swapaxes(-1, -2)
+    if strip.singles:
+        outputs = outputs[:, :, :, :1]
     flat = outputs.reshape(*outputs.shape[:2], -1, columns)[:, :, :strip.output_pixels]
     return np.ascontiguousarray(flat).reshape(-1, columns)
 

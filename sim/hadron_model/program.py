@@ -12,6 +12,8 @@ from hadron_spec.commands import (
     FIELDS,
     LEVELS,
     STRIP_PIXELS,
+    TALL_COLUMNS,
+    TALL_ROWS,
     WINDOW_COLUMNS,
     WINDOW_ROWS,
     Opcode,
@@ -108,9 +110,15 @@ def _check_fields(config: NpuConfig, opcode: Opcode, fields: Mapping[str, int],
         check("count_kx", WINDOW_COLUMNS, STRIP_PIXELS)
         check("count_ky", 1, 1)
         check("count_seg", 1, 1)
+        if fields["tall"]:
+            check("count_ox", TALL_ROWS, (1 << 16) - 1)
+            check("count_kx", TALL_COLUMNS, STRIP_PIXELS)
+            check("outputs", 1, config.columns // 2)
+            check("last_outputs", 0, config.columns // 2)
     if opcode == Opcode.LOOKUP:
         check("count_kg", 1, 1)
     if unit_of(opcode) == Unit.EXECUTE:
+        check("tall", 0, int(opcode == Opcode.DEPTHWISE))
         check("shallow", 0, int(config.shallow and opcode == Opcode.MATRIX))
         deep = config.deep and not fields["shallow"]
         check("deep", 0, int(deep and opcode == Opcode.MATRIX))

@@ -172,17 +172,18 @@ class StepGrid:
         return addresses % self.config.act_bytes
 
     def parameter_steps(self) -> Grid:
-        """Return the weight-memory step of the parameters of each kg; of DEPTHWISE, which has two,
-        the first. With `continues`, the first kg has none, and the step before its weights here."""
-        size = 4 if self.strip else 1 + self.inner // self.planes
+        """Return the weight-memory step of the parameters of each kg; of DEPTHWISE, which may have
+        two, the first. With `continues`, the first kg has none, and the step before its weights
+        here."""
+        size = self.strip.parameter_steps + 2 if self.strip else 1 + self.inner // self.planes
         first = self.fields["weight_step"] - self.fields["continues"]
         steps: Grid = first + np.arange(self.groups) * size
         return steps
 
     def weight_steps(self, group: int) -> Grid:
         """Return the weight-memory step of each step of a result of one kg; of DEPTHWISE, those of
-        the two halves of the channels."""
+        the two halves of the channels, or of tall windows."""
         first = self.parameter_steps()[group]
-        steps: Grid = (first + 2 + np.arange(2) if self.strip
+        steps: Grid = (first + self.strip.parameter_steps + np.arange(2) if self.strip
                        else first + 1 + np.arange(self.inner) // self.planes)
         return steps

@@ -4,11 +4,12 @@ Mirrors `hadron_rtl.control.window_sequencer` and `hadron_rtl.array.window_forme
 """
 
 from collections.abc import Mapping
+from itertools import chain, product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hadron_spec.commands import WINDOW_COLUMNS, WINDOW_ROWS
+from hadron_spec.commands import TALL_COLUMNS, TALL_ROWS, TALL_TAPS, WINDOW_COLUMNS, WINDOW_ROWS
 
 __all__ = ["Strip"]
 
@@ -20,36 +21,63 @@ class Strip:
     ----------
     rows, pixels : int
         Rows of pixels that are read, and pixels of a row.
+    tall : bool
+        Windows are tall.
     pairs : int
-        Pairs of outputs of a row.
+        Results of a row: pairs of outputs, or of tall windows with a stride of two single ones.
+    singles : bool
+        They are single ones.
     output_rows, output_pixels : int
         Outputs that are written.
     last_rows, last_pixels : ndarray
         Row of pixels that completes each row of outputs; pixel of a row that completes each pair.
+    parameter_steps : int
+        Parameter steps of a block of channels; two steps of weights follow.
+    taps : ndarray
+        Row and column of each tap of a window: [tap, 2].
     """
 
     def __init__(self, fields: Mapping[str, int]):
         self.rows, self.pixels = fields["count_ox"], fields["count_kx"]
+        self.tall = bool(fields.get("tall"))
         two_x, two_y = fields["stride_x"], fields["stride_y"]
-        self.pairs = (self.pixels - 1) // 4 if two_x else (self.pixels - 2) // 2
-        self.output_rows = (self.rows - 1) // 2 if two_y else self.rows - 2
-        self.output_pixels = 2 * self.pairs - fields["odd"]
-        self.last_rows = WINDOW_ROWS - 1 + (1 + two_y) * np.arange(self.output_rows)
-        self.last_pixels = (4 + 4 * np.arange(self.pairs) if two_x
-                            else 3 + 2 * np.arange(self.pairs))
+        self.singles = bool(self.tall and two_x)
+        height, self._width = ((TALL_ROWS, TALL_COLUMNS) if self.tall
+                               else (WINDOW_ROWS, WINDOW_COLUMNS))
+        # The first window ends at pixel `first`, the next ones `apart` pixels further each.
+        first, apart = ((4 if two_x else 5), 2) if self.tall else (4, 4) if two_x else (3, 2)
+        self.pairs = (self.pixels - 1 - first) // apart + 1
+        self.last_pixels = first + apart * np.arange(self.pairs)
+        self.output_rows = (self.rows - height) // (1 + two_y) + 1
+        self.last_rows = height - 1 + (1 + two_y) * np.arange(self.output_rows)
+        self.output_pixels = self.pairs if self.singles else 2 * self.pairs - fields["odd"]
+        self.parameter_steps = 1 if self.tall else 2
+        self.taps = np.array(list(chain(*TALL_TAPS) if self.tall
+                                  else product(range(height), range(self._width))))
+        # Counted from the row and the pixel that complete a window.
+        self._offsets = self.taps - (height - 1, self._width - 1)
 
     def windows(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the windows of pixels [strip, row, pixel, channel].
 
-        The result is [strip, output row, pair, tap, channel], the taps row by row. What is left of
-        the first pixel, and not defined, comes out as zero.
+        The result is [strip, output row, pair, tap, channel]. What is left of the first pixel, and
+        not defined, comes out as zero.
         """
         padded = np.concatenate([np.zeros_like(x[:, :, :1]), x], 2)
-        rows = self.last_rows[:, None] + np.arange(WINDOW_ROWS) - (WINDOW_ROWS - 1)
-        columns = 1 + self.last_pixels[:, None] + np.arange(WINDOW_COLUMNS) - (WINDOW_COLUMNS - 1)
-        taken = padded[:, rows][:, :, :, columns]
-        strips, output_rows, _, pairs, _, channels = taken.shape
-        return taken.swapaxes(2, 3).reshape(strips, output_rows, pairs, -1, channels)
+        rows = self.last_rows[:, None, None] + self._offsets[:, 0]
+        columns = 1 + self.last_pixels[:, None] + self._offsets[:, 1]
+        return padded[:, rows, columns]
+
+    def kernels(self, weights: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the weights of the taps of two steps [step, column, lane].
+
+        The result is [part of the channels, column, tap]: of tall windows there is one part, whose
+        taps take both steps.
+        """
+        steps, columns, _ = weights.shape
+        if not self.tall:
+            return weights[..., :len(self.taps)]
+        return weights[..., :len(self.taps) // steps].swapaxes(0, 1).reshape(1, columns, -1)
 
     def used(self, taps: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which pixels matter, [row, pixel], if these taps of each output of a pair do.
@@ -58,8 +86,8 @@ class Strip:
         """
         used = np.zeros((self.rows, self.pixels + 1), np.bool_)
         for output, tap in np.argwhere(taps):
-            row, column = divmod(int(tap), WINDOW_COLUMNS)
-            pairs = self.last_pixels[: (self.output_pixels + 1 - output) // 2]
-            used[np.ix_(self.last_rows + row - (WINDOW_ROWS - 1),
-                        1 + pairs + column - (WINDOW_COLUMNS - 1))] = True
+            row, column = self._offsets[tap]
+            count = (self.output_pixels * (1 - output) if self.singles
+                     else (self.output_pixels + 1 - output) // 2)
+            used[np.ix_(self.last_rows + row, 1 + self.last_pixels[:count] + column)] = True
         return used[:, 1:]

@@ -40,6 +40,8 @@ from hadron_testing.execute_operators import (
     random_weights,
     shallow_convolution,
     softmax,
+    tall_depthwise,
+    tall_depthwise_of_stride_two,
 )
 from hadron_testing.execute_reference import run_command, walk
 
@@ -51,8 +53,8 @@ WIDE = replace(CONFIG, name="wide", columns=16, dsp_columns=16, axi_data_width=1
 EXECUTE = [opcode for opcode in Opcode if unit_of(opcode) == Unit.EXECUTE]
 
 
-OPERATORS = [convolution, diagonal, depthwise, depthwise_of_stride_two, fully_connected,
-              average_pool, max_pool, addition,
+OPERATORS = [convolution, diagonal, depthwise, depthwise_of_stride_two, tall_depthwise,
+             tall_depthwise_of_stride_two, fully_connected, average_pool, max_pool, addition,
              function, softmax]
 
 
@@ -269,6 +271,41 @@ def test_depthwise_takes_a_pixel_a_cycle_and_wide_ones_that_complete_windows_two
     simulate(bench, scenario)
 
 
+@pytest.mark.parametrize("stride", [(1, 1), (1, 2), (2, 1), (2, 2)])
+def test_tall_windows_of_every_width(rng, stride):
+    bench = Bench(CONFIG, rng)
+    bench.fill_bytes = 4096
+
+    async def scenario(ctx):
+        for pixels in (6, 7, 13, 16):
+            fields, weights, _ = depthwise(
+                rng, CONFIG, strips=int(rng.integers(1, 3)), rows=int(rng.integers(5, 9)),
+                pixels=pixels, stride=stride, odd=int(rng.integers(2)),
+                wide=int(rng.integers(2)), tall=1)
+            await bench.check(ctx, fields, weights, None)
+
+    simulate(bench, scenario)
+
+
+@pytest.mark.parametrize("wide", [0, 1])
+@pytest.mark.parametrize(("stride", "pixels"), [((1, 1), 16), ((2, 2), 15)])
+def test_tall_windows_take_a_pixel_a_cycle_even_when_wide(rng, wide, stride, pixels):
+    bench = Bench(CONFIG, rng)
+    bench.fill_bytes = 2048
+
+    async def scenario(ctx):
+        fields, weights, _ = depthwise(rng, CONFIG, strips=2, rows=7, pixels=pixels, stride=stride,
+                                       wide=wide, tall=1)
+        cycles, _ = await bench.check(ctx, fields, weights, None)
+        blocks, strip = fields["count_kg"], Strip(fields)
+        # Of a pair the second output comes a cycle later.
+        assert (cycles + strip.singles == blocks * (2 + 2 * 7 * pixels)
+                + bench.dut.overhead(Opcode.DEPTHWISE, wide=bool(wide), tall=True))
+        assert bench.mac_active == blocks * 2 * 2 * strip.output_rows * strip.pairs
+
+    simulate(bench, scenario)
+
+
 @pytest.mark.parametrize("config", [CONFIG, SHALLOW], ids=lambda config: config.name)
 def test_reset_at_any_cycle_leaves_a_working_unit(rng, config):
     """Reset in the middle of commands of each kind; the next one is exact."""
@@ -309,8 +346,13 @@ def random_command(rng, config):
     if opcode == Opcode.DEPTHWISE:
         fields |= {"count_ox": int(rng.integers(3, 6)), "count_kx": int(rng.integers(5, 17)),
                    "count_ky": 1, "count_seg": 1}
+        if fields["tall"]:
+            fields |= {"count_ox": int(rng.integers(5, 8)), "count_kx": int(rng.integers(6, 17))}
+    else:
+        fields["tall"] = 0
     for name in ("outputs", "last_outputs"):
-        fields[name] = int(rng.integers(name == "outputs", config.columns + 1))
+        fields[name] = int(rng.integers(
+            name == "outputs", config.columns // (1 + fields["tall"]) + 1))
     fields["continues"] = int(opcode == Opcode.MATRIX and rng.integers(2))
     for name in ("height", "width_bytes"):
         fields[name] = int(rng.integers(0, 32768))
@@ -420,10 +462,12 @@ def test_the_reading_here_agrees_with_the_golden_model(rng, config):
         if turn % 5:
             fields, weights, table = random_defined_command(rng, config)
         else:
+            tall = int(rng.integers(2))
             fields, weights, table = depthwise(
-                rng, config, strips=int(rng.integers(1, 4)), rows=int(rng.integers(3, 8)),
-                pixels=int(rng.integers(5, 17)), stride=tuple(rng.integers(1, 3, 2).tolist()),
-                odd=int(rng.integers(2)), wide=int(rng.integers(2)))
+                rng, config, strips=int(rng.integers(1, 4)), rows=int(rng.integers(3, 8)) + 2 * tall,
+                pixels=int(rng.integers(5 + tall, 17)),
+                stride=tuple(rng.integers(1, 3, 2).tolist()),
+                odd=int(rng.integers(2)), wide=int(rng.integers(2)), tall=tall)
             weights = weights.ljust(config.weight_bytes, b"\0")
         memories = LocalMemories(config)
         memories.scratchpad[:] = rng.integers(0, 256, config.act_bytes, dtype=np.uint8)

@@ -44,6 +44,8 @@ class ChainLayout(data.StructLayout):
         `x` is a pixel, and its place in its row.
     half : unsigned(1)
         Which window to multiply, ``HALF_SKEW`` cycles after `weight_step`.
+    tall : unsigned(1)
+        Windows are tall. Stable while steps are in flight.
     sums : Sums
         What is added up. Stable while steps are in flight.
     parameters : unsigned(1)
@@ -73,6 +75,7 @@ class ChainLayout(data.StructLayout):
             "push": unsigned(1),
             "pixel": range(STRIP_PIXELS),
             "half": unsigned(1),
+            "tall": unsigned(1),
             "sums": Sums,
             "parameters": unsigned(1),
             "clear": unsigned(1),
@@ -169,6 +172,7 @@ class ColumnGroup(wiring.Component):
         """Return what to multiply: the activations, or a window of one of the group's channels."""
         m.submodules.window_former = former = WindowFormer()
         m.d.comb += [
+            former.tall.eq(self.o.tall),
             former.push.eq(self.o.push),
             former.pixel.eq(self.o.pixel),
             former.half.eq(self.o.half),

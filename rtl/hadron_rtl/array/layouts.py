@@ -57,8 +57,8 @@ class StepLayout(data.StructLayout):
     pixel : unsigned
         WINDOWS: its place in the row of the strip.
     half : unsigned(1)
-        WINDOWS: which half of the channels of a pixel the step multiplies, the second in the cycle
-        after the first.
+        WINDOWS: which half of the channels of a pixel, or of its tall windows, the step multiplies,
+        the second in the cycle after the first.
     """
 
     def __init__(self, config: NpuConfig):

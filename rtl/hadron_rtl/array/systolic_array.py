@@ -43,6 +43,8 @@ class SystolicArray(wiring.Component):
         in the same cycle must not read it.
     sums : In(Sums)
         What steps add up. Stable while they are in flight.
+    tall : In(1)
+        WINDOWS are tall, of the lower half of a pixel's channels. Stable likewise.
     results : Out(stream.Signature(ArrayLayout(signed(32), columns)))
         Sums of the steps from `first` to `last`, modulo 2**32.
     parameters : Out(parameters_layout(config))
@@ -68,6 +70,7 @@ class SystolicArray(wiring.Component):
             "step": In(StepLayout(config)),
             "weights": In(stream.Signature(LocalWrite(config))),
             "sums": In(Sums),
+            "tall": In(1),
             "results": Out(stream.Signature(data.ArrayLayout(signed(32), config.columns))),
             "parameters": Out(parameters_layout(config)),
             "busy": Out(1),
@@ -95,7 +98,8 @@ class SystolicArray(wiring.Component):
         index = Signal(range(ParameterMemory.DEPTH))
         with m.If(reads_parameters):
             m.d.sync += index.eq(index + 1)
-        # The halves of a pixel's channels have parameters of their own.
+        # The halves of a pixel's channels have parameters of their own. A tall window's result is
+        # that of its second half.
         back = Mux(windows & ~step.half, 2, 1)
         x_skew = first_group.x_skew(Sums.PRODUCTS)
 
@@ -122,6 +126,7 @@ class SystolicArray(wiring.Component):
             head.push.eq(step.push & windows),
             head.pixel.eq(step.pixel),
             head.half.eq(_delay(m, "half", step.half, ColumnGroup.HALF_SKEW)),
+            head.tall.eq(self.tall),
             head.sums.eq(self.sums),
             head.parameters.eq(
                 _delay(m, "parameters", reads_parameters, ColumnGroup.PARAMETERS_SKEW)),

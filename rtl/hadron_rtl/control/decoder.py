@@ -14,6 +14,8 @@ from hadron_spec.commands import (
     FIELDS,
     LEVELS,
     STRIP_PIXELS,
+    TALL_COLUMNS,
+    TALL_ROWS,
     WINDOW_COLUMNS,
     WINDOW_ROWS,
     Opcode,
@@ -27,6 +29,15 @@ __all__ = ["CommandDecoder"]
 
 CHECKSUM_WORD = FIELDS[Opcode.END]["checksum"].word
 BOUND_MAX = 32767
+
+
+def _broken(words: list[Value], position: Signal, field: str,
+            out_of_range: Callable[[Value], Value], opcode: Opcode = Opcode.DEPTHWISE) -> Value:
+    """Tell whether the beat at `position` holds the field and the field is out of range."""
+    at = FIELDS[opcode][field]
+    own_beat, own_word = divmod(at.word, len(words))
+    value = words[own_word][at.lsb : at.lsb + at.width]
+    return (position == own_beat) & out_of_range(value)
 
 
 class CommandDecoder(wiring.Component):
@@ -114,6 +125,7 @@ class CommandDecoder(wiring.Component):
         field_error = Signal()
         # The EXECUTE command before has left a sum to go on with.
         continuable = Signal()
+        not_tall = Signal()
         m.d.comb += [
             take.eq(self.i.valid & self.i.ready),
             first.eq(position == 0),
@@ -125,8 +137,10 @@ class CommandDecoder(wiring.Component):
                 checksum.eq(self._fold(words, position, checksum)),
                 bus_error.eq(beat.error | (bus_error & ~first)),
                 field_error.eq(
-                    self._is_illegal(words, position, opcodes, units, continuable).any()
+                    self._is_illegal(words, position, opcodes, units, continuable,
+                                     not_tall).any()
                     | (field_error & ~first)),
+                not_tall.eq(self._is_not_tall(words, position).any() | (not_tall & ~first)),
             ]
             with m.If(position == CHECKSUM_WORD // words_a_beat):
                 m.d.sync += expected.eq(words[CHECKSUM_WORD % words_a_beat])
@@ -218,19 +232,27 @@ class CommandDecoder(wiring.Component):
             m.d.sync += shallow.eq(words[own_word][at.lsb])
         return shallow
 
+    def _is_not_tall(self, words: list[Value], position: Signal) -> Value:
+        """One bit a rule: this beat holds the field and `tall`, further on, must not be set."""
+        half = self.config.columns // 2
+        return Cat(
+            _broken(words, position, "count_ox", lambda value: value < TALL_ROWS),
+            _broken(words, position, "count_kx", lambda value: value < TALL_COLUMNS),
+            _broken(words, position, "outputs", lambda value: value > half),
+            _broken(words, position, "last_outputs", lambda value: value > half),
+        )
+
     def _is_illegal(self, words: list[Value], position: Signal, opcodes: Signal,
-                    units: Signal, continuable: Signal) -> Value:
+                    units: Signal, continuable: Signal, not_tall: Signal) -> Value:
         """One bit a rule: this beat holds the field and the field is out of range.
 
-        In the first beat, `opcodes` and `units` already tell what `words` begin with.
+        In the first beat, `opcodes` and `units` already tell what `words` begin with. `not_tall`
+        tells what earlier beats say of `tall`.
         """
         config = self.config
 
         def broken(field: str, opcode: Opcode, out_of_range: Callable[[Value], Value]) -> Value:
-            at = FIELDS[opcode][field]
-            own_beat, own_word = divmod(at.word, len(words))
-            value = words[own_word][at.lsb : at.lsb + at.width]
-            return (position == own_beat) & out_of_range(value)
+            return _broken(words, position, field, out_of_range, opcode)
 
         def is_zero(value: Value) -> Value:
             return value == 0
@@ -294,6 +316,7 @@ class CommandDecoder(wiring.Component):
             execute & compute,
             execute & continues & ~(matrix & continuable),
             depthwise & windows,
+            execute & (~depthwise | not_tall) & broken("tall", Opcode.DEPTHWISE, is_set),
             lookup & broken("count_kg", Opcode.LOOKUP, lambda value: value != 1),
             *precision,
             *pairs,

@@ -14,6 +14,9 @@ __all__ = ["LoopNest", "Step"]
 _WINDOWS_PAUSE = 4
 """Cycles of DEPTHWISE before a kg: two for the last window, two parameter steps."""
 
+_TALL_PAUSE = 2
+"""With `tall`: one for the last window, one parameter step."""
+
 _INNER = 3
 """The loops from here on make one result."""
 
@@ -97,7 +100,8 @@ class LoopNest(wiring.Component):
     or groups; the parameter step, which a command that `continues` has none of before its first
     result, takes a cycle. With DEPTHWISE, there are two parameter steps, and
     two idle cycles before them, in which the array finishes; when wide, a pixel in a row that
-    completes windows takes two, with a `stride_x` of two only one that completes them.
+    completes windows takes two, with a `stride_x` of two only one that completes them. With `tall`,
+    there is one of each, and every pixel takes a cycle.
     """
 
     LATENCY = 2
@@ -129,7 +133,7 @@ class LoopNest(wiring.Component):
             m.d.sync += [place.eq(place + 1), begins.eq(row_ends)]
             with m.If(row_ends):
                 m.d.sync += [place.eq(0), row.eq(Mux(strip_ends, 0, Cat(~row[0], row.any())))]
-        return (row[1] & ~(command.stride_y & row[0])
+        return (row[1] & ~command.tall & ~(command.stride_y & row[0])
                 & (~command.stride_x | ((place == 0) & ~begins)))
 
     def elaborate(self, platform):
@@ -142,10 +146,12 @@ class LoopNest(wiring.Component):
         m.d.sync += [
             lookup.eq(command.opcode == Opcode.LOOKUP),
             windows.eq(command.opcode == Opcode.DEPTHWISE),
-            waits.eq((command.opcode == Opcode.DEPTHWISE) & command.wide),
+            waits.eq((command.opcode == Opcode.DEPTHWISE) & command.wide & ~command.tall),
             # Cycles before a kg, of which the last one or two read parameters.
-            pause.eq(Mux(command.opcode == Opcode.DEPTHWISE, _WINDOWS_PAUSE, Cat(
-                command.opcode == opcode for opcode in (Opcode.MATRIX, Opcode.LOOKUP)).any())),
+            pause.eq(Mux(
+                command.opcode == Opcode.DEPTHWISE,
+                Mux(command.tall, _TALL_PAUSE, _WINDOWS_PAUSE), Cat(
+                    command.opcode == opcode for opcode in (Opcode.MATRIX, Opcode.LOOKUP)).any())),
         ]
 
         # Decide: what is issued in this cycle.
@@ -165,7 +171,7 @@ class LoopNest(wiring.Component):
         if self.config.deep:
             m.d.sync += deep.eq(command.deep)
         last = counter.last[_INNER:].all() & ~low
-        parameter_step = running & ((waiting == 1) | (waiting == 2))
+        parameter_step = running & ((waiting == 1) | ((waiting == 2) & ~command.tall))
         must_wait = last | waits
         weight_step = Signal()
         m.d.comb += [

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hadron_spec.commands import STRIP_PIXELS, WINDOW_ROWS
+from hadron_spec.commands import STRIP_PIXELS, TALL_ROWS, WINDOW_ROWS
 
 __all__ = ["WindowSequencer"]
 
@@ -17,6 +17,10 @@ class WindowSequencer(wiring.Component):
     take two steps, for two halves of the channels, in the cycle of the pixel and the one after; or,
     when results are wide, two after. The next pixel then comes two cycles after it, too.
 
+    Tall windows are complete in the fifth row, with a stride of one two with every second pixel from
+    the sixth on, with a stride of two one with every second from the fifth on. The two steps are
+    halves of their products.
+
     Members
     -------
     pixel_valid : In(1)
@@ -25,7 +29,9 @@ class WindowSequencer(wiring.Component):
         It is the last of its row; and the row is the last of its strip.
     wide : In(1)
         Steps are two cycles apart, and no pixel follows one that completes windows in the next
-        cycle. Stable while pixels come, as are the next two.
+        cycle. Stable while pixels come, as are the next three. Not with `tall`.
+    tall : In(1)
+        Windows are tall.
     stride_x, stride_y : In(1)
         Strides are two, not one.
     pixel : Out(range(STRIP_PIXELS))
@@ -42,6 +48,7 @@ class WindowSequencer(wiring.Component):
     row_ends: In(1)
     strip_ends: In(1)
     wide: In(1)
+    tall: In(1)
     stride_x: In(1)
     stride_y: In(1)
     pixel: Out(range(STRIP_PIXELS))
@@ -50,23 +57,25 @@ class WindowSequencer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        above = WINDOW_ROWS - 1
-        rows = Signal(range(above + 1))
+        # Powers of two, at which the rows stay.
+        assert (WINDOW_ROWS - 1, TALL_ROWS - 1) == (2, 4)
+        rows = Signal(range(TALL_ROWS))
         odd = Signal()
-        full = rows == above
+        full = Mux(self.tall, rows[2], rows[1])
         with m.If(self.pixel_valid):
             m.d.sync += self.pixel.eq(self.pixel + 1)
             with m.If(self.row_ends):
                 m.d.sync += [
                     self.pixel.eq(0),
-                    rows.eq(Mux(full, above, rows + 1)),
+                    rows.eq(rows + ~full),
                     odd.eq(full & ~odd),
                 ]
                 with m.If(self.strip_ends):
                     m.d.sync += [rows.eq(0), odd.eq(0)]
-        completes = Mux(self.stride_x,
-                        (self.pixel[:2] == 0) & self.pixel[2:].any(),
-                        self.pixel[0] & self.pixel[1:].any())
+        completes = Mux(
+            self.tall, (self.pixel[0] ^ self.stride_x) & self.pixel[2:].any(),
+            Mux(self.stride_x, (self.pixel[:2] == 0) & self.pixel[2:].any(),
+                self.pixel[0] & self.pixel[1:].any()))
         first = Signal()
         later = Signal()
         m.d.comb += [

@@ -19,6 +19,8 @@ class PixelPairs(wiring.Component):
     ``columns / 2 + i``. Out come pixel 0 and, in the next cycle, pixel 1; of the last pair of a row
     with an odd number of pixels only the first.
 
+    A tall result is two pixels of half the channels, or one. It comes out in the lower half.
+
     Parameters
     ----------
     config : NpuConfig
@@ -34,12 +36,18 @@ class PixelPairs(wiring.Component):
         Pairs of a row, 1 or more. Stable likewise, as is the next.
     odd : In(1)
         The last pair of a row is one pixel.
+    tall : In(1)
+        Each result is two pixels. Stable likewise, as is the next. No result follows another in the
+        next cycle.
+    single : In(1)
+        With `tall`: one pixel, not two.
     i : In(QuantizedResult(config))
         Results; no back-pressure.
     o : Out(QuantizedResult(config))
         Pixels of all channels; no back-pressure.
 
-    Latency: ``LATENCY`` cycles from a second result to pixel 0, and of any result when not enabled.
+    Latency: ``LATENCY`` cycles from a second result to pixel 0, a cycle more from a tall one, and of
+    any result when not enabled.
     Throughput: one result a cycle.
     """
 
@@ -52,6 +60,8 @@ class PixelPairs(wiring.Component):
             "start": In(1),
             "pairs": In(range(STRIP_PIXELS // 2 + 1)),
             "odd": In(1),
+            "tall": In(1),
+            "single": In(1),
             "i": In(QuantizedResult(config)),
             "o": Out(QuantizedResult(config)),
         })
@@ -77,14 +87,16 @@ class PixelPairs(wiring.Component):
             return Cat(first[number::2], values_of[number::2])
 
         first, values_of = list(held), list(values)
-        complete = self.enable & self.i.valid & is_second
+        # What is there in the cycle after a tall result is taken for the other half of the channels.
+        taken = self.i.valid | (self.tall & is_second)
+        complete = self.enable & taken & is_second
         m.d.sync += [
             output_valid.eq(Mux(self.enable, complete | pixel_1, self.i.valid)),
             output.as_value().eq(Mux(
                 self.enable, Mux(pixel_1, later.as_value(), pixel(0)), values.as_value())),
-            pixel_1.eq(complete & ~(row_ends & self.odd)),
+            pixel_1.eq(complete & ~(row_ends & self.odd) & ~(self.tall & self.single)),
         ]
-        with m.If(self.i.valid):
+        with m.If(taken):
             m.d.sync += is_second.eq(~is_second)
             with m.If(is_second):
                 m.d.sync += [

@@ -1,6 +1,6 @@
 """Where the results of a command go in the scratchpad."""
 
-from amaranth.hdl import Array, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,6 +13,11 @@ from hadron_spec.config import NpuConfig
 __all__ = ["Writer"]
 
 _LEVELS = (*LEVELS[:3], "px")
+
+
+def _lost(tall, stride):
+    """Return what to take off pixels or rows, of which outputs are one, or half, or a quarter."""
+    return Cat(stride, Mux(tall, stride, ~stride), tall & ~stride)
 
 
 class Writer(wiring.Component):
@@ -40,7 +45,8 @@ class Writer(wiring.Component):
     o : Out(stream.Signature(ResultWrite(config), always_ready=True))
         Writes, ``LATENCY`` cycles after the result.
     pairs : Out(range(STRIP_PIXELS // 2 + 1))
-        Of DEPTHWISE: outputs of a row, two by two. Stable from `start` on.
+        Of DEPTHWISE: outputs of a row, two by two, or one by one of tall windows with a stride of
+        two. Stable from `start` on.
     finished : Out(1)
         The write on `o` is the last of the command.
 
@@ -68,8 +74,9 @@ class Writer(wiring.Component):
     def _outputs(self, m, command):
         """Return the outputs of a strip, from registers: a row of one unless DEPTHWISE."""
         outputs = Signal(data.StructLayout({"rows": 16, "columns": 5}), reset_less=True)
-        pixels = command.count_kx[:5]
-        pairs = Mux(command.stride_x, (pixels - 1)[2:5], (pixels - 2)[1:5])
+        pixels = (command.count_kx[:5] - _lost(command.tall, command.stride_x))[:5]
+        rows = (command.count_ox - _lost(command.tall, command.stride_y))[:16]
+        pairs = Mux(command.stride_x & ~command.tall, pixels[2:], pixels[1:])
         m.d.sync += [
             self.pairs.eq(pairs),
             outputs.rows.eq(command.count_ox),
@@ -77,9 +84,9 @@ class Writer(wiring.Component):
         ]
         with m.If(command.opcode == Opcode.DEPTHWISE):
             m.d.sync += [
-                outputs.rows.eq(Mux(command.stride_y, (command.count_ox - 1)[1:16],
-                                    command.count_ox - 2)),
-                outputs.columns.eq((pairs << 1) - command.odd),
+                outputs.rows.eq(Mux(command.stride_y, rows[1:], rows)),
+                outputs.columns.eq(Mux(command.stride_x & command.tall, pairs,
+                                       (pairs << 1) - command.odd)),
             ]
         if self.config.deep:
             with m.If(command.deep_results):

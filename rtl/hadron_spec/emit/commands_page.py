@@ -95,7 +95,7 @@ def commands_page() -> str:
         "",
         "MATRIX and LOOKUP read a parameter step before the weight steps of each `kg`, DEPTHWISE "
         "one for each half",
-        "of the channels. Each column of it begins with:",
+        "of the channels, or with `tall` one. Each column of it begins with:",
         "",
         *table(("byte", "parameter", "type"), (
             (bits(offset, size) if size > 1 else str(offset), f"`{name}`", f"signed {8 * size}-bit")

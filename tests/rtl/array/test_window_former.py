@@ -1,9 +1,24 @@
 """WindowFormer against windows cut out of the pixels."""
 
+import pytest
 from amaranth.sim import Simulator
 
 from hadron_rtl.array.window_former import WindowFormer
-from hadron_spec.commands import STRIP_PIXELS, WINDOW_COLUMNS, WINDOW_ROWS
+from hadron_spec.commands import (
+    STRIP_PIXELS,
+    TALL_COLUMNS,
+    TALL_ROWS,
+    TALL_TAPS,
+    WINDOW_COLUMNS,
+    WINDOW_ROWS,
+)
+
+
+def simulate(dut, testbench):
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
 
 
 def test_shows_the_windows_of_both_channels_one_after_the_other(rng):
@@ -36,10 +51,7 @@ def test_shows_the_windows_of_both_channels_one_after_the_other(rng):
                 ctx.set(dut.half, 1)
                 assert [list(line) for line in ctx.get(dut.o)] == window(1, row, right)
 
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(testbench)
-    simulator.run()
+    simulate(dut, testbench)
 
 
 def test_the_second_channel_is_shown_while_the_next_pixel_comes(rng):
@@ -60,7 +72,52 @@ def test_the_second_channel_is_shown_while_the_next_pixel_comes(rng):
                     wanted = pixels[:, last - WINDOW_COLUMNS + 1:last + 1, 1].tolist()
                     assert [list(line) for line in ctx.get(dut.o)] == wanted
 
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(testbench)
-    simulator.run()
+    simulate(dut, testbench)
+
+
+@pytest.mark.parametrize("gaps", [0.0, 0.3])
+def test_shows_both_halves_of_a_tall_window_one_after_the_other(rng, gaps):
+    """Without gaps, the second while the next pixel comes."""
+    dut = WindowFormer()
+    rows, width = 7, int(rng.integers(TALL_COLUMNS, STRIP_PIXELS + 1))
+    pixels = rng.integers(-128, 128, (rows, width))
+    seen = {}
+
+    def shown(ctx):
+        return [value for line in ctx.get(dut.o) for value in line]
+
+    async def testbench(ctx):
+        ctx.set(dut.tall, 1)
+        now = before = None
+        # What was kept of an earlier strip must not matter.
+        for row in range(-2, rows):
+            for right in [*range(width), *[None] * (row == rows - 1)]:
+                while right is None or rng.random() < gaps:
+                    ctx.set(dut.push, 0)
+                    ctx.set(dut.x, rng.integers(-128, 128, 2).tolist())
+                    ctx.set(dut.half, 0)
+                    seen[now, 0] = shown(ctx)
+                    ctx.set(dut.half, 1)
+                    seen[before, 1] = shown(ctx)
+                    await ctx.tick()
+                    before, now = now, None
+                    if right is None and before is None:
+                        break
+                if right is None:
+                    break
+                ctx.set(dut.half, 0)
+                seen[now, 0] = shown(ctx)
+                ctx.set(dut.half, 1)
+                seen[before, 1] = shown(ctx)
+                ctx.set(dut.push, 1)
+                ctx.set(dut.pixel, right)
+                ctx.set(dut.x, [int(pixels[row, right]), int(rng.integers(-128, 128))])
+                await ctx.tick()
+                before, now = now, (row, right)
+
+    simulate(dut, testbench)
+    for row in range(TALL_ROWS - 1, rows):
+        for right in range(TALL_COLUMNS - 1, width):
+            window = pixels[row - TALL_ROWS + 1:row + 1, right - TALL_COLUMNS + 1:right + 1]
+            for half, taps in enumerate(TALL_TAPS):
+                assert seen[(row, right), half] == [window[tap] for tap in taps]

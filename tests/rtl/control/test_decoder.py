@@ -15,6 +15,8 @@ from hadron_spec.commands import (
     FIELDS,
     LEVELS,
     STRIP_PIXELS,
+    TALL_COLUMNS,
+    TALL_ROWS,
     WINDOW_COLUMNS,
     WINDOW_ROWS,
     LocalSpace,
@@ -66,6 +68,11 @@ def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
     if opcode == Opcode.DEPTHWISE:
         values |= {"count_ox": max(values["count_ox"], WINDOW_ROWS), "count_ky": 1, "count_seg": 1,
                    "count_kx": int(rng.integers(WINDOW_COLUMNS, STRIP_PIXELS + 1))}
+        half = config.columns // 2
+        values["tall"] &= int(values["count_ox"] >= TALL_ROWS and values["count_kx"] >= TALL_COLUMNS
+                              and max(values["outputs"], values["last_outputs"]) <= half)
+    elif unit_of(opcode) == Unit.EXECUTE:
+        values["tall"] = 0
     return opcode, values
 
 
@@ -208,7 +215,7 @@ def test_bus_error_in_any_beat_comes_first(width, rng):
     (Opcode.LOOKUP, "count_kg", 2), (Opcode.LOOKUP, "deep", 1), (Opcode.MAX, "deep_results", 1),
     (Opcode.DEPTHWISE, "count_ox", 2), (Opcode.DEPTHWISE, "count_kx", 4),
     (Opcode.DEPTHWISE, "count_kx", 17), (Opcode.DEPTHWISE, "count_ky", 2),
-    (Opcode.DEPTHWISE, "count_seg", 2),
+    (Opcode.DEPTHWISE, "count_seg", 2), (Opcode.MATRIX, "tall", 1), (Opcode.MAX, "tall", 1),
     *((Opcode.MATRIX, f"count_{level}", 0) for level in LEVELS),
     (Opcode.LOOKUP, "outputs", 17), (Opcode.MAX, "last_outputs", 17),
     (Opcode.MAX, "outputs", 0), (Opcode.MATRIX, "outputs", 0), (Opcode.LOOKUP, "continues", 1),
@@ -279,6 +286,24 @@ def test_an_instance_refuses_precisions_that_it_does_not_have(deep, shallow, nam
     assert _failure_of(bench, command) == (ErrorCode.FIELD, 0)
     with pytest.raises(CommandFailureError):
         decode_command(bench.config, 0, command)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("name", "value"), [
+    ("count_ox", 4), ("count_kx", 5), ("outputs", 9), ("last_outputs", 9), (None, 0)])
+def test_tall_windows_are_refused_where_they_do_not_fit(width, name, value):
+    """Five rows, six pixels, and the channels of eight pairs of columns."""
+    bench = _Bench(width)
+    fields = {f"count_{level}": 1 for level in LEVELS} | {
+        "count_ox": 5, "count_kx": 6, "outputs": 8, "last_outputs": 8, "tall": 1}
+    good = encode(Opcode.DEPTHWISE, **fields)
+    decode_command(bench.config, 0, good)
+    # What one command says of the fields is forgotten with the next.
+    flat = encode(Opcode.DEPTHWISE, **(fields | {"outputs": 16, "tall": 0}))
+    bad = encode(Opcode.DEPTHWISE, **(fields | ({name: value} if name else {"count_kx": 17})))
+    assert _failure_of(bench, flat + good + bad) == (ErrorCode.FIELD, 2)
+    with pytest.raises(CommandFailureError, match="^FIELD"):
+        decode_command(bench.config, 0, bad)
 
 
 def test_an_instance_without_nibbles_for_two_activations_refuses_them():

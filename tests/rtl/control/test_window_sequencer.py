@@ -7,14 +7,14 @@ from hadron_model.strips import Strip
 from hadron_rtl.control.window_sequencer import WindowSequencer
 
 
-@pytest.mark.parametrize("wide", [0, 1])
+@pytest.mark.parametrize(("wide", "tall"), [(0, 0), (1, 0), (0, 1)])
 @pytest.mark.parametrize("stride_y", [0, 1])
 @pytest.mark.parametrize("stride_x", [0, 1])
-def test_multiplies_where_windows_end(rng, stride_x, stride_y, wide):
+def test_multiplies_where_windows_end(rng, stride_x, stride_y, wide, tall):
     dut = WindowSequencer()
-    rows, pixels = int(rng.integers(3, 8)), int(rng.integers(5, 17))
+    rows, pixels = int(rng.integers(3, 8)) + 2 * tall, int(rng.integers(5 + tall, 17))
     strip = Strip({"count_ox": rows, "count_kx": pixels, "stride_x": stride_x,
-                   "stride_y": stride_y, "odd": 0})
+                   "stride_y": stride_y, "odd": 0, "tall": tall})
     places = {(row, pixel) for row in strip.last_rows for pixel in strip.last_pixels}
     seen, halves, cycle = [], [], 0
 
@@ -23,6 +23,7 @@ def test_multiplies_where_windows_end(rng, stride_x, stride_y, wide):
         ctx.set(dut.stride_x, stride_x)
         ctx.set(dut.stride_y, stride_y)
         ctx.set(dut.wide, wide)
+        ctx.set(dut.tall, tall)
 
         async def tick():
             nonlocal cycle

@@ -10,7 +10,7 @@ from hadron_spec.config import CONFIGS
 COLUMNS = CONFIGS["h64"].columns
 
 
-def run(results, rng, *, enable, pairs=1, odd=0, gaps=0.0):
+def run(results, rng, *, enable, pairs=1, odd=0, gaps=0.0, tall=0, single=0):
     """Return (cycle, values) of what comes out, and the cycles of what went in."""
     dut = PixelPairs(CONFIGS["h64"])
     out, given = [], []
@@ -19,6 +19,8 @@ def run(results, rng, *, enable, pairs=1, odd=0, gaps=0.0):
         ctx.set(dut.enable, enable)
         ctx.set(dut.pairs, pairs)
         ctx.set(dut.odd, odd)
+        ctx.set(dut.tall, tall)
+        ctx.set(dut.single, single)
         ctx.set(dut.start, 1)
         await ctx.tick()
         ctx.set(dut.start, 0)
@@ -26,7 +28,8 @@ def run(results, rng, *, enable, pairs=1, odd=0, gaps=0.0):
         for cycle in range(10 * len(results) + 10):
             if ctx.get(dut.o.valid):
                 out.append((cycle, list(ctx.get(dut.o["values"]))))
-            go = queue and rng.random() >= gaps
+            # Tall results do not follow one another in the next cycle.
+            go = queue and rng.random() >= gaps and not (tall and given[-1:] == [cycle - 1])
             ctx.set(dut.i.valid, int(bool(go)))
             if go:
                 given.append(cycle)
@@ -51,6 +54,20 @@ def test_makes_pixels_of_all_channels(rng, pairs, odd, gaps):
     pixels = results.transpose(0, 1, 4, 2, 3).reshape(rows, 2 * pairs, COLUMNS)
     wanted = pixels[:, :2 * pairs - odd].reshape(-1, COLUMNS)
     np.testing.assert_array_equal([values for _, values in out], wanted)
+
+
+@pytest.mark.parametrize("gaps", [0.0, 0.5])
+@pytest.mark.parametrize(("single", "odd"), [(0, 0), (0, 1), (1, 0)])
+def test_makes_pixels_of_tall_results(rng, single, odd, gaps):
+    rows, pairs = 4, 3
+    results = rng.integers(-128, 128, (rows, pairs, COLUMNS // 2, 2))
+    out, given = run(results.reshape(-1, COLUMNS), rng, enable=1, pairs=pairs, odd=odd, gaps=gaps,
+                     tall=1, single=single)
+    pixels = results.swapaxes(2, 3)
+    wanted = pixels[:, :, :1] if single else pixels.reshape(rows, 2 * pairs, -1)[:, :6 - odd]
+    np.testing.assert_array_equal([values[:COLUMNS // 2] for _, values in out],
+                                  wanted.reshape(-1, COLUMNS // 2))
+    assert out[0][0] == given[0] + PixelPairs.LATENCY + 1
 
 
 def test_passes_results_when_not_enabled(rng):

@@ -12,14 +12,15 @@ CONFIG = NpuConfig(name="test", lanes=16, columns=8, dsp_columns=4, act_bytes=32
                    weight_steps=16, axi_data_width=64)
 
 
-def random_fields(rng, opcode):
+def random_fields(rng, opcode, tall=0):
     fields = dict.fromkeys(FIELDS[opcode], 0)
     fields["opcode"] = int(opcode)
     for level in ("kg", "oy", "ox"):
         fields[f"count_{level}"] = int(rng.integers(1, 5))
         fields[f"destination_{level}"] = int(rng.integers(-(1 << 23), 1 << 23))
     if opcode == Opcode.DEPTHWISE:
-        fields |= {"count_ox": int(rng.integers(3, 8)), "count_kx": int(rng.integers(5, 17)),
+        fields |= {"count_ox": int(rng.integers(3, 8)) + 2 * tall, "tall": tall,
+                   "count_kx": int(rng.integers(5 + tall, 17)),
                    "stride_x": int(rng.integers(2)), "stride_y": int(rng.integers(2)),
                    "odd": int(rng.integers(2)),
                    "destination_px": int(rng.integers(-(1 << 23), 1 << 23))}
@@ -80,9 +81,10 @@ def expect(fields, seen):
         assert finished == (i == len(reference) - 1)
 
 
-@pytest.mark.parametrize("opcode", [Opcode.MATRIX, Opcode.SOFTMAX, Opcode.DEPTHWISE])
-def test_steps_through_the_destination(rng, opcode):
-    commands = [random_fields(rng, opcode) for _ in range(5)]
+@pytest.mark.parametrize(("opcode", "tall"), [
+    (Opcode.MATRIX, 0), (Opcode.SOFTMAX, 0), (Opcode.DEPTHWISE, 0), (Opcode.DEPTHWISE, 1)])
+def test_steps_through_the_destination(rng, opcode, tall):
+    commands = [random_fields(rng, opcode, tall) for _ in range(5)]
     for fields, seen in zip(commands, run(commands, rng, density=0.4), strict=True):
         expect(fields, seen)
 

@@ -25,7 +25,7 @@ __all__ = [
     "DESTINATION", "SOURCE", "SOURCE_B", "addition", "average_pool", "command", "convolution",
     "depthwise", "depthwise_of_stride_two", "diagonal", "fully_connected", "function",
     "in_all_columns", "max_pool", "random_clamp", "random_parameters", "random_weights",
-    "shallow_convolution", "softmax",
+    "shallow_convolution", "softmax", "tall_depthwise", "tall_depthwise_of_stride_two",
 ]
 
 SOURCE, SOURCE_B, DESTINATION = 0x0103, 0x2805, 0x4007
@@ -160,13 +160,15 @@ def diagonal(rng, config, *, size=(4, 3), blocks=2):
 
 
 def depthwise(rng, config, *, strips=2, rows=5, pixels=8, stride=(1, 1), odd=0, blocks=2,
-              wide=0):
-    """Strips of rows of pixels, `columns` channels at a time; the last block has one less."""
-    channels = blocks * config.columns - 1
+              wide=0, tall=0):
+    """Strips of rows of pixels, a block of channels at a time; the last block has one less."""
+    block = config.columns // 2 if tall else config.columns
+    channels = blocks * block - 1
     fields = command(
-        Opcode.DEPTHWISE, **groups_of(config, channels), count_oy=strips, count_ox=rows,
+        Opcode.DEPTHWISE, count_kg=blocks, outputs=block, last_outputs=block - 1,
+        count_oy=strips, count_ox=rows,
         count_kx=pixels, stride_y=stride[0] - 1, stride_x=stride[1] - 1, odd=odd,
-        wide=wide, bounded=1,
+        wide=wide, tall=tall, bounded=1,
         pad=int(rng.integers(-128, 128)), height=rows - 1,
         width_bytes=(strips * (pixels - 2) - 2) * channels, start_y=-1, start_x=-channels,
         weight_step=3, **random_clamp(rng))
@@ -177,11 +179,11 @@ def depthwise(rng, config, *, strips=2, rows=5, pixels=8, stride=(1, 1), odd=0, 
     advance = (pixels - 2) * channels
     with_loops(
         fields,
-        address={"kg": config.columns, "oy": advance, "ox": row, "kx": channels},
-        y={"ox": 1}, x={"kg": config.columns, "oy": advance, "kx": channels},
+        address={"kg": block, "oy": advance, "ox": row, "kx": channels},
+        y={"ox": 1}, x={"kg": block, "oy": advance, "kx": channels},
         destination={})
     counts = {"kg": blocks, "oy": strips, "ox": strip.output_rows, "px": strip.output_pixels}
-    strides = {"kg": config.columns, "oy": strip.output_pixels * channels, "ox": wide,
+    strides = {"kg": block, "oy": strip.output_pixels * channels, "ox": wide,
                "px": channels}
     undo = 0
     for level in reversed(counts):
@@ -189,18 +191,29 @@ def depthwise(rng, config, *, strips=2, rows=5, pixels=8, stride=(1, 1), odd=0, 
         undo += (counts[level] - 1) * strides[level]
     weights = b"\x77" * 3 * config.step_bytes
     for _ in range(blocks):
-        weights += random_parameters(rng, config, scale=1 / 300)
-        weights += random_parameters(rng, config, scale=1 / 300)
-        for _ in range(2):
+        for _ in range(2 - tall):
+            weights += random_parameters(rng, config, scale=1 / 300)
+        for step in range(2):
             kernels = rng.integers(-127, 128, (config.columns, config.lanes))
             # Left of the strip there is nothing.
-            kernels[:, 0:15:5] *= stride[1] == 2
+            if not tall:
+                kernels[:, 0:15:5] *= stride[1] == 2
+            elif step == 1:
+                kernels[:, 10:15] *= stride[1] == 1
             weights += pack_weights(kernels.tolist())
     return fields, weights, None
 
 
 def depthwise_of_stride_two(rng, config):
     return depthwise(rng, config, strips=1, rows=6, pixels=9, stride=(2, 2), odd=1, wide=1)
+
+
+def tall_depthwise(rng, config):
+    return depthwise(rng, config, rows=7, pixels=9, odd=1, tall=1)
+
+
+def tall_depthwise_of_stride_two(rng, config):
+    return depthwise(rng, config, strips=1, rows=8, pixels=11, stride=(2, 2), wide=1, tall=1)
 
 
 def fully_connected(rng, config, *, inputs=70, outputs=11):

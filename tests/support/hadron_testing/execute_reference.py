@@ -50,7 +50,7 @@ def walk(fields: dict[str, int], table_steps: int = 1) -> Iterator[ReferenceStep
     """Yield the steps of a command in order; LOOKUP passes over `table_steps` weight steps each."""
     passed = table_steps if fields["opcode"] == Opcode.LOOKUP else 1
     windows = fields["opcode"] == Opcode.DEPTHWISE
-    parameter_steps = 2 if windows else int(fields["opcode"] in (Opcode.MATRIX, Opcode.LOOKUP))
+    parameter_steps = 2 - fields["tall"] if windows else int(fields["opcode"] in (Opcode.MATRIX, Opcode.LOOKUP))
     counts = [fields[f"count_{level}"] for level in LEVELS]
     passes = [0] * len(LEVELS)
     address, y, x = fields["source"], fields["start_y"], fields["start_x"]
@@ -184,6 +184,7 @@ def _depthwise(config: NpuConfig, fields: dict[str, int], scratchpad: bytes | by
     """Keep the pixels of a strip, and multiply where a window ends, as a person would."""
     half = config.columns // 2
     stride_x, stride_y = 1 + fields["stride_x"], 1 + fields["stride_y"]
+    tall = fields["tall"]
     rows, width = fields["count_ox"], fields["count_kx"]
     outputs, strip, parameters = [], [], []
     for step in walk(fields):
@@ -192,6 +193,12 @@ def _depthwise(config: NpuConfig, fields: dict[str, int], scratchpad: bytes | by
             continue
         strip.append(read_lanes(config, fields, scratchpad, step))
         if len(strip) < rows * width:
+            continue
+        if tall:
+            outputs += _tall_outputs(
+                config, fields, strip, parameters[-1],
+                [_weights(config, weights, step.weight_step + part) for part in range(2)])
+            strip = []
             continue
         for bottom in range(2, rows, stride_y):
             row = []
@@ -210,6 +217,37 @@ def _depthwise(config: NpuConfig, fields: dict[str, int], scratchpad: bytes | by
                 row += pair
             outputs += row[:-1] if fields["odd"] else row
         strip = []
+    return outputs
+
+
+def _tall_outputs(config: NpuConfig, fields: dict[str, int], strip: list[list[int]],
+                  parameters: list[tuple[int, int, int]], weights: list[list[list[int]]]
+                  ) -> list[list[int]]:
+    """Return the outputs of a strip of tall windows; those of channels that it has not are zero."""
+    rows, width = fields["count_ox"], fields["count_kx"]
+    two = fields["stride_x"]
+
+    def weight(column: int, dy: int, dx: int) -> int:
+        """The lower three rows come first; the left column of all rows last."""
+        if dx == 0:
+            return weights[1][column][10 + dy]
+        return weights[int(dy < 2)][column][5 * (dy if dy < 2 else dy - 2) + dx - 1]
+
+    outputs = []
+    for bottom in range(4, rows, 1 + fields["stride_y"]):
+        row = []
+        for right in range(4 if two else 5, width, 2):
+            for pixel in range(1 if two else 2):
+                values = [0] * config.columns
+                for channel in range(config.columns // 2):
+                    column = 2 * channel + pixel
+                    total = sum(
+                        weight(column, dy, dx)
+                        * strip[(bottom - 4 + dy) * width + right - 5 + dx][channel]
+                        for dy in range(5) for dx in range(6) if right - 5 + dx >= 0)
+                    values[channel] = _scaled(fields, total, parameters[column])
+                row.append(values)
+        outputs += row[:-1] if fields["odd"] and not two else row
     return outputs
 
 
@@ -295,10 +333,15 @@ def destinations(fields: dict[str, int]) -> Iterator[tuple[int, int]]:
     address = fields["destination"]
     counts = {level: fields[f"count_{level}"] for level in LEVELS[:3]} | {"px": 1}
     if fields["opcode"] == Opcode.DEPTHWISE:
-        counts["ox"] = len(range(2, counts["ox"], 1 + fields["stride_y"]))
+        tall = fields["tall"]
+        counts["ox"] = len(range(4 if tall else 2, counts["ox"], 1 + fields["stride_y"]))
         stride_x = 1 + fields["stride_x"]
-        pairs = len(range(2 + stride_x, fields["count_kx"], 2 * stride_x))
-        counts["px"] = 2 * pairs - fields["odd"]
+        if tall and fields["stride_x"]:
+            counts["px"] = len(range(4, fields["count_kx"], 2))
+        else:
+            pairs = len(range(5, fields["count_kx"], 2) if tall
+                        else range(2 + stride_x, fields["count_kx"], 2 * stride_x))
+            counts["px"] = 2 * pairs - fields["odd"]
     elif fields.get("deep_results") or fields.get("shallow"):
         counts["px"] = 2
     for passes in product(*(range(count) for count in counts.values())):
