@@ -164,8 +164,7 @@ TALL_TAPS = (
     tuple((2 + lane // 5, 1 + lane % 5) for lane in range(15)),
     (*((lane // 5, 1 + lane % 5) for lane in range(10)), *((row, 0) for row in range(5))),
 )
-"""Row and column of the window in the lanes of the first and the second weight step of `tall`, which
-are added up."""
+"""Row and column of the window in the lanes of the two weight steps of `tall`, which add up."""
 
 
 @dataclass(frozen=True)
@@ -283,8 +282,8 @@ _EXECUTE = {
                             "a row. `deep_results`: from low to high bytes. `shallow`: from "
                             "the first to the second result."),
     "split_later": Field(26, 24, 5, doc="`split` in a result's other steps; 0: all lanes."),
-    "tall": Field(26, 31, 1, doc="DEPTHWISE: windows of five rows; `columns` / 2 channels, the most "
-                  "of `outputs` and `last_outputs`, in each pass of loop kg."),
+    "tall": Field(26, 31, 1, doc="DEPTHWISE: windows of five rows; `columns` / 2 channels, the "
+                  "most of `outputs` and `last_outputs`, in each pass of loop kg."),
     "shallow": Field(25, 6, 1, doc="MATRIX: two activations of four bits a byte, two results; "
                      "`wide` then counts as 0. Instances without it refuse `once`."),
 }
@@ -332,11 +331,11 @@ PARAMETERS = {"bias": (0, 4), "multiplier": (4, 4), "shift": (8, 1)}
 """Byte offset and size of each parameter in the first bytes of a column of a parameter step.
 
 MATRIX and LOOKUP read one parameter step before the weight steps of each kg (none before the first
-of a command that `continues`), DEPTHWISE two, one for each half of the channels, or with `tall` one,
-before its two weight steps: `columns` columns of `lanes` bytes, of which the first nine hold these
-signed little-endian values. In the weight steps the columns 2i and 2i+1 are stored packed: byte of
-column 2i+1 is w1 - (w0 < 0), that of column 2i is w0, so that the 18-bit operand of the shared
-multiplier is {byte1, sign(w0) x 2, byte0}.
+of a command that `continues`), DEPTHWISE two, one for each half of the channels, or with `tall`
+one, before its two weight steps: `columns` columns of `lanes` bytes, of which the first nine hold
+these signed little-endian values. In the weight steps the columns 2i and 2i+1 are stored packed:
+byte of column 2i+1 is w1 - (w0 < 0), that of column 2i is w0, so that the 18-bit operand of the
+shared multiplier is {byte1, sign(w0) x 2, byte0}.
 """
 
 

@@ -464,7 +464,8 @@ def test_the_reading_here_agrees_with_the_golden_model(rng, config):
         else:
             tall = int(rng.integers(2))
             fields, weights, table = depthwise(
-                rng, config, strips=int(rng.integers(1, 4)), rows=int(rng.integers(3, 8)) + 2 * tall,
+                rng, config, strips=int(rng.integers(1, 4)),
+                rows=int(rng.integers(3, 8)) + 2 * tall,
                 pixels=int(rng.integers(5 + tall, 17)),
                 stride=tuple(rng.integers(1, 3, 2).tolist()),
                 odd=int(rng.integers(2)), wide=int(rng.integers(2)), tall=tall)

@@ -17,9 +17,9 @@ class WindowSequencer(wiring.Component):
     take two steps, for two halves of the channels, in the cycle of the pixel and the one after; or,
     when results are wide, two after. The next pixel then comes two cycles after it, too.
 
-    Tall windows are complete in the fifth row, with a stride of one two with every second pixel from
-    the sixth on, with a stride of two one with every second from the fifth on. The two steps are
-    halves of their products.
+    Tall windows are complete from the fifth row on: with a stride of one two with every second
+    pixel from the sixth on, with a stride of two one with every second from the fifth on. The two
+    steps are halves of their products.
 
     Members
     -------

@@ -46,8 +46,8 @@ class PixelPairs(wiring.Component):
     o : Out(QuantizedResult(config))
         Pixels of all channels; no back-pressure.
 
-    Latency: ``LATENCY`` cycles from a second result to pixel 0, a cycle more from a tall one, and of
-    any result when not enabled.
+    Latency: ``LATENCY`` cycles from a second result to pixel 0, a cycle more from a tall one, and
+    of any result when not enabled.
     Throughput: one result a cycle.
     """
 
@@ -87,7 +87,7 @@ class PixelPairs(wiring.Component):
             return Cat(first[number::2], values_of[number::2])
 
         first, values_of = list(held), list(values)
-        # What is there in the cycle after a tall result is taken for the other half of the channels.
+        # What is there in the cycle after a tall result counts as the other half of the channels.
         taken = self.i.valid | (self.tall & is_second)
         complete = self.enable & taken & is_second
         m.d.sync += [

@@ -302,7 +302,7 @@ def test_tall_windows_are_refused_where_they_do_not_fit(width, name, value):
     flat = encode(Opcode.DEPTHWISE, **(fields | {"outputs": 16, "tall": 0}))
     bad = encode(Opcode.DEPTHWISE, **(fields | ({name: value} if name else {"count_kx": 17})))
     assert _failure_of(bench, flat + good + bad) == (ErrorCode.FIELD, 2)
-    with pytest.raises(CommandFailureError, match="^FIELD"):
+    with pytest.raises(CommandFailureError, match=r"^FIELD: "):
         decode_command(bench.config, 0, bad)
 
 

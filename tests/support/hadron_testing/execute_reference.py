@@ -50,7 +50,9 @@ def walk(fields: dict[str, int], table_steps: int = 1) -> Iterator[ReferenceStep
     """Yield the steps of a command in order; LOOKUP passes over `table_steps` weight steps each."""
     passed = table_steps if fields["opcode"] == Opcode.LOOKUP else 1
     windows = fields["opcode"] == Opcode.DEPTHWISE
-    parameter_steps = 2 - fields["tall"] if windows else int(fields["opcode"] in (Opcode.MATRIX, Opcode.LOOKUP))
+    parameter_steps = int(fields["opcode"] in (Opcode.MATRIX, Opcode.LOOKUP))
+    if windows:
+        parameter_steps = 2 - fields["tall"]
     counts = [fields[f"count_{level}"] for level in LEVELS]
     passes = [0] * len(LEVELS)
     address, y, x = fields["source"], fields["start_y"], fields["start_x"]
