@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hadron_compiler import CapacityError, UnsupportedError, compile_model
+from hadron_compiler import UnsupportedError, compile_model
 from hadron_spec.config import CONFIGS
 from hadron_testing import oracle
 from hadron_testing.large_models import SMALL_CONFIGS, Layers
@@ -113,16 +113,6 @@ def test_asymmetric_padding(before: tuple[int, int], after: tuple[int, int],
     program = compile_model(layers.builder.finish([y]), CONFIGS["h256"])
     assert [layer.op for layer in program.layers] == ["CONV_2D"]
     check(layers, y, rng)
-
-
-def test_refuses_a_kernel_that_the_weight_memory_does_not_hold(rng: np.random.Generator) -> None:
-    layers = Layers(rng, (1, 40, 40, 8))
-    model = layers.builder.finish([layers.conv(layers.inputs[0], 4, (33, 32))])
-    with pytest.raises(CapacityError) as caught:
-        compile_model(model, CONFIGS["h256"], name="net.tflite")
-    assert str(caught.value) == (
-        "net.tflite: CONV_2D #0: 16 output channels need 529 steps of weight memory, "
-        "configuration 'h256' has weight_steps=512")
 
 
 def _bilinear(size: tuple[int, int], **options: bool) -> bytes:

@@ -9,7 +9,7 @@ from hadron.layers import layer_timings
 from hadron_compiler import Program, compile_model
 from hadron_cosim.simulator import NpuSimulator
 from hadron_spec.config import CONFIGS
-from hadron_testing.large_models import LARGE
+from hadron_testing.large_models import LARGE, Layers
 from hadron_testing.random_shallow import ALL_PRECISIONS, network_of_three
 from hadron_testing.tflite_builder import ModelBuilder
 
@@ -64,6 +64,14 @@ def test_third_party_network(large_simulator: NpuSimulator, shared: Path, name: 
 @pytest.mark.parametrize("name", ["mlperf_vww_mbv1_025_96", "emza_ssd_slim_120x160"])
 def test_third_party_network_in_tiles(simulator: NpuSimulator, shared: Path, name: str) -> None:
     compare(simulator, compile_model(shared / "models" / f"{name}_int8.tflite", CONFIG))
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_sums_over_several_commands(simulator: NpuSimulator, rows: int,
+                                    rng: np.random.Generator) -> None:
+    layers = Layers(rng, (rows, 8300))
+    compare(simulator, compile_model(layers.builder.finish([layers.dense(layers.inputs[0], 9)]),
+                                     CONFIG))
 
 
 @pytest.mark.parametrize("operator", ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"])

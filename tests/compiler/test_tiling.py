@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from hadron_compiler import CapacityError, compile_model
+from hadron_compiler import compile_model
 from hadron_spec.config import CONFIGS
 from hadron_testing import oracle
-from hadron_testing.large_models import LARGE, SMALL_CONFIGS, Layers
+from hadron_testing.large_models import LARGE, SMALL_CONFIGS
 from hadron_testing.programs import run_program
 
 TILED = {"narrow": SMALL_CONFIGS["narrow"], "square": SMALL_CONFIGS["square"],
@@ -40,13 +40,3 @@ def test_large_models_equal_the_oracle(name: str, config: str, rng: np.random.Ge
 def test_large_models_on_other_configurations(name: str, config: str,
                                               rng: np.random.Generator) -> None:
     check(name, config, rng)
-
-
-def test_refuses_more_taps_than_the_weight_memory_holds(rng: np.random.Generator) -> None:
-    layers = Layers(rng, (1, 9000))
-    model = layers.builder.finish([layers.dense(layers.inputs[0], 3)])
-    with pytest.raises(CapacityError) as caught:
-        compile_model(model, CONFIGS["h64"], name="net.tflite")
-    assert str(caught.value) == (
-        "net.tflite: FULLY_CONNECTED #0: 4 output channels need 564 steps of weight memory, "
-        "configuration 'h64' has weight_steps=512")

@@ -170,6 +170,12 @@ def rows_of_a_dense_layer(net: Net) -> list[Tensor]:
     return [net.dense(net.image(2, 3, 4, 5), 5, 60), net.dense(net.image(6, 40), 3, 40)]
 
 
+def a_dense_layer_whose_sums_take_several_commands(net: Net) -> list[Tensor]:
+    x = net.reshape(net.conv(net.image(1, 9, 12, 3), 77), (1, 9 * 12 * 77))
+    weights = net.rng.integers(-127, 128, (6, x.shape[1])).astype(np.int8)
+    return [net.fully_connected(x, weights, np.arange(6), 0.001, 0.3, 2)]
+
+
 def the_smallest_dense_layer(net: Net) -> list[Tensor]:
     return [net.dense(net.image(1, 1), 1, 1)]
 
@@ -210,7 +216,8 @@ UNUSUAL: list[Make] = [
     outputs_that_are_read_given_twice_or_inputs, a_branch_that_nobody_reads,
     a_batch_through_a_whole_network, reshapes_first_last_and_shared, only_a_reshape,
     weights_that_two_layers_share, a_fused_relu_with_a_second_reader, tensors_without_names,
-    tensors_of_one_name, names_that_are_no_names, rows_of_a_dense_layer, the_smallest_dense_layer,
+    tensors_of_one_name, names_that_are_no_names, rows_of_a_dense_layer,
+    a_dense_layer_whose_sums_take_several_commands, the_smallest_dense_layer,
     softmax_of_many_and_of_one, a_concatenation_of_one_tensor, a_long_chain, ten_branches,
     scales_far_apart,
 ]

@@ -102,6 +102,7 @@ class _InterleavedPart(Part):
         self.channels = part.channels
         self.source_channels = part.source_channels
         self.constants = part.constants
+        self.finishes = part.finishes
 
     def works_on(self, region: Region) -> bool:
         """Tell whether the part has a share in a region."""

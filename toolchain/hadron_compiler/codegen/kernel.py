@@ -88,6 +88,9 @@ class Part(ABC):
     source_channels: tuple[int, int]
     """Input channels read for them, half-open."""
     constants: Constants | None
+    finishes = True
+    """Whether its sums are complete. The parts behind one that does not finish them go on with
+    them, up to one that does; all are then asked for one pixel at a time."""
 
     def works_on(self, region: Region) -> bool:
         """Tell whether the part has a share in a region."""

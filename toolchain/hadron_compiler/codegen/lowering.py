@@ -150,6 +150,15 @@ def _weights(operation: Operation) -> npt.NDArray[np.int8]:
     return weights
 
 
+def _reads_all_at_once(operation: Operation, geometry: Geometry) -> bool:
+    """Tell whether a convolution makes one pixel of an image, and its window is all of it."""
+    window = geometry.window
+    return (geometry.destination[:2] == (1, 1) and not operation.required(0).is_view
+            and (window.kernel_y, window.kernel_x) == geometry.source[:2]
+            and window.dilation_y == window.dilation_x == 1
+            and not geometry.touches_padding(geometry.whole))
+
+
 def _folded_steps(geometry: Geometry, config: NpuConfig) -> int:
     """Return the steps in which a whole kernel row is read, where its taps are neighbours."""
     window = geometry.window
@@ -187,6 +196,13 @@ def _conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
                 weights[group * size:(group + 1) * size])
         weights = dense
     check_split(operation, geometry, weights)
+    size = weights[0].size
+    if (size > config.weight_steps // 2 * config.lanes
+            and _reads_all_at_once(operation, geometry)):
+        # Several commands, which share a row of bytes more evenly than a window.
+        return ConvolutionKernel(
+            config, operation.label, Geometry(geometry.images, (1, 1, size), (1, 1, channels)),
+            stage, operation.required(0).zero_point, weights.reshape(channels, 1, 1, size), macs)
     segments = -(-geometry.source[2] // config.lanes)
     steps = rows * min(taps * segments, _folded_steps(geometry, config))
     factor = (1 if any(geometry.gaps)

@@ -1,7 +1,8 @@
 """CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED on the array."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,13 @@ from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece, weight_constants
 from hadron_compiler.codegen.packing import NibbleGroups, pack_groups
 from hadron_compiler.codegen.row_pairs import RowPairs, plan_row_pairs
-from hadron_compiler.codegen.windowed import ChannelBlocks, WindowedCommand, windowed_commands
+from hadron_compiler.codegen.windowed import (
+    ChannelBlocks,
+    WindowedCommand,
+    WindowPart,
+    cut_window,
+    windowed_commands,
+)
 from hadron_compiler.errors import CapacityError
 from hadron_spec.commands import FIELDS, SHALLOW_ODD, WEIGHT_MAX, Opcode
 from hadron_spec.config import NpuConfig
@@ -66,15 +73,17 @@ def split_weights(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
 
 
 class MatrixPart(Part):
-    """Some groups of output channels, all in one command of a region."""
+    """Some groups of output channels in one command of a region, or part of the sums of one."""
 
     def __init__(self, command: WindowedCommand, constants: Constants) -> None:
         self.channels = command.blocks.channels
+        self.finishes = command.blocks.last_outputs > 0
         self.source_channels = command.reads
         self.constants = constants
         self.command = command
 
     def commands(self, piece: Piece) -> list[Command]:
+        assert self.command.part is None or piece.region.rows == piece.region.columns == 1
         return windowed_commands(self.command, piece)
 
 
@@ -95,59 +104,94 @@ class _MatrixKernel(Kernel):
         self.input_zero_point = input_zero_point
 
     def _cut(self, blocks: ChannelBlocks, weights: npt.NDArray[np.int8], folded: bool,
-             reads: tuple[int, int] | None, macs_per_output: int, max_steps: int,
-             max_channels: int | None) -> list[MatrixPart]:
+             macs_per_output: int, max_steps: int, max_channels: int | None) -> list[MatrixPart]:
         """Cut a run of groups; `weights` is (groups, columns, kernel rows, taps, bytes)."""
         config = self.config
         groups, columns, rows, taps, span = weights.shape
         segments = -(-span // config.lanes)
         padded = np.zeros((groups, columns, rows, taps, segments * config.lanes), np.int8)
         padded[..., :span] = weights
-        steps = padded.reshape(groups, columns, rows * taps * segments, config.lanes)
-        odd_factor = SHALLOW_ODD if self.stage.shallow else 1
-        steps[:, 1::2] *= odd_factor
-        group_steps = 1 + steps.shape[2]
-        if group_steps > max_steps:
+        padded[:, 1::2] *= self._odd_factor
+        command = WindowedCommand(
+            Opcode.MATRIX, self.name, self.geometry, blocks, (0, self.geometry.source[2]), folded,
+            segments, config.lanes, 0, {"pad": self.input_zero_point}, macs_per_output,
+            repeats=taps if folded else 1, pairs=self.pairs)
+        group_steps = 1 + rows * taps * segments
+        long = group_steps > self._most_steps
+        if group_steps > max_steps and not long:
             raise CapacityError(
                 f"{self.name}: {config.columns} output channels need {group_steps} steps of weight "
                 f"memory, configuration {config.name!r} has weight_steps={max_steps}")
+        if max_channels is not None and max_channels < blocks.outputs:
+            raise CapacityError(f"{self.name}: {blocks.outputs} output channels at once, more "
+                                f"than {max_channels}")
+        if long:
+            window_parts = cut_window(rows, taps, segments, max_steps - 1, folded)
+            return [self._part(command, padded, (group, group + 1), part)
+                    for group in range(groups) for part in window_parts]
         size = min(max_steps // group_steps, MAX_COUNT)
         if max_channels is not None:
-            if max_channels < blocks.outputs:
-                raise CapacityError(f"{self.name}: {blocks.outputs} output channels at once, more "
-                                    f"than {max_channels}")
             size = min(size, 1 + (max_channels - blocks.outputs) // max(1, blocks.destination_step))
         # Parts of about equal size load under one another better than full ones and a small rest.
         size = -(-groups // -(-groups // size))
-        parts: list[MatrixPart] = []
-        for first in range(0, groups, size):
-            part = blocks.part(first, min(first + size, groups))
-            used = slice(first, first + part.count)
-            # Columns beyond the last output channel have no parameters: they are not written.
-            index = (part.destination + np.arange(part.count)[:, None] * part.destination_step
-                     + np.arange(columns)[None, :])
-            absent = np.arange(columns)[None, :] >= np.where(
-                np.arange(part.count) == part.count - 1, part.last_outputs, part.outputs)[:, None]
-            index = np.where(absent, 0, index)
-            values = [np.where(absent, 0, parameter[index]) for parameter in
-                      (self.stage.bias, self.stage.multiplier, self.stage.shift)]
-            image = pack_groups(config, steps[used], *values)
-            if reads is None:
-                end = part.source + (part.count - 1) * part.source_step
-                group_reads = (part.source, min(end + self._group_inputs, self.geometry.source[2]))
-            else:
-                group_reads = reads
-            fields = {**self.stage.fields(part.channels), "pad": self.input_zero_point}
-            command = WindowedCommand(
-                Opcode.MATRIX, self.name, self.geometry, part, group_reads, folded, segments,
-                config.lanes, part.count * group_steps, fields, macs_per_output,
-                repeats=taps if folded else 1, pairs=self.pairs)
-            groups_of_steps = NibbleGroups(part.count, 1, group_steps - 1, odd_factor)
-            parts.append(MatrixPart(command, weight_constants(config, image, groups_of_steps,
-                                                               self.precision)))
-        return parts
+        return [self._part(command, padded, (first, min(first + size, groups)))
+                for first in range(0, groups, size)]
 
-    _group_inputs = 0
+    def _part(self, command: WindowedCommand, weights: npt.NDArray[np.int8],
+              groups: tuple[int, int], window_part: WindowPart | None = None) -> MatrixPart:
+        """Return the part of some groups of a run, or what one of them adds up of a window."""
+        config = self.config
+        lanes, blocks = config.lanes, command.blocks.part(*groups)
+        _, columns, rows, taps, span = weights.shape
+        part = window_part or WindowPart((0, rows), (0, taps), (0, span // lanes))
+        steps = weights[slice(*groups), :, slice(*part.rows), slice(*part.taps),
+                        part.segments[0] * lanes:part.segments[1] * lanes]
+        steps = steps.reshape(blocks.count, columns, part.steps, lanes)
+        image = pack_groups(config, steps, *self._parameters(blocks))
+        begins = part.rows[0] == part.taps[0] == part.segments[0] == 0
+        if not begins:  # Its sums have the parameters of the part that begins them.
+            image = image[config.step_bytes:]
+        fields = {**command.fields, **self.stage.fields(blocks.channels),
+                  **({} if begins else {"continues": 1})}
+        reads = self._reads(blocks, part)
+        if (part.rows[1], part.taps[1], part.segments[1]) != (rows, taps, span // lanes):
+            blocks = replace(blocks, last_outputs=0)
+        nibbles = NibbleGroups(blocks.count, int(begins), part.steps, self._odd_factor)
+        return MatrixPart(
+            replace(command, blocks=blocks, reads=reads, fields=fields, part=window_part,
+                    weight_steps=len(image) // config.step_bytes),
+            weight_constants(config, image, nibbles, self.precision))
+
+    def _parameters(self, blocks: ChannelBlocks) -> list[npt.NDArray[np.int64]]:
+        """Return bias, multiplier and shift of a run's groups, by column."""
+        columns, number = np.arange(self.config.columns), np.arange(blocks.count)[:, None]
+        # Columns beyond the last output channel have no parameters: they are not written.
+        absent = columns >= np.where(number == blocks.count - 1, blocks.last_outputs,
+                                     blocks.outputs)
+        index = np.where(absent, 0, blocks.destination + number * blocks.destination_step
+                         + columns)
+        return [np.where(absent, 0, parameter[index]) for parameter in
+                (self.stage.bias, self.stage.multiplier, self.stage.shift)]
+
+    @abstractmethod
+    def _reads(self, blocks: ChannelBlocks, part: WindowPart) -> tuple[int, int]:
+        """Return the input channels that part of a window reads for some groups, half-open."""
+
+    @property
+    def _odd_factor(self) -> int:
+        return SHALLOW_ODD if self.stage.shallow else 1
+
+    @property
+    def _most_steps(self) -> int:
+        """The most steps of a group whose sums one command makes.
+
+        Of a single pixel, for which what takes time is to load them, two groups must fit: the
+        next one comes while the array works on the one before.
+        """
+        geometry = self.geometry
+        pixels = geometry.images * geometry.destination[0] * geometry.destination[1]
+        return self.config.weight_steps // (2 if pixels == 1 else 1)
+
     pairs: RowPairs | None = None
     """How two kernel rows are read a step, where they are."""
 
@@ -167,12 +211,18 @@ class ConvolutionKernel(_MatrixKernel):
         self.weights = weights
         self.macs = macs
 
+    @property
+    def has_long_sums(self) -> bool:
+        """Whether its sums take several commands."""
+        return any(not part.finishes for part in self.parts(self.config.weight_steps, None))
+
     def read_row_pairs(self) -> int:
         """Read two kernel rows a step, if that is faster; return `gap`, as it is then."""
         _, rows, taps, depth = self.weights.shape
         geometry, lanes = self.geometry, self.config.lanes
         if not (self.stage.deep or needs_split(self.weights) or geometry.gaps[0]
-                or geometry.window.dilation_x > 1 or geometry.window.dilation_y > 1):
+                or geometry.window.dilation_x > 1 or geometry.window.dilation_y > 1
+                or self.has_long_sums):
             self.pairs = plan_row_pairs(rows, taps * depth, lanes)
         if self.pairs is not None:
             self.gap = self.pairs.gap(geometry.source[1] * depth, lanes)
@@ -199,8 +249,15 @@ class ConvolutionKernel(_MatrixKernel):
             weights = split_weights(weights)
         if self.pairs is not None:
             weights = self.pairs.arrange(weights, lanes)
-        return self._cut(blocks, weights, folded, (0, depth),
-                         self.macs // (pixels * channels), max_steps, max_channels)
+        return self._cut(blocks, weights, folded, self.macs // (pixels * channels), max_steps,
+                         max_channels)
+
+    def _reads(self, blocks: ChannelBlocks, part: WindowPart) -> tuple[int, int]:
+        depth, window = self.geometry.source[2], self.geometry.window
+        if window.kernel_y * window.kernel_x > 1:
+            return 0, depth
+        first, end = part.segments
+        return first * self.config.lanes, min(end * self.config.lanes, depth)
 
 
 class DepthwiseKernel(_MatrixKernel):
@@ -278,4 +335,10 @@ class DepthwiseKernel(_MatrixKernel):
                     matrix[:, column, :, tap, source[column]] = values
         if split:
             matrix = split_weights(matrix)
-        return self._cut(blocks, matrix, folded, None, rows * taps, max_steps, max_channels)
+        return self._cut(blocks, matrix, folded, rows * taps, max_steps, max_channels)
+
+    _group_inputs = 0
+
+    def _reads(self, blocks: ChannelBlocks, part: WindowPart) -> tuple[int, int]:
+        end = blocks.source + (blocks.count - 1) * blocks.source_step
+        return blocks.source, min(end + self._group_inputs, self.geometry.source[2])

@@ -54,7 +54,7 @@ def shallow_kernel(config: NpuConfig, kernel: Kernel, levels: Levels) -> "Shallo
     """
     if not isinstance(kernel, ConvolutionKernel) or kernel.stage.deep or kernel.stage.deep_results:
         return None
-    if kernel.geometry.gaps[0]:
+    if kernel.geometry.gaps[0] or kernel.has_long_sums:
         return None
     geometry, zero_point = kernel.geometry, kernel.input_zero_point
     if geometry.destination[0] < 2 or np.abs(kernel.weights.astype(np.int64)).max(

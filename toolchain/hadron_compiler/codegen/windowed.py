@@ -1,6 +1,7 @@
 """EXECUTE commands of windowed operators: MATRIX and MAX over a sliding window."""
 
 from dataclasses import dataclass, replace
+from math import prod
 
 from hadron_compiler.codegen.command import Command, Range, Space, planes
 from hadron_compiler.codegen.geometry import Geometry, Region
@@ -10,7 +11,46 @@ from hadron_compiler.codegen.row_pairs import RowPairs
 from hadron_compiler.errors import CapacityError
 from hadron_spec.commands import Opcode
 
-__all__ = ["ChannelBlocks", "WindowedCommand", "windowed_commands"]
+__all__ = ["ChannelBlocks", "WindowPart", "WindowedCommand", "cut_window", "windowed_commands"]
+
+
+@dataclass(frozen=True)
+class WindowPart:
+    """What one of several commands of a sum reads of a window: kernel rows, taps of each, and
+    segments of `lanes` bytes of each of these, or of a folded row; all half-open."""
+
+    rows: tuple[int, int]
+    taps: tuple[int, int]
+    segments: tuple[int, int]
+
+    @property
+    def steps(self) -> int:
+        """Steps that read it."""
+        return prod(end - first for first, end in (self.rows, self.taps, self.segments))
+
+
+def cut_window(rows: int, taps: int, segments: int, most: int, folded: bool) -> list[WindowPart]:
+    """Cut a window into parts of at most `most` steps, about equal ones.
+
+    A part has whole kernel rows, or taps of one, or segments of one tap; of a folded row, which
+    is read `taps` times, each time the same segments.
+    """
+    if taps * segments <= most:
+        return [WindowPart(some, (0, taps), (0, segments))
+                for some in _shares(rows, most // (taps * segments))]
+    if folded:
+        return [WindowPart((row, row + 1), (0, taps), some) for row in range(rows)
+                for some in _shares(segments, most // taps)]
+    if segments <= most:
+        return [WindowPart((row, row + 1), some, (0, segments)) for row in range(rows)
+                for some in _shares(taps, most // segments)]
+    return [WindowPart((row, row + 1), (tap, tap + 1), some) for row in range(rows)
+            for tap in range(taps) for some in _shares(segments, most)]
+
+
+def _shares(count: int, most: int) -> list[tuple[int, int]]:
+    size = -(-count // -(-count // most))
+    return [(first, min(first + size, count)) for first in range(0, count, size)]
 
 
 @dataclass(frozen=True)
@@ -49,7 +89,8 @@ class WindowedCommand:
     `blocks_in` names the loop that walks the channel groups: kg, with weights of their own, or
     oy or ox (the region then has one row or column) with shared weights. A folded row is read
     `repeats` times, each time for other weights. `second` is the distance from the first to the
-    second result of activations of four bits. `pairs`: steps read two kernel rows each.
+    second result of activations of four bits. `pairs`: steps read two kernel rows each. `part`:
+    what the command adds up of a sum of several; the region is one pixel.
     """
 
     opcode: Opcode
@@ -67,6 +108,7 @@ class WindowedCommand:
     repeats: int = 1
     second: int = 0
     pairs: RowPairs | None = None
+    part: WindowPart | None = None
 
 
 def windowed_commands(command: WindowedCommand, piece: Piece) -> list[Command]:
@@ -99,26 +141,31 @@ def _fields(command: WindowedCommand, piece: Piece) -> tuple[dict[str, int], str
     row, column = geometry.origin(region)
     bounded = geometry.touches_padding(region)
     pixel, pitch = source.pixel_pitch, source.row_pitch
+    part = command.part or WindowPart((0, window.kernel_y), (0, window.kernel_x),
+                                      (0, command.segments))
+    row += part.rows[0] * window.dilation_y
+    column += 0 if command.folded else part.taps[0] * window.dilation_x
+    first_byte = blocks.source + part.segments[0] * command.lanes
     walk = Loop(blocks.count, blocks.source_step, 0, blocks.source_step, blocks.destination_step)
     loops = {
         "oy": Loop(region.rows, window.stride_y * pitch, window.stride_y, 0,
                    destination.row_pitch),
         "ox": Loop(region.columns, window.stride_x * pixel, 0, window.stride_x * pixel,
                    destination.pixel_pitch),
-        "ky": Loop(window.kernel_y, window.dilation_y * pitch, window.dilation_y, 0),
+        "ky": Loop(part.rows[1] - part.rows[0], window.dilation_y * pitch, window.dilation_y, 0),
         "kx": (Loop(command.repeats) if command.folded else
-               Loop(window.kernel_x, window.dilation_x * pixel, 0, window.dilation_x * pixel)),
-        "seg": Loop(command.segments, command.lanes, 0, command.lanes),
+               Loop(part.taps[1] - part.taps[0], window.dilation_x * pixel, 0,
+                    window.dilation_x * pixel)),
+        "seg": Loop(part.segments[1] - part.segments[0], command.lanes, 0, command.lanes),
     }
     if command.pairs is not None:
         loops |= {"ky": Loop(), "seg": command.pairs.loop(source)}
     loops[command.blocks_in] = walk
-    channel = blocks.source - source.channel[0]
     fields = {
         **command.fields,
         **loop_fields(loops, bounded=bounded, source_plane=_source_plane(command),
                       destination_plane=_destination_plane(command)),
-        "source": source.locate(row, column, blocks.source),
+        "source": source.locate(row, column, first_byte),
         "destination": destination.locate(region.y[0], region.x[0], blocks.destination),
         "outputs": blocks.outputs,
         "last_outputs": blocks.last_outputs,
@@ -131,7 +178,7 @@ def _fields(command: WindowedCommand, piece: Piece) -> tuple[dict[str, int], str
         fields |= {
             "bounded": 1,
             "start_y": row - needed.y[0],
-            "start_x": (column - needed.x[0]) * pixel + channel,
+            "start_x": (column - needed.x[0]) * pixel + first_byte - source.channel[0],
             "height": source.rows,
             "width_bytes": source.width_bytes,
         }

@@ -147,6 +147,7 @@ class Chain:
                 geometry.images == 1 and geometry.channels is None and not tensor.in_memory
                 and not any(source.in_memory for source in member.sources)
                 and not any(some.deep for some in (tensor, *member.sources))
+                and all(part.finishes for part in member.tiler.parts())
                 and (tensor in outside or readers)
                 and all(reader.index > member.index for reader in readers))
             if not sound or len(self.writers) != len(self.members):

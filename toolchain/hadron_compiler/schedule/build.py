@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from hadron_compiler.allocate.intervals import align_up
 from hadron_compiler.allocate.placement import Layout
@@ -57,13 +58,12 @@ class _TileBuilder:
         if len(regions) == 1 and any(self.writer.unloaded(tensor) for tensor in sources):
             regions = input_pieces(plan.parts, kernel, whole, self.config, self.layout.haste)
         blocks = [(part,) for part in plan.parts] if plan.channel_tiles else [plan.parts]
-        turn = 0
-        for image in range(kernel.geometry.images):
-            for block in blocks:
-                for region in regions:
-                    self._tile(_Tile(index, kernel.geometry, plan, workspace, block, image, region,
-                                     turn % plan.depth), sources, destination)
-                    turn += 1
+        tiles = ([(block, region) for region in regions for block in blocks] if plan.in_turn
+                 else list(product(blocks, regions)))
+        turns = product(range(kernel.geometry.images), tiles)
+        for turn, (image, (block, region)) in enumerate(turns):
+            self._tile(_Tile(index, kernel.geometry, plan, workspace, block, image, region,
+                             turn % plan.depth), sources, destination)
         self.writer.store_output(index, destination)
 
     def _tile(self, tile: "_Tile", sources: Sequence[Tensor], destination: Tensor) -> None:
@@ -113,7 +113,7 @@ class _TileBuilder:
                 step = self.writer.bring(tile.layer, part.constants)
                 self.writer.commands += part.commands(
                     Piece(tile.layer, tile.region, tuple(views), target, step, scratch))
-        if streamed:
+        if streamed and tile.parts[-1].finishes:
             self.writer.commands += store_view(tile.layer, offset, written, target,
                                                self.config.axi_bytes)
 

@@ -121,7 +121,8 @@ def command_cycles(command: Command, config: NpuConfig) -> CommandCycles:
             pixels += counts["oy"] * rows * (pairs if fields["stride_x"] else counts["kx"])
         return CommandCycles(execute_overhead(command.opcode, config, wide=wide) + DISPATCH,
                              counts["kg"] * (BLOCK_PAUSE + pixels), False, results)
-    parameters = counts["kg"] if command.opcode is not Opcode.MAX else 0
+    parameters = (counts["kg"] - fields.get("continues", 0) if command.opcode is not Opcode.MAX
+                  else 0)
     cycles = parameters + results * max(steps, 2 if wide or shallow else 1)
     return CommandCycles(
         execute_overhead(command.opcode, config, wide=wide, shallow=shallow) + DISPATCH, cycles,

@@ -26,9 +26,10 @@ OVERLAPPED_TILES = 4
 class TilePlan:
     """How a layer is cut.
 
-    `parts` are its channels; with `channel_tiles`, each part makes tiles of its own. A tile has at
-    most `rows` x `columns` outputs. `depth` buffers take turns for every operand in memory.
-    `sources` are the layouts that inputs have when they come from there.
+    `parts` are its channels; with `channel_tiles`, each part has tiles of its own. Where sums take
+    several parts, all parts make one tile, of one output, before the next. A tile has at most
+    `rows` x `columns` outputs. `depth` buffers take turns for every operand in memory. `sources`
+    are the layouts that inputs have when they come from there.
     """
 
     parts: tuple[Part, ...]
@@ -39,6 +40,11 @@ class TilePlan:
     sources: tuple[LocalLayout, ...]
     destination: LocalLayout
     workspace: int
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether every tile takes all parts in turn, because of their sums."""
+        return not all(part.finishes for part in self.parts)
 
     @property
     def source_size(self) -> int:
@@ -118,6 +124,8 @@ class Tiler:
         geometry, bus = self.kernel.geometry, self.config.axi_bytes
         _, width, channels = geometry.source
         parts = self.parts(max_channels)
+        if not all(part.finishes for part in parts):
+            rows = columns = 1
         tiles = max_channels is not None
         out_channels = (max(part.channels[1] - part.channels[0] for part in parts)
                         if tiles else geometry.written[1] - geometry.written[0])
@@ -176,8 +184,14 @@ class Tiler:
             if best is not None:
                 return best
         first, end = self.kernel.geometry.written
-        channels = (end - first) // 2
         smallest = self._plan(1, 1, None, 1)
+        if smallest.in_turn:
+            # The parts of a sum read parts of the input.
+            for depth in (2, 1):
+                smallest = self._plan(1, 1, end - first, depth)
+                if smallest.workspace <= capacity:
+                    return smallest
+        channels = (end - first) // 2
         while channels:
             try:
                 plan = self._plan(1, 1, channels, 1)

@@ -66,7 +66,8 @@ def store_bytes(layer: int, memory: int, local: int, size: int) -> Command:
 
 def load_nibbles(layer: int, memory: int, step: int, groups: NibbleGroups,
                  config: NpuConfig) -> list[Command]:
-    """Return the LOADs of an image with weights of four bits: of parameters, then of weights."""
+    """Return the LOADs of an image with weights of four bits: of parameters, if there are any, then
+    of weights."""
     size = config.step_bytes
     group = groups.parameters + groups.weights
     written = Range(Space.WEIGHTS, step, step + groups.count * group)
@@ -75,6 +76,8 @@ def load_nibbles(layer: int, memory: int, step: int, groups: NibbleGroups,
     for space, first, row, unit in (
             (LocalSpace.WEIGHTS, step, groups.parameters * size, size),
             (nibbles, step + groups.parameters, groups.weights * size // 2, size // 2)):
+        if not row:
+            continue
         fields = {"memory_offset": memory, "local_address": first * unit, "row_bytes": row,
                   "rows": groups.count, "memory_pitch": row, "local_pitch": group * unit,
                   "space": int(space)}

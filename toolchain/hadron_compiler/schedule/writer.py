@@ -153,8 +153,9 @@ class CommandWriter:
         elif not present:
             size = len(constants.image)
             step_bytes = self.config.step_bytes if constants.tail else size // constants.steps
-            self.commands.append(load_bytes(layer, constants.space, offset, step, size,
-                                            step_bytes))
+            if size:
+                self.commands.append(load_bytes(layer, constants.space, offset, step, size,
+                                                step_bytes))
             after = step + size // step_bytes
             for tensor, start, size in constants.tail:
                 self.commands.append(load_bytes(
