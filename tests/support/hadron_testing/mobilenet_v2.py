@@ -2,8 +2,8 @@
 
     PYTHONPATH=tests/support python -m hadron_testing.mobilenet_v2 build/mobilenet_v2.tflite
 
-Weights are normal and use all of INT8 in every channel, and scales keep activations spread, as in a
-trained network. Its classes mean nothing.
+Weights are normal and use all of INT8, or as few bits as asked for, in every channel, and scales
+keep activations spread, as in a trained network. Its classes mean nothing.
 
 Source: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018,
 table 2; channels are rounded as in keras/applications/mobilenet_v2.py.
@@ -36,8 +36,9 @@ def _channels(value: float) -> int:
 
 
 class _Network:
-    def __init__(self, rng: np.random.Generator, size: int) -> None:
+    def __init__(self, rng: np.random.Generator, size: int, weight_bits: int) -> None:
         self.rng = rng
+        self.weight_max = (1 << (weight_bits - 1)) - 1
         self.builder = ModelBuilder(description="MobileNetV2 with random weights")
         self.x = self.builder.input((1, size, size, 3), 1 / 127.5, -1, name="image")
 
@@ -46,7 +47,8 @@ class _Network:
         """Return weights, biases and the weights' scales, one a channel."""
         weights = self.rng.normal(size=shape)
         others = tuple(i for i in range(len(shape)) if i != axis)
-        weights = np.round(weights * (127 / np.abs(weights).max(others, keepdims=True)))
+        weights = np.round(weights * (self.weight_max
+                                      / np.abs(weights).max(others, keepdims=True)))
         deviation = np.sqrt(taps) * weights.std() * 60 * x.scale
         scales = np.full(shape[axis], SPREAD / deviation) * self.rng.uniform(0.7, 1.4, shape[axis])
         bias = np.round(self.rng.normal(size=shape[axis]) / (scales * x.scale))
@@ -84,9 +86,9 @@ def _output(relu: bool) -> tuple[float, int]:
 
 
 def mobilenet_v2(rng: np.random.Generator, width: float = 1.0, size: int = 224,
-                 classes: int = 1000) -> bytes:
+                 classes: int = 1000, weight_bits: int = 8) -> bytes:
     """Return a TFLite model."""
-    network = _Network(rng, size)
+    network = _Network(rng, size, weight_bits)
     network.conv(_channels(32 * width), 3, 2)
     for expansion, channels, repeats, stride in BLOCKS:
         for repeat in range(repeats):
@@ -102,10 +104,12 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--weight-bits", type=int, default=8)
     arguments = parser.parse_args()
     arguments.file.parent.mkdir(parents=True, exist_ok=True)
-    arguments.file.write_bytes(mobilenet_v2(np.random.default_rng(1), arguments.width,
-                                            arguments.size))
+    arguments.file.write_bytes(mobilenet_v2(
+        np.random.default_rng(1), arguments.width, arguments.size,
+        weight_bits=arguments.weight_bits))
 
 
 if __name__ == "__main__":
