@@ -5,13 +5,14 @@ Source: Arm IHI 0022, A3.4.1: at most 256 beats, and no burst crosses a 4 KB bou
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, unsigned
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hadron_rtl.control.bus import Failure
 from hadron_rtl.control.layouts import TransferCommand
 from hadron_rtl.stream.axi import ADDRESS_BITS, BURST_BEATS
+from hadron_rtl.stream.register import StreamRegister
 from hadron_spec.commands import COMMAND_ALIGN, LocalSpace
 from hadron_spec.config import NpuConfig
 from hadron_spec.errors import ErrorCode
@@ -45,9 +46,9 @@ class BurstGenerator(wiring.Component):
     """Check each row of a transfer, then cut it into bursts.
 
     A row is checked as it starts: a transfer that leaves its region stops there with ADDRESS,
-    before any burst of that row. The alignment is checked before the first; with `shifts`, the
-    rows of space 0 may begin at any byte on chip. A failed transfer
-    stays until reset. Of a transfer with `stream`, the bursts' addresses mean nothing.
+    behind the bursts of the rows before and without any of that row. The alignment is checked
+    before the first; with `shifts`, the rows of space 0 may begin at any byte on chip. A failed
+    transfer stays until reset. Of a transfer with `stream`, the bursts' addresses mean nothing.
 
     Parameters
     ----------
@@ -75,8 +76,7 @@ class BurstGenerator(wiring.Component):
     failure : Out(Failure)
         ALIGNMENT or ADDRESS; stays until reset.
 
-    Latency: 4 cycles from command to first burst. Throughput: a burst every second cycle, one more
-    cycle a row.
+    Latency: 4 cycles from command to first burst. Throughput: a burst every second cycle.
     """
 
     LATENCY = 4
@@ -121,6 +121,7 @@ class BurstGenerator(wiring.Component):
         pitch_outside = Signal(reset_less=True)
         # The row: it fits once checked, so counts of beats need only the bits of the space.
         row_address = Signal(ADDRESS_BITS, reset_less=True)
+        row_begins = Signal(narrow, reset_less=True)
         memory_end = Signal(33, reset_less=True)
         local_end = Signal(narrow + 1, reset_less=True)
         row_beats = Signal(range(largest // self.config.axi_bytes + 2), reset_less=True)
@@ -132,15 +133,19 @@ class BurstGenerator(wiring.Component):
         beats = Signal(range(BURST_BEATS + 1), reset_less=True)
         row_first = Signal(reset_less=True)
         row_last = Signal(reset_less=True)
+        fails = Signal(reset_less=True)
 
+        # A register, so that whoever takes a burst does not reach all of these in the same cycle.
+        m.submodules.output = output = StreamRegister(self.burst)
+        wiring.connect(m, output.o, wiring.flipped(self.o))
         m.d.comb += [
-            self.o.payload.address.eq(Cat(Const(0, beat_bits), address[beat_bits:])),
-            self.o.payload.length.eq((beats - 1)[:index_bits]),
-            self.o.payload.local.eq(local),
-            self.o.payload.shift.eq(shift),
-            self.o.payload.row_first.eq(row_first),
-            self.o.payload.row_last.eq(row_last),
-            self.o.payload.last.eq(row_last & (rows_left == 1)),
+            output.i.payload.address.eq(Cat(Const(0, beat_bits), address[beat_bits:])),
+            output.i.payload.length.eq((beats - 1)[:index_bits]),
+            output.i.payload.local.eq(local),
+            output.i.payload.shift.eq(shift),
+            output.i.payload.row_first.eq(row_first),
+            output.i.payload.row_last.eq(row_last),
+            output.i.payload.last.eq(row_last & (rows_left == 1)),
         ]
 
         command = self.command.payload
@@ -155,12 +160,19 @@ class BurstGenerator(wiring.Component):
         ]
         to_boundary = Signal(range(BURST_BEATS + 1))
         m.d.comb += to_boundary.eq(BURST_BEATS - address[beat_bits : beat_bits + index_bits])
-        # Where the row's first beat begins on chip, the bytes before the row included.
-        row_begins = Signal(narrow)
-        m.d.comb += row_begins.eq(row_local - low if self.shifts else row_local)
         anywhere = command.space == LocalSpace.ACTIVATIONS if self.shifts else Const(0)
-        next_row = Signal(ADDRESS_BITS)
-        m.d.comb += next_row.eq(row_address + memory_pitch)
+
+        def begin_row(row: Value, begins: Value, beats: Value) -> list:
+            """Go to a row's address in memory, the byte on chip where its first beat begins."""
+            return [
+                row_address.eq(row),
+                address.eq(row),
+                row_begins.eq(begins),
+                local.eq(begins[beat_bits:]),
+                shift.eq(begins[:beat_bits]),
+                left.eq(beats),
+                row_first.eq(1),
+            ]
 
         with m.FSM():
             with m.State("IDLE"):
@@ -191,15 +203,18 @@ class BurstGenerator(wiring.Component):
                 m.d.sync += [
                     memory_end.eq(offset + row_bytes),
                     local_end.eq(row_local + row_bytes),
-                    row_address.eq(Cat(Const(0, ADDRESS_BITS - BASE_BITS), self.memory_base)
-                                   + offset),
                     row_beats.eq(padded[beat_bits:]),
                     self.first_strobe.eq(all_bytes << low),
                     self.last_strobe.eq(Mux(
                         end_in_beat == 0, all_bytes,
                         ~(all_bytes << end_in_beat)[:self.config.axi_bytes])),
+                    begin_row(
+                        (Cat(Const(0, ADDRESS_BITS - BASE_BITS), self.memory_base)
+                         + offset)[:ADDRESS_BITS],
+                        (row_local - low if self.shifts else row_local)[:narrow],
+                        padded[beat_bits:]),
                 ]
-                m.next = "CHECK"
+                m.next = "SPLIT"
                 with m.If(misaligned):
                     m.d.sync += [
                         self.failure.valid.eq(1),
@@ -207,24 +222,9 @@ class BurstGenerator(wiring.Component):
                     ]
                     m.next = "FAILED"
 
-            with m.State("CHECK"):
-                m.d.sync += [
-                    address.eq(row_address),
-                    local.eq(row_begins[beat_bits:]),
-                    shift.eq(row_begins[:beat_bits]),
-                    left.eq(row_beats),
-                    row_first.eq(1),
-                ]
-                m.next = "SPLIT"
-                with m.If(((memory_end > self.memory_bytes) & in_memory)
-                          | (local_end > limit) | outside):
-                    m.d.sync += [
-                        self.failure.valid.eq(1),
-                        self.failure.code.eq(ErrorCode.ADDRESS),
-                    ]
-                    m.next = "FAILED"
-
             with m.State("SPLIT"):
+                m.d.sync += fails.eq(((memory_end > self.memory_bytes) & in_memory)
+                                     | (local_end > limit) | outside)
                 with m.If(left <= to_boundary):
                     m.d.sync += [beats.eq(left), row_last.eq(1)]
                 with m.Else():
@@ -232,8 +232,14 @@ class BurstGenerator(wiring.Component):
                 m.next = "ISSUE"
 
             with m.State("ISSUE"):
-                m.d.comb += self.o.valid.eq(1)
-                with m.If(self.o.ready):
+                m.d.comb += output.i.valid.eq(~fails)
+                with m.If(output.i.ready & fails):
+                    m.d.sync += [
+                        self.failure.valid.eq(1),
+                        self.failure.code.eq(ErrorCode.ADDRESS),
+                    ]
+                    m.next = "FAILED"
+                with m.Elif(output.i.ready):
                     m.d.sync += [
                         address[beat_bits:].eq(address[beat_bits:] + beats),
                         local.eq(local + beats),
@@ -243,16 +249,19 @@ class BurstGenerator(wiring.Component):
                     m.next = "SPLIT"
                     with m.If(row_last):
                         m.d.sync += [
-                            row_address.eq(next_row),
-                            row_local.eq(row_local + local_pitch),
+                            begin_row((row_address + memory_pitch)[:ADDRESS_BITS],
+                                      (row_begins + local_pitch)[:narrow], row_beats),
                             memory_end.eq(memory_end + memory_pitch),
                             local_end.eq(local_end + local_pitch),
                             outside.eq(pitch_outside),
                             rows_left.eq(rows_left - 1),
                         ]
-                        m.next = "CHECK"
                         with m.If(rows_left == 1):
-                            m.next = "IDLE"
+                            m.next = "SENT"
+
+            # The strobes hold until the last burst is taken.
+            with m.State("SENT"), m.If(output.i.ready):
+                m.next = "IDLE"
 
             with m.State("FAILED"):
                 pass

@@ -85,6 +85,7 @@ class CommandQueue(wiring.Component):
 
         command_beats = 32 * COMMAND_WORDS // self.axi_data_width
         write_beat = Signal(range(command_beats))
+        keeps = Signal(init=1)
         write_slot = Signal(slot_bits)
         read_beat = Signal(range(max(self.beats, 2)))
         read_slot = Signal(slot_bits)
@@ -95,13 +96,16 @@ class CommandQueue(wiring.Component):
         m.d.comb += [
             write_port.addr.eq(Cat(write_beat[:beat_bits], write_slot)),
             write_port.data.eq(self.write.data),
-            write_port.en.eq(self.write.valid & (write_beat < self.beats)),
+            write_port.en.eq(self.write.valid & keeps),
             self.full.eq(level == self.depth),
         ]
         with m.If(self.write.valid):
-            m.d.sync += write_beat.eq(write_beat + 1)
+            m.d.sync += [
+                write_beat.eq(write_beat + 1),
+                keeps.eq(keeps & (write_beat != self.beats - 1)),
+            ]
         with m.If(self.write.commit):
-            m.d.sync += [write_beat.eq(0), write_slot.eq(write_slot + 1)]
+            m.d.sync += [write_beat.eq(0), keeps.eq(1), write_slot.eq(write_slot + 1)]
 
         words = Signal(32 * COMMAND_WORDS, reset_less=True)
         m.d.comb += [

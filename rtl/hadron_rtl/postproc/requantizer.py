@@ -41,7 +41,7 @@ class Requantizer(wiring.Component):
     parameters : In(parameters_layout(config))
         Of the result that was offered ``PARAMETERS_DELAY`` cycle ago.
     mode : In(Mode)
-        What to do. Stable while a result is offered or inside.
+        What to do. Stable from the cycle before a result is offered while it is inside.
     command : In(ExecuteCommand)
         Zero point and bounds. Stable likewise.
     o : Out(QuantizedResult(config))

@@ -43,7 +43,7 @@ class RequantizerLane(wiring.Component):
     Members
     -------
     mode : In(Mode)
-        What to do. Stable while values are inside.
+        What to do. Stable from the cycle before the first value while values are inside.
     command : In(ExecuteCommand)
         Zero point and bounds. Stable likewise.
     value : In(signed(32))
@@ -98,8 +98,8 @@ class RequantizerLane(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        wide = Signal()
-        m.d.comb += wide.eq(self.mode == Mode.WIDE)
+        wide = Signal(reset_less=True)
+        m.d.sync += wide.eq(self.mode == Mode.WIDE)
         value = Signal(signed(32), reset_less=True)
         m.d.sync += value.eq(self.value)
         high = delayed(m, self.high, self._INPUT + self._OPERAND - 1, name="high")
@@ -159,10 +159,10 @@ class RequantizerLane(wiring.Component):
 
     def _output(self, m: Module, value, scaled, increment):
         """Add the zero point, clamp. Ten bits are enough for all that clamps to the same bound."""
-        clamp_only = Signal()
+        clamp_only = Signal(reset_less=True)
         width = len(scaled) + 1
         with_zero_point = Signal(signed(width), reset_less=True)
-        m.d.comb += clamp_only.eq(self.mode == Mode.CLAMP)
+        m.d.sync += clamp_only.eq(self.mode == Mode.CLAMP)
         m.d.sync += with_zero_point.eq(
             (Cat(Const(1, 1), Mux(clamp_only, value[:8].as_signed(), scaled)).as_signed()
              + Cat(increment & ~clamp_only,

@@ -31,8 +31,8 @@ class _Walk:
 
     Attributes
     ----------
-    address, previous, one_more : Signal
-        The place, the one before, and the one before that.
+    address : Signal
+        The place.
     row : Signal
         Row modulo twice as many as the unit holds.
     first, last : Signal
@@ -42,8 +42,6 @@ class _Walk:
     def __init__(self, m: Module, name: str, advance, count):
         width = exact_log2(_ELEMENTS)
         self.address = Signal(width, name=f"{name}_address")
-        self.previous = Signal(width, name=f"{name}_previous", init=_ELEMENTS - 1)
-        self.one_more = Signal(width, name=f"{name}_one_more", init=_ELEMENTS - 2)
         self.row = Signal(exact_log2(_ROWS) + 1, name=f"{name}_row")
         self.first = Signal(name=f"{name}_first", init=1)
         self.last = Signal(name=f"{name}_last")
@@ -57,8 +55,6 @@ class _Walk:
         with m.If(advance):
             m.d.sync += [
                 self.address.eq(self.address + 1),
-                self.previous.eq(self.address),
-                self.one_more.eq(self.previous),
                 index.eq(Mux(self.last, 0, index + 1)),
                 ends.eq(index == next_to_last),
                 self.first.eq(self.last),
@@ -203,13 +199,18 @@ class Softmax(wiring.Component):
         ]
 
         # Room for one element more than may be there in this cycle, and for its row.
+        used = Signal(range(_ELEMENTS + 1))
+        leaves = Signal()
         room = Signal()
         groups = exact_log2(_ROWS // _GROUP)
         group = into.row[exact_log2(_GROUP):][:groups]
         oldest_group = out.row[exact_log2(_GROUP):][:groups]
-        m.d.sync += room.eq((into.address != out.previous)
-                            & ~(taken & (into.address == out.one_more))
-                            & ((group + 1)[:groups] != oldest_group))
+        nearly_full = used[-1] | used[:-1].all()
+        m.d.sync += [
+            leaves.eq(puts),
+            used.eq(used + taken - leaves),
+            room.eq(~nearly_full & ((group + 1)[:groups] != oldest_group)),
+        ]
         m.d.comb += self.i.ready.eq(room)
 
         # To the exponential.
@@ -238,7 +239,7 @@ class Softmax(wiring.Component):
         self._output(m, divider)
         inside = Signal(range(self.latency + 1))
         m.d.sync += inside.eq(inside + puts - self.o.valid)
-        m.d.comb += self.busy.eq((into.address != out.address) | (inside != 0))
+        m.d.comb += self.busy.eq((used != 0) | (inside != 0))
         return m
 
     def _write_table(self, m: Module, table):

@@ -67,7 +67,7 @@ class VectorUnit(wiring.Component):
     Latency: ``LATENCY`` cycles from the last step to the result. Throughput: one step a cycle.
     """
 
-    LATENCY = 1 + ResultFifo.LATENCY
+    LATENCY = 2 + ResultFifo.LATENCY
 
     def __init__(self, config: NpuConfig, *, result_depth: int):
         self.config = config
@@ -80,15 +80,18 @@ class VectorUnit(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        step = self.step
+        # A register before the comparison, which is with what the step before has left.
+        step = Signal(VectorStep(self.config), reset_less=True)
+        valid = Signal()
+        m.d.sync += [step.eq(self.step), valid.eq(self.step.valid)]
         m.submodules.fifo = fifo = ResultFifo(
             shape=self.results.payload.shape(), depth=1 << ceil_log2(self.result_depth))
         wiring.connect(m, wiring.flipped(self.results), fifo.o)
 
-        m.d.sync += fifo.i.valid.eq(step.valid & step.last)
+        m.d.sync += fifo.i.valid.eq(valid & step.last)
         for column, x in enumerate(step.x):
             kept = Signal(signed(8), name=f"kept{column}", reset_less=True)
-            with m.If(step.valid & (step.first | ((x > kept) ^ self.least))):
+            with m.If(valid & (step.first | ((x > kept) ^ self.least))):
                 m.d.sync += kept.eq(x)
             m.d.comb += fifo.i.payload[column].eq(kept)
         return m

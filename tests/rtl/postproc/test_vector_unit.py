@@ -9,7 +9,7 @@ from hadron_spec.config import NpuConfig
 
 CONFIG = NpuConfig(name="test", lanes=16, columns=4, dsp_columns=4, act_bytes=32 << 10,
                    weight_steps=16, axi_data_width=64)
-DEPTH = 4
+DEPTH = 8
 
 
 def run(results, rng, *, gaps, stalls, least=False):

@@ -15,7 +15,7 @@ __all__ = ["MEMORY_LATENCY", "START_LATENCY", "STOP_LATENCY", "CommandCycles", "
 
 MATRIX_OVERHEAD = 47
 LOOKUP_OVERHEAD = 40
-MAX_OVERHEAD = 22
+MAX_OVERHEAD = 23
 DEPTHWISE_OVERHEAD = 2
 """Cycles of an EXECUTE command beside its steps: sequencer, loop nest, reader, array or vector
 unit, requantizer and writer; what grows with the configuration is added in `execute_overhead`.
