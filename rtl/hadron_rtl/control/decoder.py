@@ -131,15 +131,18 @@ class CommandDecoder(wiring.Component):
             first.eq(position == 0),
         ]
         words = [beat.data.word_select(i, 32) for i in range(words_a_beat)]
+        # The rules that a beat breaks, one cycle; the last beat's are there when they count.
+        illegal = self._is_illegal(words, position, opcodes, units, continuable, not_tall)
+        broken = Signal(len(illegal))
+        m.d.sync += [
+            broken.eq(Mux(take, illegal, 0)),
+            field_error.eq(broken.any() | (field_error & ~(take & first))),
+        ]
         with m.If(take):
             m.d.sync += [
                 position.eq(position + 1),
                 checksum.eq(self._fold(words, position, checksum)),
                 bus_error.eq(beat.error | (bus_error & ~first)),
-                field_error.eq(
-                    self._is_illegal(words, position, opcodes, units, continuable,
-                                     not_tall).any()
-                    | (field_error & ~first)),
                 not_tall.eq(self._is_not_tall(words, position).any() | (not_tall & ~first)),
             ]
             with m.If(position == CHECKSUM_WORD // words_a_beat):
@@ -193,7 +196,7 @@ class CommandDecoder(wiring.Component):
                     fail(ErrorCode.CHECKSUM)
                 with m.Elif(~is_known):
                     fail(ErrorCode.OPCODE)
-                with m.Elif(field_error):
+                with m.Elif(field_error | broken.any()):
                     fail(ErrorCode.FIELD)
                 with m.Elif(is_end):
                     m.d.sync += self.finished.eq(1)
