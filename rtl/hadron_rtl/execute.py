@@ -154,10 +154,11 @@ class ExecuteUnit(wiring.Component):
             vector_unit.step.last.eq(late.last),
         ]
         m.d.comb += [vector_unit.step.x[i].eq(reader.o[i]) for i in range(config.columns)]
-        m.d.sync += self.mac_active.eq(array.step.valid & ~array.step.parameters & uses.macs)
+        m.d.sync += self.mac_active.eq(
+            array.step.multiply | (array.step.valid & ~array.step.parameters & uses.macs))
         m.d.comb += [
             self.stall_requantizer.eq(loop_nest.stall),
-            pairs.enable.eq(uses.sums == Sums.WINDOWS),
+            pairs.enable.eq(uses.windows),
             pairs.start.eq(start),
             pairs.pairs.eq(writer.pairs),
             pairs.odd.eq(command.odd),
@@ -206,13 +207,15 @@ class ExecuteUnit(wiring.Component):
     def _decode(self, m, command):
         """Say which parts a command uses, from registers."""
         uses = Signal(data.StructLayout({
-            "array": 1, "sums": Sums, "vector": 1, "least": 1, "softmax": 1, "macs": 1,
+            "array": 1, "sums": Sums, "windows": 1, "vector": 1, "least": 1, "softmax": 1,
+            "macs": 1,
         }), reset_less=True)
         is_ = {opcode: command.opcode == opcode for opcode in Opcode}
         m.d.sync += [
             uses.macs.eq(is_[Opcode.MATRIX] | is_[Opcode.DEPTHWISE]),
             uses.array.eq(Cat(is_[opcode] for opcode in _SUMS).any()),
             uses.sums.eq(Sums.PRODUCTS),
+            uses.windows.eq(is_[Opcode.DEPTHWISE]),
             uses.vector.eq(is_[Opcode.MAX] | is_[Opcode.SOFTMAX]),
             uses.least.eq(command.least),
             uses.softmax.eq(is_[Opcode.SOFTMAX]),
@@ -228,7 +231,7 @@ class ExecuteUnit(wiring.Component):
     def _array_step(self, m, command, uses, late, x):
         """Return the array's step; with DEPTHWISE, pixels come and windows are multiplied."""
         m.submodules.sequencer = sequencer = WindowSequencer()
-        windows = uses.sums == Sums.WINDOWS
+        windows = uses.windows
         pushes = late.valid & ~late.parameters & windows
         multiplies = sequencer.multiply & windows
         step = Signal(StepLayout(self.config))
@@ -249,8 +252,9 @@ class ExecuteUnit(wiring.Component):
             sequencer.tall.eq(command.tall),
             sequencer.stride_x.eq(command.stride_x),
             sequencer.stride_y.eq(command.stride_y),
-            step.valid.eq(Mux(pushes | multiplies, multiplies, late.valid & uses.array)),
-            step.parameters.eq(late.parameters & ~multiplies),
+            step.valid.eq(late.valid & uses.array & (late.parameters | ~windows)),
+            step.multiply.eq(multiplies),
+            step.parameters.eq(late.parameters),
             step.first.eq(Mux(windows, ~(command.tall & sequencer.half), late.first)),
             step.last.eq(Mux(windows, ~command.tall | sequencer.half, late.last)),
             step.high.eq(late.high),

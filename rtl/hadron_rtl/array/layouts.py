@@ -41,7 +41,9 @@ class StepLayout(data.StructLayout):
     Members
     -------
     valid : unsigned(1)
-        There is a step in this cycle.
+        There is a step in this cycle; with WINDOWS, one that reads parameters.
+    multiply : unsigned(1)
+        WINDOWS: there is a step that multiplies.
     parameters : unsigned(1)
         The step reads parameters of the columns and not weights; `first`, `last`, `x` are ignored.
     first, last : unsigned(1)
@@ -64,6 +66,7 @@ class StepLayout(data.StructLayout):
     def __init__(self, config: NpuConfig):
         super().__init__({
             "valid": unsigned(1),
+            "multiply": unsigned(1),
             "parameters": unsigned(1),
             "first": unsigned(1),
             "last": unsigned(1),

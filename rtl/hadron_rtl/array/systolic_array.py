@@ -93,7 +93,8 @@ class SystolicArray(wiring.Component):
         head, first_group = groups[0].i, groups[0]
         step = self.step
         entries, windows = self.sums == Sums.ENTRIES, self.sums == Sums.WINDOWS
-        adds = step.valid & ~step.parameters
+        activations = step.valid & ~step.parameters
+        adds = activations | step.multiply
         reads_parameters = step.valid & step.parameters
         index = Signal(range(ParameterMemory.DEPTH))
         with m.If(reads_parameters):
@@ -113,7 +114,7 @@ class SystolicArray(wiring.Component):
                       first_group.last_skew)
         x = step.x
         if self.config.shallow:
-            x, last = self._shallow(m, head, adds, last, x_skew)
+            x, last = self._shallow(m, head, activations, last, x_skew)
         m.d.comb += [
             # The words of a step are read at once, those of tables when its activations are there.
             head.weight_step.eq(Mux(
@@ -121,7 +122,7 @@ class SystolicArray(wiring.Component):
                 _delay(m, "table", step.weight_step, x_skew, reset_less=True), step.weight_step)),
             head.x.eq(Mux(
                 windows, step.x.as_value(),
-                _delay(m, "x", Mux(adds, x.as_value(), 0), x_skew, reset_less=True))),
+                _delay(m, "x", Mux(activations, x.as_value(), 0), x_skew, reset_less=True))),
             head.lookup.eq(_delay(m, "lookup", adds & entries, x_skew)),
             head.push.eq(step.push & windows),
             head.pixel.eq(step.pixel),
@@ -164,11 +165,11 @@ class SystolicArray(wiring.Component):
         # Cycles until the last step given is through.
         longest = self.latency(Sums.SHALLOW if self.config.shallow else Sums.PRODUCTS)
         remaining = Signal(range(longest + 1))
-        with m.If(step.valid):
+        with m.If(step.valid | step.multiply):
             m.d.sync += remaining.eq(Mux(entries, self.latency(Sums.ENTRIES), longest) - 1)
         with m.Elif(remaining.any()):
             m.d.sync += remaining.eq(remaining - 1)
-        m.d.comb += self.busy.eq(step.valid | remaining.any())
+        m.d.comb += self.busy.eq(step.valid | step.multiply | remaining.any())
 
         if platform is None:
             m.d.sync += Assert(count + tail.last - pop <= self.RESULT_CYCLES,
@@ -176,7 +177,7 @@ class SystolicArray(wiring.Component):
         return m
 
 
-    def _shallow(self, m, head, adds, last, x_skew):
+    def _shallow(self, m, head, activations, last, x_skew):
         """Make one number of the two activations of a byte, and a second `last` of each.
 
         Return activations, and `last` with its index.
@@ -187,7 +188,7 @@ class SystolicArray(wiring.Component):
         for byte, upper in zip(self.step.x, x, strict=True):
             # SHALLOW_OFFSET is taken off by inverting a bit, which then is the sign.
             low = Cat(byte[:3], ~byte[3])
-            lows.append(Mux(shallow & adds, low, 0))
+            lows.append(Mux(shallow & activations, low, 0))
             m.d.comb += upper.eq(Mux(shallow, ((byte >> 4) << 3) - low[3], byte))
         second_last = Signal(len(last))
         m.d.sync += second_last.eq(Mux(shallow & last[0], last, 0))
