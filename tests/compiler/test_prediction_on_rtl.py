@@ -87,6 +87,16 @@ def test_weights_of_four_bits(simulator: NpuSimulator, operator: str,
     compare(simulator, compile_model(builder.finish([y]), CONFIG))
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_tall_windows(simulator: NpuSimulator, stride: int, rng: np.random.Generator) -> None:
+    builder = ModelBuilder()
+    x = builder.input((1, 28, 26, 20), 0.05, 3)
+    y = builder.depthwise_conv_2d(
+        x, rng.integers(-127, 128, (1, 5, 5, 20)), rng.integers(-99, 99, 20), 0.02, 0.7, 3,
+        stride=(stride, stride))
+    compare(simulator, compile_model(builder.finish([y]), CONFIG))
+
+
 def test_activations_of_four_bits(rng: np.random.Generator) -> None:
     model, _ = network_of_three(rng, size=14)
     program = compile_model(model, ALL_PRECISIONS)

@@ -45,6 +45,9 @@ def test_overheads_are_those_of_the_hardware(config: NpuConfig) -> None:
         for wide in (False, True):
             assert (execute_overhead(opcode, config, wide=wide)
                     == unit.overhead(opcode, wide=wide))
+    for wide in (False, True):
+        assert (execute_overhead(Opcode.DEPTHWISE, config, wide=wide, tall=True)
+                == unit.overhead(Opcode.DEPTHWISE, wide=wide, tall=True))
 
 
 @pytest.mark.parametrize("multipliers", [1, 4])

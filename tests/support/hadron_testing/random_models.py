@@ -90,7 +90,7 @@ def random_conv(rng: np.random.Generator, *, size_max: int = 9, channels_max: in
 def random_depthwise(rng: np.random.Generator, *, size_max: int = 9, channels_max: int = 40,
                      multiplier_max: int = 3) -> Case:
     """Make a DEPTHWISE_CONV_2D."""
-    kernel, size, attributes = _window(rng, kernel_max=4, size_max=size_max)
+    kernel, size, attributes = _window(rng, kernel_max=5, size_max=size_max)
     depth = int(rng.integers(1, channels_max + 1))
     multiplier = 1 if rng.random() < 0.6 else int(rng.integers(1, multiplier_max + 1))
     channels = depth * multiplier

@@ -1,4 +1,4 @@
-"""DEPTHWISE_CONV_2D in strips: a pixel of `columns` channels a cycle, whatever the window."""
+"""DEPTHWISE_CONV_2D in strips: a pixel of a block of channels a cycle, whatever the window."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,81 +13,51 @@ from hadron_compiler.codegen.kernel import Kernel, Part, Piece, weight_constants
 from hadron_compiler.codegen.loops import Loop, coordinates_fit, loop_fields, out_of_range
 from hadron_compiler.codegen.matrix import OutputStage
 from hadron_compiler.codegen.packing import NibbleGroups, pack_groups
+from hadron_compiler.codegen.strip_windows import StripWindows, windows_of
 from hadron_compiler.codegen.windowed import ChannelBlocks
 from hadron_compiler.errors import CapacityError
 from hadron_compiler.ir.graph import Window
-from hadron_spec.commands import (
-    FIELDS,
-    STRIP_PIXELS,
-    WINDOW_COLUMNS,
-    WINDOW_ROWS,
-    Opcode,
-)
+from hadron_spec.commands import FIELDS, Opcode
 from hadron_spec.config import NpuConfig
 
 __all__ = ["StripKernel", "strip_cycles", "takes_strips"]
 
-BLOCK_STEPS = 4
-"""Weight steps of a block of channels: parameters and weights of each half."""
-
 MAX_BLOCKS = FIELDS[Opcode.DEPTHWISE]["count_kg"].maximum
-_KERNEL = 3
 _COMMAND_CYCLES = 60
-"""About what a command takes beside its pixels; only to choose the width of strips."""
+"""About what a command takes beside its pixels; only to choose which blocks share one."""
 
 
 def takes_strips(window: Window) -> bool:
     """Tell whether the hardware forms windows like this."""
-    return (window.kernel_y <= _KERNEL and window.kernel_x <= _KERNEL
-            and (window.dilation_y == 1 or window.kernel_y == 1)
-            and (window.dilation_x == 1 or window.kernel_x == 1)
-            and window.stride_y in (1, 2) and window.stride_x in (1, 2))
+    return windows_of(window) is not None
 
 
-def _pixels(outputs: int, stride: int) -> int:
-    """Return the pixels of a row of a strip that make this many outputs, two by two."""
-    pairs = -(-outputs // 2)
-    return max(WINDOW_COLUMNS, 2 * pairs + 2 if stride == 1 else 4 * pairs + 1)
-
-
-def _strips(width: int, rows: int, stride: int) -> list[tuple[int, int]]:
-    """Cut a row of outputs into (strips, outputs of each): one or two runs, the fastest."""
-    best: list[tuple[int, int]] = []
-    least = float("inf")
-    for outputs in range(1, min(width, STRIP_PIXELS) + 1):
-        if _pixels(outputs, stride) > STRIP_PIXELS:
-            break
-        runs = [(width // outputs, outputs)]
-        if width % outputs:
-            runs.append((1, width % outputs))
-        cycles = sum(count * rows * _pixels(size, stride) + _COMMAND_CYCLES
-                     for count, size in runs)
-        if cycles < least:
-            best, least = runs, cycles
-    return best
-
-
-def _rows(outputs: int, stride: int) -> int:
-    return (outputs - 1) * stride + WINDOW_ROWS
+def _strip_windows(geometry: Geometry) -> StripWindows:
+    windows = windows_of(geometry.window)
+    assert windows is not None
+    return windows
 
 
 def strip_cycles(config: NpuConfig, geometry: Geometry) -> int:
     """Return about how many cycles the whole operator takes."""
     height, width, channels = geometry.destination
-    window = geometry.window
-    rows = _rows(height, window.stride_y)
-    pixels = sum(count * rows * _pixels(size, window.stride_x)
-                 for count, size in _strips(width, rows, window.stride_x))
-    return geometry.images * -(-channels // config.columns) * pixels
+    window, windows = geometry.window, _strip_windows(geometry)
+    rows = windows.rows_of(height, window.stride_y)
+    pixels = sum(count * rows * windows.pixels(size, window.stride_x)
+                 for count, size in windows.strips(width, rows, window.stride_x))
+    return geometry.images * -(-channels // windows.channels(config)) * pixels
 
 
 def _waits(geometry: Geometry) -> int:
     """Return about how many cycles longer a block of channels of an image takes when wide."""
     height, width, _ = geometry.destination
-    window = geometry.window
+    window, windows = geometry.window, _strip_windows(geometry)
+    if windows.tall:
+        return 0
+    rows = windows.rows_of(height, window.stride_y)
     return height * sum(
-        count * (-(-size // 2) if window.stride_x == 2 else _pixels(size, window.stride_x))
-        for count, size in _strips(width, _rows(height, window.stride_y), window.stride_x))
+        count * (-(-size // 2) if window.stride_x == 2 else windows.pixels(size, window.stride_x))
+        for count, size in windows.strips(width, rows, window.stride_x))
 
 
 class StripKernel(Kernel):
@@ -109,24 +79,26 @@ class StripKernel(Kernel):
         self.stage = stage
         self.input_zero_point = input_zero_point
         self.weights = weights
+        self.windows = _strip_windows(geometry)
         height, width, channels = geometry.destination
         self.macs = geometry.images * height * width * channels * weights[..., 0].size
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`."""
-        columns, channels = self.config.columns, self.geometry.destination[2]
-        if max_steps < BLOCK_STEPS:
-            raise CapacityError(f"{self.name}: {columns} channels need {BLOCK_STEPS} steps of "
+        block, channels = self.windows.channels(self.config), self.geometry.destination[2]
+        steps = self.windows.block_steps
+        if max_steps < steps:
+            raise CapacityError(f"{self.name}: {block} channels need {steps} steps of "
                                 f"weight memory, there are {max_steps}")
-        size = min(max_steps // BLOCK_STEPS, MAX_BLOCKS)
+        size = min(max_steps // steps, MAX_BLOCKS)
         if max_channels is not None:
-            if max_channels < min(columns, channels):
-                raise CapacityError(f"{self.name}: {min(columns, channels)} channels at once, "
+            if max_channels < min(block, channels):
+                raise CapacityError(f"{self.name}: {min(block, channels)} channels at once, "
                                     f"more than {max_channels}")
-            size = min(size, max(1, max_channels // columns))
-        groups = -(-channels // columns)
-        blocks = ChannelBlocks(groups, 0, columns, 0, columns, min(columns, channels),
-                               channels - (groups - 1) * columns)
+            size = min(size, max(1, max_channels // block))
+        groups = -(-channels // block)
+        blocks = ChannelBlocks(groups, 0, block, 0, block, min(block, channels),
+                               channels - (groups - 1) * block)
         made: list[Part] = []
         for first, end in self._runs(groups):
             even = -(-(end - first) // -(-(end - first) // size))
@@ -139,8 +111,8 @@ class StripKernel(Kernel):
 
         A run of narrow blocks that saves less than the commands cost joins the wide ones.
         """
-        columns = self.config.columns
-        wide = [bool(self.stage.wide[i * columns:(i + 1) * columns].any()) for i in range(groups)]
+        block = self.windows.channels(self.config)
+        wide = [bool(self.stage.wide[i * block:(i + 1) * block].any()) for i in range(groups)]
         saved = _waits(self.geometry)
         runs = [(kind, len(list(run))) for kind, run in groupby(wide)]
         made: list[list[int]] = []
@@ -159,29 +131,30 @@ class StripKernel(Kernel):
 
     def image(self, channels: tuple[int, int]) -> bytes:
         """Return the weight steps of some channels, whole blocks but for the last."""
-        config, window = self.config, self.geometry.window
+        config, window, windows = self.config, self.geometry.window, self.windows
         half = config.columns // 2
-        groups = -(-(channels[1] - channels[0]) // config.columns)
-        # [block, half, column]: the channel of which a column is one of two outputs.
-        order = (channels[0] + np.arange(groups * 2 * half).reshape(groups, 2, half)).repeat(2, 2)
+        groups = -(-(channels[1] - channels[0]) // windows.channels(config))
+        # [block, part, column]: the channel of which a column is one of two outputs.
+        order = channels[0] + np.arange(groups * windows.parts * half)
+        order = order.reshape(groups, windows.parts, half).repeat(2, 2)
         used = order < channels[1]
         order = np.where(used, order, 0)
-        taps = np.zeros((groups, 2, config.columns, config.lanes), np.int8)
-        for row in range(window.kernel_y):
-            for column in range(window.kernel_x):
-                for pixel in range(2):
-                    # The hardware's window begins a column earlier than a stride of one needs.
-                    first = 1 + pixel if window.stride_x == 1 else 2 * pixel
-                    taps[:, :, pixel::2, row * WINDOW_COLUMNS + first + column] = (
-                        self.weights[row, column, order[:, :, pixel::2]])
+        taps = np.zeros((groups, windows.parts, config.columns, windows.steps, config.lanes),
+                        np.int8)
+        for row, column in np.ndindex(window.kernel_y, window.kernel_x):
+            for output in windows.outputs(window.stride_x):
+                step, lane = windows.place(row * window.dilation_y, column * window.dilation_x,
+                                           output, window.stride_x)
+                taps[:, :, output::2, step, lane] = self.weights[row, column,
+                                                                 order[:, :, output::2]]
         taps[~used] = 0
         stage = self.stage
-        values = [np.where(used, parameter[order], 0).reshape(groups * 2, -1)
+        values = [np.where(used, parameter[order], 0).reshape(groups * windows.parts, -1)
                   for parameter in (stage.bias, stage.multiplier, stage.shift)]
-        packed = pack_groups(config, taps.reshape(groups * 2, config.columns, 1, config.lanes),
-                             *values)
-        # From (parameters, weights) of each half to the parameters of both, then the weights.
-        steps = np.frombuffer(packed, np.uint8).reshape(groups, 2, 2, config.step_bytes)
+        packed = pack_groups(config, taps.reshape(-1, *taps.shape[2:]), *values)
+        # From (parameters, weights) of each part to the parameters of all, then the weights.
+        steps = np.frombuffer(packed, np.uint8).reshape(groups, windows.parts, -1,
+                                                        config.step_bytes)
         return steps.swapaxes(1, 2).tobytes()
 
 
@@ -201,15 +174,16 @@ class _StripPart(Part):
         self.channels = blocks.channels
         self.source_channels = blocks.channels
         self.constants = weight_constants(kernel.config, kernel.image(blocks.channels),
-                                          NibbleGroups(blocks.count, 2, 2), kernel.precision)
+                                          NibbleGroups(blocks.count, kernel.windows.parts, 2),
+                                          kernel.precision)
 
     def commands(self, piece: Piece) -> list[Command]:
         region = piece.region
-        stride = self.kernel.geometry.window.stride_x
+        window, windows = self.kernel.geometry.window, self.kernel.windows
         made = []
         x = region.x[0]
-        rows = _rows(region.rows, self.kernel.geometry.window.stride_y)
-        for strips, outputs in _strips(region.columns, rows, stride):
+        rows = windows.rows_of(region.rows, window.stride_y)
+        for strips, outputs in windows.strips(region.columns, rows, window.stride_x):
             made += self._run(piece, _Run(x, strips, outputs), region.y)
             x += strips * outputs
         return made
@@ -235,7 +209,7 @@ class _StripPart(Part):
     def _fields(self, piece: Piece, run: _Run) -> tuple[dict[str, int], str]:
         """Return the fields of one command, and one that is out of range."""
         geometry, blocks, region = self.kernel.geometry, self.blocks, piece.region
-        window = geometry.window
+        window, windows = geometry.window, self.kernel.windows
         needed = geometry.needed(region)
         source = piece.sources[0].narrow(needed)
         destination = piece.destination
@@ -243,12 +217,12 @@ class _StripPart(Part):
         bounded = geometry.touches_padding(region)
         pixel, pitch = source.pixel_pitch, source.row_pitch
         advance = run.outputs * window.stride_x * pixel
-        rows = _rows(region.rows, window.stride_y)
+        rows = windows.rows_of(region.rows, window.stride_y)
         loops = {
             "kg": Loop(blocks.count, blocks.source_step, 0, blocks.source_step),
             "oy": Loop(run.strips, advance, 0, advance),
             "ox": Loop(rows, pitch, 1, 0),
-            "kx": Loop(_pixels(run.outputs, window.stride_x), pixel, 0, pixel),
+            "kx": Loop(windows.pixels(run.outputs, window.stride_x), pixel, 0, pixel),
         }
         fields = {
             **self.kernel.stage.fields(self.channels),
@@ -258,6 +232,7 @@ class _StripPart(Part):
             "outputs": blocks.outputs, "last_outputs": blocks.last_outputs,
             "weight_step": piece.weight_step, "odd": run.outputs % 2,
             "stride_x": window.stride_x - 1, "stride_y": window.stride_y - 1,
+            "tall": int(windows.tall),
         }
         undo = 0
         for level, count, step in (

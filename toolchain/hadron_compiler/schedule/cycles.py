@@ -4,6 +4,7 @@ The constants are those of the RTL: taken from it where a test compares them, fi
 otherwise. What they stand for is said at each.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hadron_compiler.codegen.command import Command, Space
@@ -24,6 +25,7 @@ DEPTHWISE's are beside those of MATRIX.
 Source: hadron_rtl.execute, ExecuteUnit.overhead; a test compares them."""
 
 BLOCK_PAUSE = 4
+TALL_PAUSE = 2
 """Cycles of DEPTHWISE before a block of channels. Source: hadron_rtl.control.loop_nest."""
 
 DISPATCH = 2
@@ -113,14 +115,7 @@ def command_cycles(command: Command, config: NpuConfig) -> CommandCycles:
     if fields.get("deep"):
         steps *= 2
     if command.opcode is Opcode.DEPTHWISE:
-        rows = (counts["ox"] - 1) // 2 if fields["stride_y"] else counts["ox"] - 2
-        pairs = (counts["kx"] - 1) // 4 if fields["stride_x"] else (counts["kx"] - 2) // 2
-        results = counts["kg"] * counts["oy"] * rows * (2 * pairs - fields["odd"])
-        pixels = counts["oy"] * counts["ox"] * counts["kx"]
-        if wide:  # A pixel that completes windows, or any of such a row, takes two.
-            pixels += counts["oy"] * rows * (pairs if fields["stride_x"] else counts["kx"])
-        return CommandCycles(execute_overhead(command.opcode, config, wide=wide) + DISPATCH,
-                             counts["kg"] * (BLOCK_PAUSE + pixels), False, results)
+        return _depthwise(fields, config, wide)
     parameters = (counts["kg"] - fields.get("continues", 0) if command.opcode is not Opcode.MAX
                   else 0)
     cycles = parameters + results * max(steps, 2 if wide or shallow else 1)
@@ -129,8 +124,29 @@ def command_cycles(command: Command, config: NpuConfig) -> CommandCycles:
         False, results * (2 if shallow else 1))
 
 
+def _depthwise(fields: Mapping[str, int], config: NpuConfig, wide: bool) -> CommandCycles:
+    """Return what a DEPTHWISE command takes."""
+    blocks, strips = fields["count_kg"], fields["count_oy"]
+    rows, pixels = fields["count_ox"], fields["count_kx"]
+    tall, two_x, two_y = (bool(fields.get(name)) for name in ("tall", "stride_x", "stride_y"))
+    output_rows = (rows - (3 if tall else 1)) // 2 if two_y else rows - (4 if tall else 2)
+    if tall and two_x:
+        outputs = (pixels - 3) // 2
+    else:
+        pairs = ((pixels - 4) // 2 if tall else (pixels - 1) // 4 if two_x
+                 else (pixels - 2) // 2)
+        outputs = 2 * pairs - fields["odd"]
+    cycles = strips * rows * pixels
+    if wide and not tall:  # A pixel that completes windows, or any of such a row, takes two.
+        cycles += strips * output_rows * (pairs if two_x else pixels)
+    fixed = execute_overhead(Opcode.DEPTHWISE, config, wide=wide, tall=tall) + DISPATCH
+    pause = TALL_PAUSE if tall else BLOCK_PAUSE
+    return CommandCycles(fixed - (tall and two_x), blocks * (pause + cycles), False,
+                         blocks * strips * output_rows * outputs)
+
+
 def execute_overhead(opcode: Opcode, config: NpuConfig, *, wide: bool = False,
-                     shallow: bool = False) -> int:
+                     shallow: bool = False, tall: bool = False) -> int:
     """Return the cycles of an EXECUTE command, SOFTMAX left out, beside one a step."""
     if opcode is Opcode.MAX:
         return MAX_OVERHEAD
@@ -138,7 +154,9 @@ def execute_overhead(opcode: Opcode, config: NpuConfig, *, wide: bool = False,
     if opcode is Opcode.LOOKUP:
         return LOOKUP_OVERHEAD + groups + wide
     matrix = MATRIX_OVERHEAD + groups + wide + shallow + (config.lanes // 16).bit_length() - 1
-    return matrix + (DEPTHWISE_OVERHEAD + wide if opcode is Opcode.DEPTHWISE else 0)
+    if opcode is Opcode.DEPTHWISE:
+        return matrix + DEPTHWISE_OVERHEAD + (tall or wide)
+    return matrix
 
 
 def _softmax(rows: int, elements: int, config: NpuConfig) -> int:
