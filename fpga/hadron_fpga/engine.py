@@ -18,6 +18,7 @@ from .hierarchy import NPU_APART
 from .module_resources import module_resources
 from .netlist import edited_netlist
 from .parts import NETLIST, measure_seeds, record, synthesize
+from .reset_copies import copy_reset
 
 __all__ = ["DEVICES", "measure"]
 
@@ -32,6 +33,7 @@ def measure(config: NpuConfig, device: str, seeds: int, folder: Path, *,
     sink_lut4 = synthesize(component, folder, apart=NPU_APART)
     with edited_netlist(folder / NETLIST) as design:
         trim_carry_chains(design)
+        copy_reset(design)
         floorplan(design, device)
         modules = module_resources(design)
     for figures in measure_seeds(config.name, device, seeds, folder):

@@ -117,17 +117,17 @@ class OnChipMemory(wiring.Component):
         host_latency = 1 + ByteRam.LATENCY
         wait = Signal(range(host_latency + 1))
         words = Array(Cat(*b_data).word_select(i, 32) for i in range(1 << word_bits))
+        bursts_write = Signal()
         m.d.comb += [
+            bursts_write.eq(axi.wvalid & axi.wready),
             port_b.eq(beat),
-            write_data.eq(axi.wdata),
-            strobes.eq(axi.wstrb & (axi.wvalid & axi.wready & ~out_of_range).replicate(lanes)),
+            # Whether the host writes at all is for the strobes to say.
+            write_data.eq(Mux(bursts_write, axi.wdata, request.p.data.replicate(lanes // 4))),
+            strobes.eq(axi.wstrb & (bursts_write & ~out_of_range).replicate(lanes)),
         ]
         with m.FSM():
-            with m.State("IDLE"), m.If(request.valid & ~(axi.wvalid & axi.wready)):
-                m.d.comb += [
-                    port_b.eq(request.p.address >> lane_bits),
-                    write_data.eq(request.p.data.replicate(lanes // 4)),
-                ]
+            with m.State("IDLE"), m.If(request.valid & ~bursts_write):
+                m.d.comb += port_b.eq(request.p.address >> lane_bits)
                 with m.If(request.p.write & ((request.p.address >> self.size.bit_length() - 1)
                                              == 0)):
                     m.d.comb += strobes.eq(0b1111 << (host_word << 2))

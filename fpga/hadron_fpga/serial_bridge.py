@@ -58,6 +58,7 @@ class SerialBridge(wiring.Component):
             request.p.write.eq(opcode == link.WRITE),
             request.p.data.eq(word),
         ]
+        none_left = Signal()
         # Address (4 bytes) and count (2) are one shift register, filled from the top.
         header = Signal(48)
 
@@ -77,7 +78,7 @@ class SerialBridge(wiring.Component):
                 with m.If(self.i.valid):
                     m.d.sync += [header.eq(header[8:] | (self.i.payload << 40)), byte.eq(byte + 1)]
                     with m.If(byte == 5):
-                        m.next = "NEXT"
+                        m.next = "COUNT"
                         m.d.sync += [
                             # the last byte is still on its way into `header`
                             address.eq(header[8:40]),
@@ -85,9 +86,12 @@ class SerialBridge(wiring.Component):
                         ]
                 with m.Elif(silence == 0):
                     m.next = "OPCODE"
+            with m.State("COUNT"):
+                m.d.sync += none_left.eq(left == 0)
+                m.next = "NEXT"
             with m.State("NEXT"):
                 m.d.sync += byte.eq(0)
-                with m.If(left == 0):
+                with m.If(none_left):
                     m.d.sync += word.eq(link.OK)
                     with m.If(failed):
                         m.d.sync += word.eq(link.ERROR)
@@ -117,7 +121,7 @@ class SerialBridge(wiring.Component):
                         failed.eq(failed | response.p.error),
                         byte.eq(0),
                     ]
-                    m.next = "NEXT"
+                    m.next = "COUNT"
                     with m.If(opcode == link.READ):
                         m.d.sync += word.eq(response.p.data)
                         m.next = "SEND"
@@ -126,7 +130,7 @@ class SerialBridge(wiring.Component):
                 with m.If(self.o.ready):
                     m.d.sync += [word.eq(word[8:]), byte.eq(byte + 1)]
                     with m.If(byte == 3):
-                        m.next = "NEXT"
+                        m.next = "COUNT"
             with m.State("STATUS"):
                 m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(word[:8])]
                 with m.If(self.o.ready):
