@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hadron_rtl.array.layouts import StepLayout, Sums
 from hadron_rtl.array.systolic_array import SystolicArray
+from hadron_rtl.control.execute_sequencer import ExecuteSequencer
 from hadron_rtl.control.layouts import ExecuteCommand
 from hadron_rtl.control.loop_nest import LoopNest
 from hadron_rtl.control.window_sequencer import WindowSequencer
@@ -101,6 +102,21 @@ class ExecuteUnit(wiring.Component):
         return (self._SEQUENCE + LoopNest.LATENCY + ScratchpadReader.LATENCY + latency
                 + PixelPairs.LATENCY + Writer.LATENCY - 1)
 
+    def early_start(self, opcode: Opcode) -> int:
+        """Return the cycles from a command's last step to the start of one that is `early`.
+
+        For a command before whose results take no longer than those of a narrow MATRIX; otherwise
+        it is as many more. The first result comes in the cycle after the back has decoded the
+        command.
+        """
+        read = LoopNest.LATENCY + ScratchpadReader.LATENCY
+        written = (read + self._array.latency(Sums.PRODUCTS)
+                   + self._requantizer.latency(Mode.NARROW) + PixelPairs.LATENCY + Writer.LATENCY)
+        # A parameter step and one of weights, or one of the vector unit.
+        first = read + (VectorUnit.LATENCY + 1 if opcode is Opcode.MAX
+                        else self._array.latency(_SUMS[opcode]) + 2)
+        return written + ExecuteSequencer.HAND_OVER + 2 - first
+
     def elaborate(self, platform):
         m = Module()
         config = self.config
@@ -115,9 +131,22 @@ class ExecuteUnit(wiring.Component):
         m.submodules.softmax = softmax = Softmax(config)
         m.submodules.writer = writer = Writer(config)
 
-        command = Signal(ExecuteCommand, reset_less=True)
-        start = self._sequence(m, command, loop_nest, writer)
-        uses = self._decode(m, command)
+        m.submodules.commands = commands = ExecuteSequencer(
+            config, early={opcode: self.early_start(opcode) for opcode in (*_SUMS, Opcode.MAX)})
+        wiring.connect(m, wiring.flipped(self.command), commands.command)
+        # The next command's first read comes later than the last write before it.
+        assert Scratchpad.WRITE_LATENCY <= LoopNest.LATENCY + ScratchpadReader.ADDRESS_LATENCY + 2
+        command, back = commands.front, commands.back
+        m.d.comb += [
+            loop_nest.command.eq(command),
+            loop_nest.start.eq(commands.start),
+            commands.stepping.eq(loop_nest.busy),
+            writer.command.eq(back),
+            writer.start.eq(commands.back_start),
+            commands.finished.eq(writer.finished),
+            self.done.eq(commands.done),
+        ]
+        uses = self._decode(m, command, commands.start)
 
         # Memories' other sides.
         wiring.connect(m, wiring.flipped(self.write_activations), scratchpad.write)
@@ -147,7 +176,7 @@ class ExecuteUnit(wiring.Component):
             reader.bank_data.eq(scratchpad.a_data),
             array.step.eq(self._array_step(m, command, uses, late, reader.o)),
             array.sums.eq(uses.sums),
-            array.tall.eq(command.tall),
+            array.tall.eq(uses.tall),
             vector_unit.least.eq(uses.least),
             vector_unit.step.valid.eq(late.valid & ~late.parameters & uses.vector),
             vector_unit.step.first.eq(late.first),
@@ -158,74 +187,41 @@ class ExecuteUnit(wiring.Component):
             array.step.multiply | (array.step.valid & ~array.step.parameters & uses.macs))
         m.d.comb += [
             self.stall_requantizer.eq(loop_nest.stall),
-            pairs.enable.eq(uses.windows),
-            pairs.start.eq(start),
+            pairs.start.eq(commands.back_start),
             pairs.pairs.eq(writer.pairs),
-            pairs.odd.eq(command.odd),
-            pairs.tall.eq(command.tall),
-            pairs.single.eq(command.stride_x),
+            pairs.odd.eq(back.odd),
+            pairs.tall.eq(back.tall),
+            pairs.single.eq(back.stride_x),
         ]
 
-        self._post_process(m, command, uses, array, vector_unit, requantizer, pairs, softmax,
-                           writer)
+        self._post_process(m, back, array, vector_unit, requantizer, pairs, softmax, writer)
         m.d.sync += loop_nest.credit.eq(vector_unit.results.valid & vector_unit.results.ready)
         return m
 
-    def _sequence(self, m, command, loop_nest, writer):
-        """Take a command, start both ends of the pipeline with it, and wait for its last write."""
-        # The next command's first read comes later than the last write before it.
-        assert Scratchpad.WRITE_LATENCY <= LoopNest.LATENCY + ScratchpadReader.ADDRESS_LATENCY + 1
-        start = Signal()
-        m.d.comb += [loop_nest.command.eq(command), writer.command.eq(command),
-                     loop_nest.start.eq(start), writer.start.eq(start)]
-        with m.FSM():
-            with m.State("IDLE"):
-                m.d.comb += self.command.ready.eq(1)
-                m.d.sync += command.eq(self.command.payload)
-                if self.config.deep:
-                    m.d.sync += command.wide.eq(
-                        self.command.payload.wide | self.command.payload.deep_results)
-                if self.config.shallow:
-                    with m.If(self.command.payload.shallow):
-                        m.d.sync += command.wide.eq(0)
-                with m.If(self.command.valid):
-                    m.next = "DECODE"
-            with m.State("DECODE"):
-                m.next = "SETTLE"
-            with m.State("SETTLE"):
-                m.next = "START"
-            with m.State("START"):
-                m.d.comb += start.eq(1)
-                m.next = "RUN"
-            with m.State("RUN"), m.If(writer.finished):
-                m.next = "DONE"
-            with m.State("DONE"):
-                m.d.comb += self.done.eq(1)
-                m.next = "IDLE"
-        return start
-
-    def _decode(self, m, command):
-        """Say which parts a command uses, from registers."""
+    def _decode(self, m, command, start):
+        """Say which parts a command's steps use, from registers that change with its first one."""
         uses = Signal(data.StructLayout({
-            "array": 1, "sums": Sums, "windows": 1, "vector": 1, "least": 1, "softmax": 1,
-            "macs": 1,
+            "array": 1, "sums": Sums, "windows": 1, "tall": 1, "vector": 1, "least": 1, "macs": 1,
         }), reset_less=True)
         is_ = {opcode: command.opcode == opcode for opcode in Opcode}
-        m.d.sync += [
-            uses.macs.eq(is_[Opcode.MATRIX] | is_[Opcode.DEPTHWISE]),
-            uses.array.eq(Cat(is_[opcode] for opcode in _SUMS).any()),
-            uses.sums.eq(Sums.PRODUCTS),
-            uses.windows.eq(is_[Opcode.DEPTHWISE]),
-            uses.vector.eq(is_[Opcode.MAX] | is_[Opcode.SOFTMAX]),
-            uses.least.eq(command.least),
-            uses.softmax.eq(is_[Opcode.SOFTMAX]),
-        ]
-        for opcode, sums in _SUMS.items():
-            with m.If(is_[opcode]):
-                m.d.sync += uses.sums.eq(sums)
-        if self.config.shallow:
-            with m.If(command.shallow):
-                m.d.sync += uses.sums.eq(Sums.SHALLOW)
+        started = Signal(LoopNest.LATENCY + ScratchpadReader.LATENCY)
+        m.d.sync += started.eq(Cat(start, started))
+        with m.If(started[-1]):
+            m.d.sync += [
+                uses.macs.eq(is_[Opcode.MATRIX] | is_[Opcode.DEPTHWISE]),
+                uses.array.eq(Cat(is_[opcode] for opcode in _SUMS).any()),
+                uses.sums.eq(Sums.PRODUCTS),
+                uses.windows.eq(is_[Opcode.DEPTHWISE]),
+                uses.tall.eq(command.tall),
+                uses.vector.eq(is_[Opcode.MAX] | is_[Opcode.SOFTMAX]),
+                uses.least.eq(command.least),
+            ]
+            for opcode, sums in _SUMS.items():
+                with m.If(is_[opcode]):
+                    m.d.sync += uses.sums.eq(sums)
+            if self.config.shallow:
+                with m.If(command.shallow):
+                    m.d.sync += uses.sums.eq(Sums.SHALLOW)
         return uses
 
     def _array_step(self, m, command, uses, late, x):
@@ -283,13 +279,18 @@ class ExecuteUnit(wiring.Component):
         m.d.comb += [late.valid.eq(valid), *(late[name].eq(now[name]) for name, _ in now.shape())]
         return late
 
-    def _post_process(self, m, command, uses, array, vector_unit, requantizer, pairs, softmax,
-                      writer):
+    def _post_process(self, m, command, array, vector_unit, requantizer, pairs, softmax, writer):
         """Process the results of array or vector unit, and hand them to the writer."""
         sums, vectors = array.results, vector_unit.results
+        uses = Signal(data.StructLayout({"vector": 1, "softmax": 1}), reset_less=True)
         mode = Signal(Mode, reset_less=True)
-        m.d.sync += mode.eq(
-            Mux(uses.vector, Mode.CLAMP, Mux(command.wide, Mode.WIDE, Mode.NARROW)))
+        vector = (command.opcode == Opcode.MAX) | (command.opcode == Opcode.SOFTMAX)
+        m.d.sync += [
+            uses.vector.eq(vector),
+            uses.softmax.eq(command.opcode == Opcode.SOFTMAX),
+            pairs.enable.eq(command.opcode == Opcode.DEPTHWISE),
+            mode.eq(Mux(vector, Mode.CLAMP, Mux(command.wide, Mode.WIDE, Mode.NARROW))),
+        ]
         m.d.comb += [
             requantizer.mode.eq(mode),
             requantizer.command.eq(command),

@@ -234,6 +234,8 @@ def _level_fields() -> dict[str, Field]:
 
 
 _EXECUTE = {
+    "early": Field(0, 12, 1, doc="May begin while the last results of the EXECUTE command before "
+                   "are on their way. Only where the first steps read none of them."),
     "source": Field(2, 0, 24, True, "Scratchpad address of the first step."),
     "wide": Field(2, 24, 1, doc="Scale all 32 bits of results, in two cycles each; otherwise they "
                   "saturate to 18. Positive shifts then count as 0."),

@@ -1,6 +1,6 @@
 """Start a unit's commands one after the other, when their tokens are there."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,6 +11,9 @@ __all__ = ["Dispatcher"]
 
 class Dispatcher(wiring.Component):
     """Take the tokens a command waits for, hand it to its unit, send its tokens when it is done.
+
+    The next command gets its tokens and is offered while one runs; a unit may take it before it is
+    done with that one, but no third.
 
     Parameters
     ----------
@@ -24,7 +27,8 @@ class Dispatcher(wiring.Component):
     o : Out(stream.Signature(layout))
         To the unit.
     done : In(1)
-        The unit has finished the command; a cycle or more after it took it.
+        The unit has finished the command it took first; a cycle or more after it took it, and
+        ``REPORT`` cycles or more after the one before.
     available : In(2), take : Out(2), send : Out(2)
         To and from the token counters.
     hold : In(1)
@@ -34,10 +38,13 @@ class Dispatcher(wiring.Component):
     waiting : Out(2)
         There is a command, the unit is free, and these tokens are missing.
     layer : Out(16), index : Out(32)
-        Of the command that is `busy` or `waiting` or, if none, of the one before.
+        Of the command that is `busy` or `waiting` or, if none, of the one before; of one that is
+        done for ``REPORT`` cycles more, since tokens it has sent may be too many.
 
     Latency: 2 cycles from `i` to the unit.
     """
+
+    REPORT = 2
 
     def __init__(self, layout: data.StructLayout):
         self.layout = layout
@@ -58,31 +65,50 @@ class Dispatcher(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         command = self.i.payload.command
-        to_send = Signal(2, reset_less=True)
-        m.d.comb += self.o.payload.eq(command)
-        with m.FSM():
-            with m.State("FREE"):
-                missing = command.wait & ~self.available
-                with m.If(self.i.valid):
-                    m.d.sync += [
-                        self.layer.eq(command.layer),
-                        self.index.eq(self.i.payload.index),
-                        to_send.eq(command.send),
-                    ]
-                    m.d.comb += self.waiting.eq(missing)
-                    with m.If(~missing.any() & ~self.hold):
-                        m.d.comb += self.take.eq(command.wait)
-                        m.d.sync += self.busy.eq(1)
-                        m.next = "OFFER"
-            with m.State("OFFER"):
-                m.d.comb += [
-                    self.o.valid.eq(~self.hold),
-                    self.i.ready.eq(self.o.ready & ~self.hold),
-                ]
-                with m.If(self.i.ready):
-                    m.next = "RUN"
-            with m.State("RUN"), m.If(self.done):
-                m.d.comb += self.send.eq(to_send)
-                m.d.sync += self.busy.eq(0)
-                m.next = "FREE"
+        report = data.StructLayout({"layer": 16, "index": 32, "send": 2})
+        now = Signal(report, reset_less=True)
+        following = Signal(report, reset_less=True)
+        offered = Signal(report)
+        # `now` runs; the unit has taken `following`, too; `now` is done and still reported.
+        runs = Signal()
+        ahead = Signal()
+        reported = Signal(self.REPORT - 1)
+        m.d.comb += [
+            self.o.payload.eq(command),
+            self.layer.eq(now.layer),
+            self.index.eq(now.index),
+            offered.layer.eq(command.layer),
+            offered.index.eq(self.i.payload.index),
+            offered.send.eq(command.send),
+        ]
+
+        offers = Signal()
+        taken = Signal()
+        missing = command.wait & ~self.available
+        m.d.comb += [
+            self.busy.eq(runs | ahead | offers),
+            self.o.valid.eq(offers & ~ahead & ~self.hold),
+            self.i.ready.eq(self.o.ready & ~ahead & ~self.hold & offers),
+            taken.eq(self.i.ready),
+        ]
+        with m.If(offers):
+            m.d.sync += offers.eq(~taken)
+        with m.Elif(self.i.valid):
+            with m.If(~(runs | ahead)):
+                m.d.comb += self.waiting.eq(missing)
+            with m.If(~missing.any() & ~self.hold):
+                m.d.comb += self.take.eq(command.wait)
+                m.d.sync += offers.eq(1)
+
+        m.d.sync += reported.eq(Cat(self.done, reported))
+        with m.If(self.done):
+            m.d.comb += self.send.eq(now.send)
+            m.d.sync += runs.eq(0)
+        free = ~runs & ~reported.any()
+        with m.If(free & (ahead | self.i.valid)):
+            m.d.sync += now.eq(Mux(ahead, following, offered))
+        with m.If(free & (ahead | taken)):
+            m.d.sync += [runs.eq(1), ahead.eq(0)]
+        with m.Elif(taken):
+            m.d.sync += [following.eq(offered), ahead.eq(1)]
         return m

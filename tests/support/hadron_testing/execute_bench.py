@@ -29,6 +29,8 @@ class Bench:
         self.traffic_wanted = False
         self.traffic_runs = False
         self.mac_active = 0
+        self.ticks = 0
+        self.finished = 0
 
     async def send(self, ctx, port, payload):
         ctx.set(port.payload, payload)
@@ -121,6 +123,59 @@ class Bench:
             for _ in range(int(self.rng.integers(1, 4))):
                 await ctx.tick()
 
+    async def check_overlapped(self, ctx, commands, *, pause=0, traffic=False):
+        """Hand commands over as fast as they are taken, or up to `pause` cycles later, and compare
+        what they have written in the end; their weights lie one after the other, their table is
+        one.
+
+        Returns the cycles from the first one's transfer to the last one's `done`.
+        """
+        config = self.config
+        memory, runs = bytearray(), []
+        for fields, weights, table in commands:
+            if fields["opcode"] == Opcode.LOOKUP:
+                weights = in_all_columns(config, weights)
+            steps = len(memory) // config.step_bytes
+            runs.append((fields | {"weight_step": fields["weight_step"] + steps}, table))
+            memory += weights
+            if table:
+                words = b"".join(word.to_bytes(4, "little") for word in table)
+                await self.load(ctx, self.dut.write_table, 0, words)
+        assert len(memory) <= config.weight_bytes
+        await self.load(ctx, self.dut.write_weights, 0, bytes(memory))
+        self.traffic_wanted = traffic
+        self.finished = 0
+        cycles = -self.ticks
+        for number, (fields, _) in enumerate(runs):
+            if number:
+                for _ in range(int(self.rng.integers(pause + 1))):
+                    await ctx.tick()
+            await self.start(ctx, fields)
+            if not number:
+                cycles = -self.ticks
+        while self.finished < len(runs):
+            await ctx.tick()
+        cycles += self.ticks
+        self.traffic_wanted = False
+        while self.traffic_runs:
+            await ctx.tick()
+        touched = set()
+        for fields, table in runs:
+            for address, contents in run_command(config, fields, self.image, bytes(memory), table):
+                for j, byte in enumerate(contents):
+                    self.image[(address + j) % config.act_bytes] = byte
+                    touched.add((address + j) % config.act_bytes // config.axi_bytes)
+        for beat in sorted(touched):
+            await self.request(ctx, beat * config.axi_bytes)
+        await self.compare(ctx)
+        return cycles
+
+    async def watch(self, ctx):
+        """Count cycles and finished commands."""
+        async for _, _, done in ctx.tick().sample(self.dut.done):
+            self.ticks += 1
+            self.finished += done
+
     async def check(self, ctx, fields, weights, table, *, traffic=False):
         """Load the operands, run the command, compare every byte around the destination.
 
@@ -159,7 +214,7 @@ def simulate(bench, scenario, *background, unit=None):
     simulator = Simulator(unit or bench.dut)
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench.collect, background=True)
-    for testbench in (bench.traffic, *background):
+    for testbench in (bench.watch, bench.traffic, *background):
         simulator.add_testbench(testbench, background=True)
     simulator.add_testbench(main)
     simulator.run()
