@@ -23,6 +23,7 @@ from hadron_compiler.passes import expand_matmuls, run_passes, split_sums
 from hadron_compiler.program import LayerReport, Program, TensorBinding, distinct
 from hadron_compiler.schedule.build import build_commands
 from hadron_compiler.schedule.dependencies import derive_dependencies
+from hadron_compiler.schedule.early import begin_early
 from hadron_compiler.schedule.fusion import candidates
 from hadron_compiler.schedule.gather import GATHERED_BYTES, gather_loads
 from hadron_compiler.schedule.order import order_commands
@@ -88,15 +89,14 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
                 else import_tflite(source, data, keep_tensors=keep_tensors))
     graph = run_passes(imported)
     graph = expand_matmuls.run(graph, config)
-    graphs = [graph, split] if (split := split_sums.run(graph, config)) is not None else [graph]
+    graph = split_sums.run(graph, config)
     if stream_input and len(graph.inputs) != 1:
         raise UnsupportedError(source, [f"{len(graph.inputs)} inputs, the stream brings one"])
     if stream_input and graph.inputs[0].deep:
         raise UnsupportedError(source, [f"input {graph.inputs[0].name} has 16 bits, the stream "
                                         "brings 8"])
     try:
-        return _generate([variant for some in graphs for variant in variants(some, config)],
-                         config, stream_input)
+        return _generate(variants(graph, config), config, stream_input)
     except CapacityError as error:
         raise CapacityError(f"{source}: {error}") from None
     except CommandError as error:
@@ -125,7 +125,8 @@ def _draft(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
     return _Draft(layout, image, offsets, end, commands)
 
 
-def _schedule(draft: _Draft, gathered_bytes: int, streamed: Tensor | None) -> list[Command]:
+def _schedule(draft: _Draft, gathered_bytes: int, config: NpuConfig,
+              streamed: Tensor | None) -> list[Command]:
     """Return the commands in fetch order, with tokens; what they share with those of another call
     is only right for the last one."""
     commands = gather_loads(draft.commands, gathered_bytes)
@@ -135,6 +136,7 @@ def _schedule(draft: _Draft, gathered_bytes: int, streamed: Tensor | None) -> li
         derive_dependencies(commands)
     commands = order_commands(commands)
     assign_tokens(commands)
+    begin_early(commands, config)
     return commands
 
 
@@ -171,7 +173,7 @@ def _plan(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
         When none does: what was wrong with the last.
     """
     def cost(draft: _Draft, gathered_bytes: int = 0) -> int:
-        return _cost(_schedule(draft, gathered_bytes, streamed), config)
+        return _cost(_schedule(draft, gathered_bytes, config, streamed), config)
 
     found: list[tuple[int, int, _Draft]] = []
     problem = None
@@ -198,7 +200,7 @@ def _plan(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
         raise problem
     least, size, draft = min(found, key=itemgetter(0))
     return _Plan(graph, [tiler.kernel for tiler in tilers], draft,
-                 _schedule(draft, size, streamed), least)
+                 _schedule(draft, size, config, streamed), least)
 
 
 def _best_plan(variant: Variant, config: NpuConfig, streamed: Tensor | None) -> _Plan:

@@ -8,7 +8,12 @@ from amaranth.sim import Simulator
 
 from hadron_compiler.codegen.command import Command, Range, Space
 from hadron_compiler.codegen.loops import Loop, loop_fields
-from hadron_compiler.schedule.cycles import DISPATCH, command_cycles, execute_overhead
+from hadron_compiler.schedule.cycles import (
+    DISPATCH,
+    command_cycles,
+    early_start,
+    execute_overhead,
+)
 from hadron_compiler.schedule.prediction import predict
 from hadron_rtl.execute import ExecuteUnit
 from hadron_spec.commands import Opcode
@@ -45,6 +50,7 @@ def test_overheads_are_those_of_the_hardware(config: NpuConfig) -> None:
         for wide in (False, True):
             assert (execute_overhead(opcode, config, wide=wide)
                     == unit.overhead(opcode, wide=wide))
+        assert early_start(opcode, config) == unit.early_start(opcode)
     for wide in (False, True):
         assert (execute_overhead(Opcode.DEPTHWISE, config, wide=wide, tall=True)
                 == unit.overhead(Opcode.DEPTHWISE, wide=wide, tall=True))

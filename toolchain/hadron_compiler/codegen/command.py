@@ -62,6 +62,9 @@ class Command:
     depends: tuple[int, int, int] = field(default=(-1, -1, -1))
     """Of each unit the last command (counted in the unit) that must finish before this one."""
 
+    early: bool = False
+    """EXECUTE: it may begin before the one before has written its last results."""
+
     shares: tuple[tuple[int, int], ...] = ()
     """Of a LOAD for several layers, how many bytes belong to each."""
 
@@ -76,4 +79,6 @@ class Command:
 
     def encode(self) -> bytes:
         """Return the 128 bytes of the command."""
-        return encode(self.opcode, layer=self.layer, wait=self.wait, send=self.send, **self.fields)
+        early = {"early": 1} if self.early else {}
+        return encode(self.opcode, layer=self.layer, wait=self.wait, send=self.send, **early,
+                      **self.fields)

@@ -11,8 +11,8 @@ from hadron_compiler.codegen.command import Command, Space
 from hadron_spec.commands import LocalSpace, Opcode
 from hadron_spec.config import NpuConfig
 
-__all__ = ["MEMORY_LATENCY", "START_LATENCY", "STOP_LATENCY", "CommandCycles", "command_cycles",
-           "execute_overhead"]
+__all__ = ["LATE", "MEMORY_LATENCY", "START_LATENCY", "STOP_LATENCY", "CommandCycles",
+           "command_cycles", "early_start", "execute_overhead", "head_start"]
 
 MATRIX_OVERHEAD = 47
 LOOKUP_OVERHEAD = 40
@@ -23,6 +23,18 @@ unit, requantizer and writer; what grows with the configuration is added in `exe
 DEPTHWISE's are beside those of MATRIX.
 
 Source: hadron_rtl.execute, ExecuteUnit.overhead; a test compares them."""
+
+LATE = 5
+"""Cycles by which a command begins earlier, behind another, than with nothing before it: it is
+decoded then. Source: hadron_rtl.control.execute_sequencer."""
+
+EARLY_START = 20
+"""Cycles from the last step of a narrow MATRIX to the start of an `early` one or of DEPTHWISE: its
+first result comes when the last one before it is written. Source: hadron_rtl.execute,
+ExecuteUnit.early_start; a test compares them."""
+
+MAX_START = 15
+"""The same to the start of MAX, less than the overhead of a MATRIX."""
 
 BLOCK_PAUSE = 4
 TALL_PAUSE = 2
@@ -157,6 +169,32 @@ def execute_overhead(opcode: Opcode, config: NpuConfig, *, wide: bool = False,
     if opcode is Opcode.DEPTHWISE:
         return matrix + DEPTHWISE_OVERHEAD + (tall or wide)
     return matrix
+
+
+def early_start(opcode: Opcode, config: NpuConfig) -> int:
+    """Return the cycles from the last step of a narrow MATRIX to an `early` command's start."""
+    matrix = execute_overhead(Opcode.MATRIX, config)
+    if opcode is Opcode.MAX:
+        return matrix - MAX_START
+    shorter = matrix - execute_overhead(opcode, config) if opcode is Opcode.LOOKUP else 0
+    return EARLY_START + shorter
+
+
+def head_start(before: Command, command: Command, config: NpuConfig) -> int:
+    """Return by how many cycles a command may begin earlier, behind another, than with nothing
+    before it: when `early`, or else `LATE`."""
+    fields = before.fields
+    if Opcode.SOFTMAX in (before.opcode, command.opcode) or command.fields.get("continues"):
+        return LATE
+    wide = fields.get("wide") or fields.get("deep_results")
+    # Results that come later; hadron_rtl.control.execute_sequencer counts as many.
+    more = 1 if wide or fields.get("shallow") else 0
+    if before.opcode is Opcode.DEPTHWISE:
+        more = 4 if wide or fields.get("tall") else 2
+    elif fields.get("deep_results"):
+        more = 2
+    end = command_cycles(before, config).fixed - more
+    return max(LATE, end - early_start(command.opcode, config))
 
 
 def _softmax(rows: int, elements: int, config: NpuConfig) -> int:

@@ -11,7 +11,7 @@ from hadron_compiler.codegen.kernel import Part
 from hadron_compiler.ir.graph import Graph, Tensor
 from hadron_compiler.schedule.bands import BandPlan
 from hadron_compiler.schedule.build_bands import ChainBuilder
-from hadron_compiler.schedule.cycles import command_cycles
+from hadron_compiler.schedule.cycles import command_cycles, head_start
 from hadron_compiler.schedule.tiles import TilePlan, Tiler
 from hadron_compiler.schedule.writer import CommandWriter, MemoryOffsets
 from hadron_spec.commands import COMMAND_BYTES, Opcode, Unit
@@ -54,7 +54,9 @@ def _cost(commands: Iterable[Command], config: NpuConfig) -> Cost:
     for command in commands:
         cycles = command_cycles(command, config)
         if command.unit is Unit.EXECUTE:
-            cost += Cost(cycles.total, cycles.results, 0, COMMAND_BYTES)
+            # What comes before is most often of its kind, and read by neither at once.
+            gained = head_start(command, command, config)
+            cost += Cost(cycles.total - gained, cycles.results, 0, COMMAND_BYTES)
         else:
             size = command.fields["row_bytes"] * command.fields["rows"]
             cost += Cost(0, 0, size if cycles.port else 0, size + COMMAND_BYTES)

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from hadron_compiler.codegen.command import Command
 from hadron_compiler.schedule.attribution import Work, cycles_of, spans_of
 from hadron_compiler.schedule.cycles import (
+    LATE,
     START_LATENCY,
     STOP_LATENCY,
     CommandCycles,
     command_cycles,
+    head_start,
 )
 from hadron_spec.commands import COMMAND_BYTES, OTHER_UNITS, QUEUE_COMMANDS, Unit
 from hadron_spec.config import NpuConfig
@@ -69,6 +71,9 @@ class _Simulation:
         self.commands = deque(command for command in commands if command.unit is not None)
         self.queues: dict[Unit, deque[Command]] = {unit: deque() for unit in Unit}
         self.running: dict[Unit, _Running] = {}
+        # Since when the first command of a queue has had its tokens; the last one of EXECUTE.
+        self.ready: dict[Unit, float] = {}
+        self.before: Command | None = None
         self.tokens = dict.fromkeys(
             ((sender, receiver) for sender in Unit for receiver in OTHER_UNITS[sender]), 0)
         self.work: list[Work] = []
@@ -108,18 +113,31 @@ class _Simulation:
             self._start(unit)
 
     def _start(self, unit: Unit) -> None:
-        """Start the first command of a queue when its unit is idle and its tokens are there."""
-        if unit in self.running or not self.queues[unit]:
+        """Give the first command of a queue its tokens, and start it when its unit is idle."""
+        if not self.queues[unit]:
             return
         command = self.queues[unit][0]
-        needed = [(sender, unit) for bit, sender in enumerate(OTHER_UNITS[unit])
-                  if command.wait >> bit & 1]
-        if all(self.tokens[pair] for pair in needed):
+        if unit not in self.ready:
+            needed = [(sender, unit) for bit, sender in enumerate(OTHER_UNITS[unit])
+                      if command.wait >> bit & 1]
+            if not all(self.tokens[pair] for pair in needed):
+                return
             for pair in needed:
                 self.tokens[pair] -= 1
-            self.queues[unit].popleft()
-            cycles = command_cycles(command, self.config)
-            self.running[unit] = _Running(command, cycles, cycles.fixed, cycles.work)
+            self.ready[unit] = self.now
+        if unit in self.running:
+            return
+        waited = self.now - self.ready.pop(unit)
+        self.queues[unit].popleft()
+        cycles = command_cycles(command, self.config)
+        fixed: float = cycles.fixed
+        if unit is Unit.EXECUTE:
+            if self.before is not None:
+                # It has been decoded, and may have begun, before the last one has ended.
+                fixed -= min(waited, head_start(self.before, command, self.config)
+                             if command.early else LATE)
+            self.before = command
+        self.running[unit] = _Running(command, cycles, fixed, cycles.work)
 
     def _rates(self) -> dict[Unit, float]:
         """Return the beats or steps a cycle of every running command."""
