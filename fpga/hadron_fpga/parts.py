@@ -6,7 +6,9 @@ observes every output, so that pins limit neither (:class:`Harness`). Both belon
 """
 
 import json
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -52,29 +54,33 @@ def synthesize(component: wiring.Component, folder: Path, *, apart: tuple[str, .
 
 
 def measure_seeds(label: str, device: str, seeds: int, folder: Path) -> Iterator[dict[str, Any]]:
-    """Place and route the netlist in `folder` with seeds 1 to `seeds`; yield figures after each.
+    """Place and route the netlist in `folder` with seeds 1 to `seeds`, a seed a core; yield figures
+    after each.
 
     The figures are device, fmax_mhz of each seed, worst_fmax_mhz, critical_path and resources of
     the slowest, and tools.
     """
-    runs: list[RoutedDesign] = []
-    for seed in range(1, seeds + 1):
-        run = place_and_route(
+    def route(seed: int) -> RoutedDesign:
+        return place_and_route(
             folder=folder, netlist=NETLIST, seed=seed,
             device_options=[f"--{device}", "--package", _PACKAGE, "--speed", str(_SPEED)])
-        runs.append(run)
-        print(f"{label} seed {seed}: {_fmax(run)} MHz, "
-              + ", ".join(f"{count['used']} {name}" for name, count in run.resources.items()),
-              *run.critical_path, sep="\n  ", flush=True)
-        worst = min(runs, key=_fmax)
-        yield {
-            "device": f"LFE5U-{device[:2]}F-{_SPEED}{_PACKAGE}",
-            "fmax_mhz": [_fmax(run) for run in runs],
-            "worst_fmax_mhz": _fmax(worst),
-            "critical_path": worst.critical_path,
-            "resources": {kind: worst.resources[kind] for kind in KINDS},
-            "tools": tool_versions(),
-        }
+
+    runs: list[RoutedDesign] = []
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        for run in pool.map(route, range(1, seeds + 1)):
+            runs.append(run)
+            print(f"{label} seed {run.seed}: {_fmax(run)} MHz, "
+                  + ", ".join(f"{count['used']} {name}" for name, count in run.resources.items()),
+                  *run.critical_path, sep="\n  ", flush=True)
+            worst = min(runs, key=_fmax)
+            yield {
+                "device": f"LFE5U-{device[:2]}F-{_SPEED}{_PACKAGE}",
+                "fmax_mhz": [_fmax(run) for run in runs],
+                "worst_fmax_mhz": _fmax(worst),
+                "critical_path": worst.critical_path,
+                "resources": {kind: worst.resources[kind] for kind in KINDS},
+                "tools": tool_versions(),
+            }
 
 
 def _fmax(run: RoutedDesign) -> float:

@@ -19,6 +19,7 @@ __all__ = [
     "SOFTMAX_SCALED_DIFF_INTEGER_BITS",
     "average_multiplier",
     "exp_on_negative_values",
+    "largest_average",
     "multiply_by_quantized_multiplier",
     "multiply_rounding_once",
     "quantize_multiplier",
@@ -145,27 +146,33 @@ def rescale_addend(x: Any, multiplier: Any, shift: Any) -> Any:
     return multiply_by_quantized_multiplier(x * (1 << ADD_LEFT_SHIFT), multiplier, shift)
 
 
-def average_multiplier(count: int) -> tuple[int, int]:
+def largest_average(bits: int) -> int:
+    """Return the most values of so many bits that :func:`average_multiplier` averages."""
+    return 1 << (28 - bits)
+
+
+def average_multiplier(count: int, bits: int = 8) -> tuple[int, int]:
     """Return multiplier and shift that divide `AVERAGE_WEIGHT` times a sum by `count`.
 
     :func:`multiply_by_quantized_multiplier` then rounds halves away from zero, for the sum of
-    `count` values of INT8 or INT16: (sum +/- count / 2) / count with C's truncating division. The
+    `count` values of `bits` bits: (sum +/- count / 2) / count with C's truncating division. The
     first rounding leaves at least ``2 * count`` steps a unit, so that it neither makes a half nor
-    loses one (nor does the rounding of the multiplier: an eighth of a step), and the second one
-    decides.
+    loses one (nor does the rounding of the multiplier: at most an eighth of a step, half a unit of
+    2**-29 times a sum of up to 2**27), and the second one decides.
 
     Source: tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h, AveragePool.
 
     Raises
     ------
     ValueError
-        When `count` is not 2 to 4096.
+        When `count` is not 2 to :func:`largest_average`.
     """
-    if not 2 <= count <= 4096:
-        raise ValueError(f"average pool over {count} elements, must be 2 to 4096")
-    bits = (2 * count - 1).bit_length()
-    scaled = 1 << (MULTIPLIER_FRACTION_BITS - 2 + bits)
-    return (2 * scaled + count) // (2 * count), -bits
+    if not 2 <= count <= largest_average(bits):
+        raise ValueError(f"average pool over {count} elements, must be 2 to "
+                         f"{largest_average(bits)}")
+    right = (2 * count - 1).bit_length()
+    scaled = 1 << (MULTIPLIER_FRACTION_BITS - 2 + right)
+    return (2 * scaled + count) // (2 * count), -right
 
 
 def exp_on_negative_values(x: int, integer_bits: int) -> int:

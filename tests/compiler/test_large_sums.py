@@ -1,14 +1,16 @@
 """Sums of more elements than the weight memory has steps, bit for bit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from hadron_compiler import CapacityError, compile_model
-from hadron_spec.config import CONFIGS
+from hadron_compiler import compile_model
+from hadron_spec.config import CONFIGS, NpuConfig
 from hadron_testing import oracle
 from hadron_testing.large_models import SMALL_CONFIGS, Layers
 from hadron_testing.programs import run_program
-from hadron_testing.tflite_builder import Tensor
+from hadron_testing.tflite_builder import ModelBuilder, Tensor
 
 KINDS = ("MEAN", "SUM", "AVERAGE_POOL_2D", "MEAN of rows")
 
@@ -32,7 +34,7 @@ def _sum(layers: Layers, kind: str) -> Tensor:
 @pytest.mark.parametrize("config", [CONFIGS["h64"], CONFIGS["h256"], SMALL_CONFIGS["square"]],
                          ids=lambda config: config.name)
 def test_large_sums_equal_the_oracle(config, kind: str, rng: np.random.Generator) -> None:
-    for _ in range(4):
+    for _ in range(2):
         shape = (int(rng.integers(1, 3)), *(int(n) for n in rng.integers(23, 60, 2)),
                  int(rng.integers(1, 40)))
         layers = Layers(rng, shape)
@@ -65,12 +67,47 @@ def test_a_large_mean_behind_a_convolution_that_does_not_fit(rng: np.random.Gene
         np.testing.assert_array_equal(got, expected)
 
 
-def test_refuses_a_window_larger_than_the_weight_memory(rng: np.random.Generator) -> None:
-    layers = Layers(rng, (1, 60, 60, 4))
-    model = layers.builder.finish([layers.builder.pool_2d("AVERAGE_POOL_2D", layers.inputs[0],
-                                                          (30, 25), stride=(30, 25))])
-    with pytest.raises(CapacityError) as caught:
-        compile_model(model, CONFIGS["h256"], name="net.tflite")
-    assert str(caught.value) == (
-        "net.tflite: AVERAGE_POOL_2D #0: a window of 30x25 needs 751 steps of weight memory, "
-        "configuration 'h256' has weight_steps=512")
+def _spread(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Return elements whose averages differ from channel to channel and place to place."""
+    value = rng.integers(-40, 41, shape) + rng.integers(-90, 91, shape[-1])
+    return (value + 30 * np.sin(np.arange(shape[1]) / 9)[:, None, None]).astype(np.int8)
+
+
+def _check(model: bytes, value: np.ndarray, config: NpuConfig) -> None:
+    expected, = oracle.run(model, [value], arena=32 << 20)
+    (got,), result = run_program(compile_model(model, config), [value])
+    assert result.ok, (result.error, result.detail, result.hazards[:3])
+    np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize(("size", "channels", "window", "options"), [
+    ((60, 55), 20, (30, 25), {"stride": (10, 7)}),
+    ((50, 45), 4, (42, 44), {"stride": (9, 12)}),
+    ((3, 700), 5, (2, 600), {"stride": (1, 50)}),
+    ((70, 40), 17, (70, 40), {"padding": "VALID"}),
+    ((70, 41), 7, (70, 41), {"padding": "VALID"}),
+])
+@pytest.mark.parametrize("config", [CONFIGS["h64"], CONFIGS["h256"]], ids=lambda c: c.name)
+def test_averages_over_large_windows(config: NpuConfig, size, channels, window, options,
+                                     rng: np.random.Generator) -> None:
+    layers = Layers(rng, (1, *size, channels))
+    y = layers.builder.pool_2d("AVERAGE_POOL_2D", layers.inputs[0], window, **options)
+    _check(layers.builder.finish([y]), _spread(rng, (1, *size, channels)), config)
+
+
+def test_averages_of_sixteen_bits_over_large_windows(rng: np.random.Generator) -> None:
+    builder = ModelBuilder()
+    x = builder.input((1, 40, 43, 5), 0.001, dtype="int16")
+    y = builder.pool_2d("AVERAGE_POOL_2D", x, (30, 31), stride=(8, 7))
+    value = (_spread(rng, x.shape).astype(np.int16) << 8) + rng.integers(256, size=x.shape)
+    _check(builder.finish([y]), value.astype(np.int16), replace(CONFIGS["h64"], deep=True))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5, 33])
+def test_means_of_images_larger_than_the_scratchpad(channels: int,
+                                                    rng: np.random.Generator) -> None:
+    """Beyond what two bytes of every window can be added up of by one command, too."""
+    shape = (1, 210, 190, channels)
+    layers = Layers(rng, shape)
+    model = layers.builder.finish([layers.builder.mean(layers.inputs[0], (1, 2), 1 / 128, 3)])
+    _check(model, _spread(rng, shape), CONFIGS["h64"])

@@ -139,9 +139,9 @@ def _c_average(total: int, count: int) -> int:
     return _c_divide(biased, count)
 
 
-def _average(totals: np.ndarray, count: int) -> list[int]:
+def _average(totals: np.ndarray, count: int, bits: int = 8) -> list[int]:
     averages = numerics.multiply_by_quantized_multiplier(
-        numerics.AVERAGE_WEIGHT * totals, *numerics.average_multiplier(count))
+        numerics.AVERAGE_WEIGHT * totals, *numerics.average_multiplier(count, bits))
     return list(averages)
 
 
@@ -152,11 +152,20 @@ def test_average_is_exact_for_every_sum(count: int) -> None:
 
 
 def test_average_is_exact_at_both_sides_of_each_step(rng: np.random.Generator) -> None:
-    for count in range(2, 4097):
+    for count in [*range(2, 4097), *rng.integers(4097, 1 << 20, 500).tolist(), 1 << 20]:
         steps = rng.integers(-128, 128, 16) * count + rng.integers(-1, 2, 16) * (count // 2)
         totals = np.concatenate([steps - 1, steps, steps + 1])
         totals = np.clip(totals, -128 * count, 127 * count)
         assert _average(totals, count) == [_c_average(int(t), count) for t in totals], count
+
+
+def test_average_of_sixteen_bits_is_exact_at_both_sides_of_each_step(
+        rng: np.random.Generator) -> None:
+    for count in [2, 3, *rng.integers(4, 4096, 500).tolist(), 4096]:
+        steps = rng.integers(-1 << 15, 1 << 15, 16) * count + rng.integers(-1, 2, 16) * (count // 2)
+        totals = np.clip(np.concatenate([steps - 1, steps, steps + 1]), -(count << 15),
+                         (count << 15) - count)
+        assert _average(totals, count, 16) == [_c_average(int(t), count) for t in totals], count
 
 
 @given(accumulators, multipliers, st.integers(-8, 0), st.integers(-128, 127))
@@ -170,8 +179,9 @@ def test_saturating_to_a_narrow_accumulator_is_exact_at_large_scales(
     assert output(min(max(x, -limit), limit - 1)) == output(x)
 
 
-@pytest.mark.parametrize("count", [0, 1, 4097])
-def test_average_refuses_a_count_out_of_range(count: int) -> None:
-    message = f"^average pool over {count} elements, must be 2 to 4096$"
+@pytest.mark.parametrize(("count", "bits", "most"), [
+    (0, 8, 1048576), (1, 8, 1048576), (1048577, 8, 1048576), (1, 16, 4096), (4097, 16, 4096)])
+def test_average_refuses_a_count_out_of_range(count: int, bits: int, most: int) -> None:
+    message = f"^average pool over {count} elements, must be 2 to {most}$"
     with pytest.raises(ValueError, match=message):
-        numerics.average_multiplier(count)
+        numerics.average_multiplier(count, bits)

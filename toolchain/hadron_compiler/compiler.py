@@ -89,14 +89,15 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
                 else import_tflite(source, data, keep_tensors=keep_tensors))
     graph = run_passes(imported)
     graph = expand_matmuls.run(graph, config)
-    graph = split_sums.run(graph, config)
+    graphs = [graph, split] if (split := split_sums.run(graph, config)) is not None else [graph]
     if stream_input and len(graph.inputs) != 1:
         raise UnsupportedError(source, [f"{len(graph.inputs)} inputs, the stream brings one"])
     if stream_input and graph.inputs[0].deep:
         raise UnsupportedError(source, [f"input {graph.inputs[0].name} has 16 bits, the stream "
                                         "brings 8"])
     try:
-        return _generate(variants(graph, config), config, stream_input)
+        return _generate([variant for some in graphs for variant in variants(some, config)],
+                         config, stream_input)
     except CapacityError as error:
         raise CapacityError(f"{source}: {error}") from None
     except CommandError as error:

@@ -28,6 +28,7 @@ from hadron_compiler.codegen.lowering_elementwise import (
 )
 from hadron_compiler.codegen.lowering_movement import lower_concatenation, lower_move, lower_pad
 from hadron_compiler.codegen.lowering_reductions import (
+    lower_average_pool,
     lower_digit_sums,
     lower_mean,
     lower_partial_sums,
@@ -53,7 +54,7 @@ from hadron_compiler.codegen.placed import (
     place_operands,
     with_gaps,
 )
-from hadron_compiler.codegen.pool import AveragePoolKernel, MaxPoolKernel
+from hadron_compiler.codegen.pool import MaxPoolKernel
 from hadron_compiler.codegen.precision import check_precisions, choose_precision
 from hadron_compiler.codegen.rescale import lower_rescale
 from hadron_compiler.codegen.softmax import SoftmaxKernel
@@ -268,8 +269,8 @@ def _pool(operation: Operation) -> tuple[Geometry, int, int]:
 
 
 def _average_pool_2d(operation: Operation, config: NpuConfig) -> Kernel:
-    return AveragePoolKernel(config, operation.label, *_pool(operation),
-                             deep=operation.required(0).deep)
+    geometry, *limits = _pool(operation)
+    return lower_average_pool(operation, config, geometry, (limits[0], limits[1]))
 
 
 def _max_pool_2d(operation: Operation, config: NpuConfig) -> Kernel:

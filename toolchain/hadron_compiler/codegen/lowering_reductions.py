@@ -1,5 +1,7 @@
 """Operators that reduce images to one element of each channel: sums, means and extrema."""
 
+from math import lcm
+
 import numpy as np
 
 from hadron_compiler.codegen.geometry import Geometry
@@ -7,7 +9,13 @@ from hadron_compiler.codegen.integers import bounds, check_bound, check_shift, n
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.matrix import ConvolutionKernel, OutputStage
 from hadron_compiler.codegen.partial_sums import DigitSumsKernel, PartialSumsKernel
-from hadron_compiler.codegen.pool import MaxPoolKernel, MeanKernel, average_stage
+from hadron_compiler.codegen.pixel_packing import pack_stage
+from hadron_compiler.codegen.pool import (
+    AveragePoolKernel,
+    MaxPoolKernel,
+    MeanKernel,
+    average_stage,
+)
 from hadron_compiler.ir.graph import (
     DigitSumsAttributes,
     Operation,
@@ -18,9 +26,11 @@ from hadron_compiler.ir.graph import (
     Window,
 )
 from hadron_spec.config import NpuConfig
+from hadron_spec.numerics import AVERAGE_WEIGHT
 from hadron_spec.tflite_quantization import mean_multiplier
 
-__all__ = ["lower_digit_sums", "lower_mean", "lower_partial_sums", "lower_reduce_extremum"]
+__all__ = ["lower_average_pool", "lower_digit_sums", "lower_mean", "lower_partial_sums",
+           "lower_reduce_extremum"]
 
 
 def _reduced(operation: Operation) -> Geometry:
@@ -54,14 +64,53 @@ def lower_mean(operation: Operation, config: NpuConfig) -> Kernel:
     geometry = _reduced(operation)
     count = geometry.window.kernel_y * geometry.window.kernel_x
     stage = _mean_stage(operation, count)
-    zero = operation.required(0).zero_point
-    if geometry.source[2] == 1 and geometry.window.kernel_y == 1:
-        # Elements side by side: as many as there are lanes at once.
-        rows = geometry.images * geometry.destination[0]
-        return ConvolutionKernel(config, operation.label,
-                                 Geometry(1, (rows, 1, count), (rows, 1, 1)), stage, zero,
-                                 np.ones((1, 1, 1, count), np.int8), 0)
+    if _is_product(geometry, config):
+        return _product(operation, config, geometry, stage, 1)
     return MeanKernel(config, operation.label, geometry, stage)
+
+
+def lower_average_pool(operation: Operation, config: NpuConfig, geometry: Geometry,
+                       limits: tuple[int, int]) -> Kernel:
+    """Return the kernel of AVERAGE_POOL_2D."""
+    deep = operation.required(0).deep
+    whole = geometry.source[:2] == (geometry.window.kernel_y, geometry.window.kernel_x)
+    if (whole and not deep and not geometry.touches_padding(geometry.whole)
+            and _is_product(geometry, config)):
+        stage = average_stage(geometry.window.kernel_y * geometry.window.kernel_x, limits)
+        return _product(operation, config, geometry, stage, AVERAGE_WEIGHT)
+    return AveragePoolKernel(config, operation.label, geometry, *limits, deep=deep)
+
+
+def _is_product(geometry: Geometry, config: NpuConfig) -> bool:
+    """Tell whether sums of whole rows of pixels, or of whole images, are best made as a product.
+
+    A step reads as many pixels as there are lanes for; but weights are no longer alike for all
+    groups of channels. Parts of a long product read parts of their input.
+    """
+    height, width, channels = geometry.source
+    rows, columns = geometry.window.kernel_y, geometry.window.kernel_x
+    if columns < width or 1 < rows < height:
+        return False
+    if channels == rows == 1:
+        return True
+    return rows * columns >= config.weight_steps and (
+        2 * channels <= config.lanes
+        or (channels <= config.lanes and rows * columns * channels > config.act_bytes))
+
+
+def _product(operation: Operation, config: NpuConfig, geometry: Geometry, stage: OutputStage,
+             weight: int) -> Kernel:
+    """Return sums as a product of rows of bytes with a matrix: each is that of a channel."""
+    height, _, channels = geometry.source
+    pixels = geometry.window.kernel_y * geometry.window.kernel_x
+    rows = geometry.images * height // geometry.window.kernel_y
+    size = pixels * channels
+    weights = np.tile(weight * np.eye(channels, dtype=np.int8), pixels)
+    period = lcm(channels, config.lanes) // config.lanes
+    return ConvolutionKernel(
+        config, operation.label, Geometry(1, (rows, 1, size), (rows, 1, channels)),
+        pack_stage(stage, channels), operation.required(0).zero_point,
+        weights.reshape(channels, 1, 1, size), 0, period)
 
 
 def lower_partial_sums(operation: Operation, config: NpuConfig) -> Kernel:

@@ -75,6 +75,8 @@ def split_weights(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
 class MatrixPart(Part):
     """Some groups of output channels in one command of a region, or part of the sums of one."""
 
+    constants: Constants
+
     def __init__(self, command: WindowedCommand, constants: Constants) -> None:
         self.channels = command.blocks.channels
         self.finishes = command.blocks.last_outputs > 0
@@ -85,6 +87,15 @@ class MatrixPart(Part):
     def commands(self, piece: Piece) -> list[Command]:
         assert self.command.part is None or piece.region.rows == piece.region.columns == 1
         return windowed_commands(self.command, piece)
+
+
+def share_constants(parts: list[MatrixPart]) -> list[MatrixPart]:
+    """Let parts whose constants are alike, as those of averages are, share them."""
+    known: dict[tuple[bytes, NibbleGroups | None], Constants] = {}
+    for part in parts:
+        own = part.constants
+        part.constants = known.setdefault((own.image, own.nibbles), own)
+    return parts
 
 
 class _MatrixKernel(Kernel):
@@ -126,9 +137,9 @@ class _MatrixKernel(Kernel):
             raise CapacityError(f"{self.name}: {blocks.outputs} output channels at once, more "
                                 f"than {max_channels}")
         if long:
-            window_parts = cut_window(rows, taps, segments, max_steps - 1, folded)
-            return [self._part(command, padded, (group, group + 1), part)
-                    for group in range(groups) for part in window_parts]
+            window_parts = cut_window(rows, taps, segments, max_steps - 1, folded, self.period)
+            return share_constants([self._part(command, padded, (group, group + 1), part)
+                                    for group in range(groups) for part in window_parts])
         size = min(max_steps // group_steps, MAX_COUNT)
         if max_channels is not None:
             size = min(size, 1 + (max_channels - blocks.outputs) // max(1, blocks.destination_step))
@@ -192,6 +203,8 @@ class _MatrixKernel(Kernel):
         pixels = geometry.images * geometry.destination[0] * geometry.destination[1]
         return self.config.weight_steps // (2 if pixels == 1 else 1)
 
+    period = 1
+    """Steps after which the weights of a row of segments repeat."""
     pairs: RowPairs | None = None
     """How two kernel rows are read a step, where they are."""
 
@@ -203,13 +216,17 @@ class ConvolutionKernel(_MatrixKernel):
     ----------
     weights : int8, (channels, kernel rows, kernel columns, input channels)
         Groups expanded with zeros.
+    period : int
+        Of a kernel of one pixel: steps after which its weights repeat.
     """
 
     def __init__(self, config: NpuConfig, name: str, geometry: Geometry, stage: OutputStage,
-                 input_zero_point: int, weights: npt.NDArray[np.int8], macs: int) -> None:
+                 input_zero_point: int, weights: npt.NDArray[np.int8], macs: int,
+                 period: int = 1) -> None:
         super().__init__(config, name, geometry, stage, input_zero_point)
         self.weights = weights
         self.macs = macs
+        self.period = period
 
     @property
     def has_long_sums(self) -> bool:

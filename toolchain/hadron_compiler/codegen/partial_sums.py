@@ -139,11 +139,10 @@ class DigitSumsKernel(PoolKernel):
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`."""
-        height, width, _ = self.geometry.source
-        self.check_steps(max_steps, height * width)
-        constants = uniform_constants(
-            self.config, self.stage,
-            np.tile(np.array(self.weights, np.int8), height * width // 2))
-        return [PoolPart(self.geometry.whole, some, constants,
-                         self.sums(self.stage, height * width), self.config.columns)
+        parts = self.window_parts(max_steps)
+        # Each part begins with a first digit: it has whole rows.
+        most = max(part.steps for part in parts)
+        constants = uniform_constants(self.config, self.stage,
+                                      np.tile(np.array(self.weights, np.int8), most // 2))
+        return [self.sum_part(self.geometry.whole, some, constants, self.stage, parts)
                 for some in self.ranges(max_channels)]

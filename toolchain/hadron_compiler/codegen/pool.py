@@ -1,6 +1,7 @@
 """AVERAGE_POOL_2D, MAX_POOL_2D, MEAN and PAD."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -17,7 +18,13 @@ from hadron_compiler.codegen.kernel import (
     shared_constants,
 )
 from hadron_compiler.codegen.matrix import OutputStage
-from hadron_compiler.codegen.windowed import ChannelBlocks, WindowedCommand, windowed_commands
+from hadron_compiler.codegen.windowed import (
+    ChannelBlocks,
+    WindowedCommand,
+    WindowPart,
+    cut_window,
+    windowed_commands,
+)
 from hadron_compiler.errors import CapacityError
 from hadron_spec.commands import DEEP_OFFSET, Opcode
 from hadron_spec.config import NpuConfig
@@ -58,6 +65,37 @@ class PoolPart(Part):
                 **vars(self.command), "blocks": blocks, "blocks_in": level,
                 "reads": blocks.channels})
             made += windowed_commands(command, piece)
+        return made
+
+
+class _LongSumPart(PoolPart):
+    """Some channels of a pool whose sums take several commands: block after block of channels,
+    pixel after pixel. All commands have the same weights."""
+
+    def __init__(self, region: Region, channels: tuple[int, int], constants: Constants,
+                 command: WindowedCommand, columns: int, parts: Sequence[WindowPart]) -> None:
+        super().__init__(region, channels, constants, command, columns)
+        self.parts = parts
+
+    def commands(self, piece: Piece) -> list[Command]:
+        region = piece.region.intersect(self.region)
+        assert region is not None
+        return [command for y in range(*region.y) for x in range(*region.x)
+                for first in range(*self.channels, self.columns)
+                for command in self._sum(replace(piece, region=Region((y, y + 1), (x, x + 1))),
+                                         first)]
+
+    def _sum(self, piece: Piece, first: int) -> list[Command]:
+        outputs = min(self.columns, self.channels[1] - first)
+        block = _single(first, outputs)
+        made = []
+        for part in self.parts:
+            begins, ends = part is self.parts[0], part is self.parts[-1]
+            made += windowed_commands(replace(
+                self.command, blocks=block if ends else replace(block, last_outputs=0),
+                reads=block.channels, part=part, weight_steps=part.steps + begins,
+                fields=self.command.fields | ({} if begins else {"continues": 1}),
+            ), piece if begins else replace(piece, weight_step=piece.weight_step + 1))
         return made
 
 
@@ -114,6 +152,25 @@ class PoolKernel(Kernel):
             Opcode.MAX, self.name, self.geometry, _single(0, 1), (0, 0), False, 1,
             self.config.lanes, 0, fields, 0)
 
+    def sum_part(self, region: Region, channels: tuple[int, int], constants: Constants,
+                 stage: OutputStage, parts: Sequence[WindowPart]) -> Part:
+        """Return the part that adds up windows, in as many commands as these have `parts`."""
+        command = self.sums(stage, parts[0].steps)
+        if len(parts) == 1:
+            return PoolPart(region, channels, constants, command, self.config.columns)
+        return _LongSumPart(region, channels, constants, command, self.config.columns, parts)
+
+    def window_parts(self, max_steps: int) -> list[WindowPart]:
+        """Cut the window into what commands of as many weight steps can add up: all of it, or
+        parts that need half of the weight memory, which are soon loaded and worth a command."""
+        window, steps = self.geometry.window, self.config.weight_steps
+        taps = window.kernel_y * window.kernel_x
+        if 1 + taps > steps:
+            self.check_steps(max_steps, steps // 2 - 1)
+            return cut_window(window.kernel_y, window.kernel_x, 1, steps // 2 - 1, False)
+        self.check_steps(max_steps, taps)
+        return cut_window(window.kernel_y, window.kernel_x, 1, taps, False)
+
     def sums(self, stage: OutputStage, taps: int) -> WindowedCommand:
         """Return what the commands of sums over so many weight steps have in common."""
         fields = {**stage.fields((0, 1)), "pad": 0}
@@ -167,7 +224,8 @@ def average_stage(count: int, limits: tuple[int, int], deep_taps: int = 0) -> Ou
     Of 16 bits it divides by one, too; `deep_taps` are then the elements of the window.
     """
     deep = deep_taps > 0
-    multiplier, shift = average_multiplier(count) if count > 1 else (1 << 29, 0)
+    multiplier, shift = (average_multiplier(count, 16 if deep else 8) if count > 1
+                         else (1 << 29, 0))
     wide = deep or 128 * AVERAGE_WEIGHT * count > 1 << (NARROW_BITS - 1)
     # Out of bounds, bytes read as those of zero: every tap has its share in the bias.
     bias = DEEP_OFFSET * AVERAGE_WEIGHT * deep_taps
@@ -194,7 +252,6 @@ class AveragePoolKernel(PoolKernel):
         made: list[Part] = []
         columns, window = self.config.columns, self.geometry.window
         taps = window.kernel_y * window.kernel_x
-        weights = np.full(taps, AVERAGE_WEIGHT, np.int8)
         constants: dict[int, Constants] = {}
         for some in self.ranges(max_channels):
             for region, count in self._regions():
@@ -202,13 +259,13 @@ class AveragePoolKernel(PoolKernel):
                     made.append(PoolPart(region, some, None,
                                          self._maximum(self.minimum, self.maximum), columns))
                     continue
-                self.check_steps(max_steps, taps)
+                parts = self.window_parts(max_steps)
                 stage = average_stage(count, (self.minimum, self.maximum),
                                       taps if self.deep else 0)
                 if count not in constants:
+                    weights = np.full(max(part.steps for part in parts), AVERAGE_WEIGHT, np.int8)
                     constants[count] = uniform_constants(self.config, stage, weights)
-                made.append(PoolPart(region, some, constants[count], self.sums(stage, taps),
-                                     columns))
+                made.append(self.sum_part(region, some, constants[count], stage, parts))
         return made
 
     def _regions(self) -> list[tuple[Region, int]]:
@@ -241,9 +298,8 @@ class MeanKernel(PoolKernel):
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`."""
-        window = self.geometry.window
-        taps = window.kernel_y * window.kernel_x
-        self.check_steps(max_steps, taps)
-        constants = uniform_constants(self.config, self.stage, np.ones(taps, np.int8))
-        return [PoolPart(self.geometry.whole, some, constants, self.sums(self.stage, taps),
-                         self.config.columns) for some in self.ranges(max_channels)]
+        parts = self.window_parts(max_steps)
+        constants = uniform_constants(self.config, self.stage,
+                                      np.ones(max(part.steps for part in parts), np.int8))
+        return [self.sum_part(self.geometry.whole, some, constants, self.stage, parts)
+                for some in self.ranges(max_channels)]

@@ -29,11 +29,13 @@ class WindowPart:
         return prod(end - first for first, end in (self.rows, self.taps, self.segments))
 
 
-def cut_window(rows: int, taps: int, segments: int, most: int, folded: bool) -> list[WindowPart]:
+def cut_window(rows: int, taps: int, segments: int, most: int, folded: bool,
+               period: int = 1) -> list[WindowPart]:
     """Cut a window into parts of at most `most` steps, about equal ones.
 
     A part has whole kernel rows, or taps of one, or segments of one tap; of a folded row, which
-    is read `taps` times, each time the same segments.
+    is read `taps` times, each time the same segments. Weights that repeat after `period` segments
+    are alike in all parts but the last.
     """
     if taps * segments <= most:
         return [WindowPart(some, (0, taps), (0, segments))
@@ -45,11 +47,12 @@ def cut_window(rows: int, taps: int, segments: int, most: int, folded: bool) -> 
         return [WindowPart((row, row + 1), some, (0, segments)) for row in range(rows)
                 for some in _shares(taps, most // segments)]
     return [WindowPart((row, row + 1), (tap, tap + 1), some) for row in range(rows)
-            for tap in range(taps) for some in _shares(segments, most)]
+            for tap in range(taps) for some in _shares(segments, most, period)]
 
 
-def _shares(count: int, most: int) -> list[tuple[int, int]]:
+def _shares(count: int, most: int, period: int = 1) -> list[tuple[int, int]]:
     size = -(-count // -(-count // most))
+    size = min(-(-size // period), most // period) * period
     return [(first, min(first + size, count)) for first in range(0, count, size)]
 
 

@@ -34,9 +34,10 @@ from hadron_compiler.ir.graph import (
     TransposeConvolutionAttributes,
     Window,
 )
+from hadron_spec.numerics import largest_average
 from hadron_spec.tflite_quantization import padding_before, window_output
 
-__all__ = ["CONSTANT_INPUTS", "MAX_CONCATENATED", "MAX_POOL_TAPS", "MAX_SOFTMAX_ELEMENTS",
+__all__ = ["CONSTANT_INPUTS", "MAX_CONCATENATED", "MAX_SOFTMAX_ELEMENTS",
            "SEVERAL_OUTPUTS", "import_operator", "supported_operators"]
 
 MAX_CONCATENATED = 256
@@ -89,9 +90,6 @@ CONSTANT_INPUTS: dict[OpKind, tuple[int, int, frozenset[int]]] = {
 
 SEVERAL_OUTPUTS = frozenset({OpKind.SPLIT, OpKind.SPLIT_V, OpKind.UNPACK})
 """Operators of one output or more."""
-
-MAX_POOL_TAPS = 4096
-"""Largest area of an average pool. Source: hadron_spec.numerics.average_multiplier."""
 
 MAX_SOFTMAX_ELEMENTS = 4095
 """Longest softmax row: the sum of exponentials has 12 integer bits.
@@ -245,13 +243,13 @@ def _pool(check: Checker) -> Window | None:
 
 
 def _average_pool_2d(check: Checker) -> Any:
-    """AVERAGE_POOL_2D: any window of up to 4096 elements that the weight memory holds."""
+    """AVERAGE_POOL_2D: any window of up to 1,048,576 elements; of 16 bits, up to 4096."""
     window = _pool(check)
     if window is None:
         return None
     taps = window.kernel_y * window.kernel_x
-    check.require(taps <= MAX_POOL_TAPS, f"the window has {taps} elements, at most "
-                                         f"{MAX_POOL_TAPS} are supported")
+    most = largest_average(16 if check.operation.required(0).deep else 8)
+    check.require(taps <= most, f"the window has {taps} elements, at most {most} are supported")
     return PoolAttributes(window, check.activation())
 
 
@@ -303,8 +301,7 @@ def _concatenation(check: Checker) -> Any:
 
 
 def _mean(check: Checker) -> Any:
-    """MEAN: over neighbouring axes, up to as many elements as the weight memory holds steps; over
-    the last axis, 16 or 32 times as many."""
+    """MEAN: over neighbouring axes, any number of elements."""
     return _reduce(check)
 
 

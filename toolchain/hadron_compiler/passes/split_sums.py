@@ -1,4 +1,8 @@
-"""Sums of more elements than the weight memory has steps are made in two.
+"""Sums of more elements than the weight memory has steps can be made in two.
+
+One by one they take several commands and the whole image at once. In two they take longer, but the
+first half runs on what rows of the image there are: the way for images that do not fit the
+scratchpad.
 
 First come the sums of small windows, each in two bytes, its digits: with d elements in a window,
 the first is the sum over d, rounded, and the second what d times the first lacks. Then comes the
@@ -35,8 +39,8 @@ class _Sum:
     whole: ReduceAttributes | PoolAttributes
 
 
-def run(graph: Graph, config: NpuConfig) -> Graph:
-    """Split every MEAN, SUM and global AVERAGE_POOL_2D that has to be."""
+def run(graph: Graph, config: NpuConfig) -> Graph | None:
+    """Split every MEAN, SUM and global AVERAGE_POOL_2D that can be; None where none can."""
     operations: list[Operation] = []
     for operation in graph.operations:
         total = _total(operation)
@@ -45,6 +49,8 @@ def run(graph: Graph, config: NpuConfig) -> Graph:
             operations.append(operation)
         else:
             operations += _split(operation, total, window)
+    if len(operations) == len(graph.operations):
+        return None
     return verify(replace(graph, operations=operations))
 
 
@@ -81,9 +87,10 @@ def _window(total: _Sum, config: NpuConfig) -> tuple[int, int] | None:
     for rows in range(1, min(height, WEIGHT_MAX) + 1):
         for columns in range(1, min(width, WEIGHT_MAX // total.weight // rows) + 1):
             size = rows * columns
-            digits = 2 * -(-height // rows) * -(-width // columns)
-            steps = 3 * size + digits
-            if 2 * size <= most and digits <= most and (best is None or steps < least):
+            row = 2 * -(-width // columns)
+            steps = 3 * size + row * -(-height // rows)
+            # A command of the sum of the digits takes whole rows of them.
+            if 2 * size <= most and row <= most // 2 and (best is None or steps < least):
                 best, least = (rows, columns), steps
     return best
 
