@@ -101,8 +101,13 @@ class ExecuteSequencer(wiring.Component):
             with m.State("DECODE"):
                 m.next = "SETTLE"
             with m.State("SETTLE"):
+                # Whether it may be early is not known yet.
                 m.next = "READY"
-            with m.State("READY"), m.If(~busy | early):
+                with m.If(~busy | self.finished):
+                    m.next = "START"
+            with m.State("READY"), m.If(~busy | self.finished | early):
+                m.next = "START"
+            with m.State("START"):
                 m.d.comb += self.start.eq(1)
                 m.next = "IDLE"
 
@@ -132,8 +137,8 @@ class ExecuteSequencer(wiring.Component):
             m.d.comb += more.eq(2)
         with m.Else():
             m.d.comb += more.eq(front.wide | (front.shallow if self.config.shallow else 0))
-        # From `start` to its visibility here: one cycle each for `since` and `early`.
-        limits = {opcode: cycles + self.MORE - 2 for opcode, cycles in self.early.items()}
+        # `since` is a cycle late, as are `early` and `start` after it.
+        limits = {opcode: cycles + self.MORE - 3 for opcode, cycles in self.early.items()}
         longest = max(*limits.values(), _CLEAR)
         since = Signal(range(longest + 1))
         clear = Signal()
@@ -141,7 +146,7 @@ class ExecuteSequencer(wiring.Component):
             m.d.sync += since.eq(self.MORE - more)
         with m.Elif(since != longest):
             m.d.sync += since.eq(since + 1)
-        m.d.comb += clear.eq(since >= _CLEAR)
+        m.d.sync += clear.eq((since >= _CLEAR) & ~(self.start | self.stepping))
 
         limit = Signal.like(since, reset_less=True)
         allowed = Signal(reset_less=True)
