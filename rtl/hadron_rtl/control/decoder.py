@@ -131,7 +131,9 @@ class CommandDecoder(wiring.Component):
             first.eq(position == 0),
         ]
         words = [beat.data.word_select(i, 32) for i in range(words_a_beat)]
-        # The rules that a beat breaks, one cycle; the last beat's are there when they count.
+        # The rules that a beat breaks, for one cycle. The last beat breaks none.
+        assert COMMAND_WORDS - words_a_beat > max(
+            field.word for opcode in Opcode for field in FIELDS[opcode].values())
         illegal = self._is_illegal(words, position, opcodes, units, continuable, not_tall)
         broken = Signal(len(illegal))
         m.d.sync += [
@@ -196,7 +198,7 @@ class CommandDecoder(wiring.Component):
                     fail(ErrorCode.CHECKSUM)
                 with m.Elif(~is_known):
                     fail(ErrorCode.OPCODE)
-                with m.Elif(field_error | broken.any()):
+                with m.Elif(field_error):
                     fail(ErrorCode.FIELD)
                 with m.Elif(is_end):
                     m.d.sync += self.finished.eq(1)

@@ -100,7 +100,8 @@ class Writer(wiring.Component):
         m = Module()
         command, results = self.command, self.results
         columns = self.config.columns
-        softmax = command.opcode == Opcode.SOFTMAX
+        softmax = Signal(reset_less=True)
+        m.d.sync += softmax.eq(command.opcode == Opcode.SOFTMAX)
         m.submodules.counter = counter = LoopCounter(levels=len(_LEVELS))
         outputs = self._outputs(m, command)
         m.d.comb += [
