@@ -116,6 +116,22 @@ def test_convolutions_with_more_taps_than_the_weight_memory(size, depth, channel
         assert continued(program) > 0
 
 
+def test_a_product_of_tensors_with_a_long_inner_dimension(rng):
+    builder = ModelBuilder()
+    x, y = builder.input((2, 2100), 1 / 128, 3), builder.input((2100, 5), 1 / 128, -5)
+    z = builder.tensor((2, 5), 2100**0.5 / 128, 2)
+    builder.operator("BATCH_MATMUL", [x, y], [z], "BatchMatMul", adjX=False, adjY=False)
+    model = builder.finish([z])
+    values = [rng.integers(-128, 128, tensor.shape).astype(np.int8) for tensor in (x, y)]
+    expected, = oracle.run(model, values, arena=32 << 20)
+    for config in CONFIGURATIONS:
+        program = compile_model(model, config)
+        (got,), result = run_program(program, values)
+        assert result.ok, (config.name, result.error, result.detail, result.hazards[:3])
+        assert continued(program) > 0
+        np.testing.assert_array_equal(got, expected)
+
+
 def test_a_large_depthwise_window(rng):
     layers = Layers(rng, (1, 25, 24, 5))
     check(layers.builder, layers.depthwise(layers.inputs[0], (25, 23), padding="VALID"), rng)

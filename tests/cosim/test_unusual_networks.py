@@ -176,6 +176,12 @@ def a_dense_layer_whose_sums_take_several_commands(net: Net) -> list[Tensor]:
     return [net.fully_connected(x, weights, np.arange(6), 0.001, 0.3, 2)]
 
 
+def averages_over_more_elements_than_the_weight_memory_has_steps(net: Net) -> list[Tensor]:
+    x = net.image(1, 40, 33, 9)
+    return [net.pool_2d("AVERAGE_POOL_2D", x, (30, 25), stride=(17, 15)),
+            net.mean(x, (1, 2), 0.01, 3)]
+
+
 def the_smallest_dense_layer(net: Net) -> list[Tensor]:
     return [net.dense(net.image(1, 1), 1, 1)]
 
@@ -217,7 +223,8 @@ UNUSUAL: list[Make] = [
     a_batch_through_a_whole_network, reshapes_first_last_and_shared, only_a_reshape,
     weights_that_two_layers_share, a_fused_relu_with_a_second_reader, tensors_without_names,
     tensors_of_one_name, names_that_are_no_names, rows_of_a_dense_layer,
-    a_dense_layer_whose_sums_take_several_commands, the_smallest_dense_layer,
+    a_dense_layer_whose_sums_take_several_commands,
+    averages_over_more_elements_than_the_weight_memory_has_steps, the_smallest_dense_layer,
     softmax_of_many_and_of_one, a_concatenation_of_one_tensor, a_long_chain, ten_branches,
     scales_far_apart,
 ]

@@ -119,6 +119,15 @@ def test_a_classifier(rng: np.random.Generator) -> None:
     compare(graph, rng, 0.5, "h256", 0.6)
 
 
+@pytest.mark.parametrize("config", ["h64", "h256"])
+def test_a_matrix_of_more_inputs_than_the_weight_memory_takes(config: str,
+                                                              rng: np.random.Generator) -> None:
+    graph = Graph((1, 9001))
+    graph.x = graph.requantize(
+        graph.node("Gemm", [graph.x, graph.weights(rng, 11, 9001)], transB=1), 0.6, 0)
+    compare(graph, rng, 0.6, config)
+
+
 def test_bytes_that_move(rng: np.random.Generator) -> None:
     graph = Graph((1, 4, 6, 5))
     x = graph.x

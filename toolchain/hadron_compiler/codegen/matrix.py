@@ -23,7 +23,8 @@ from hadron_compiler.errors import CapacityError
 from hadron_spec.commands import FIELDS, SHALLOW_ODD, WEIGHT_MAX, Opcode
 from hadron_spec.config import NpuConfig
 
-__all__ = ["ConvolutionKernel", "DepthwiseKernel", "MatrixPart", "OutputStage", "needs_split"]
+__all__ = ["ConvolutionKernel", "DepthwiseKernel", "MatrixPart", "OutputStage", "most_steps",
+           "needs_split"]
 
 MAX_COUNT = FIELDS[Opcode.MATRIX]["count_kg"].maximum
 
@@ -89,6 +90,16 @@ class MatrixPart(Part):
         return windowed_commands(self.command, piece)
 
 
+def most_steps(config: NpuConfig, geometry: Geometry) -> int:
+    """Return the most weight steps of a group of channels whose sums one command makes.
+
+    Of a single pixel, for which what takes time is to load them, two groups must fit: the next one
+    comes while the array works on the one before.
+    """
+    pixels = geometry.images * geometry.destination[0] * geometry.destination[1]
+    return config.weight_steps // (2 if pixels == 1 else 1)
+
+
 def share_constants(parts: list[MatrixPart]) -> list[MatrixPart]:
     """Let parts whose constants are alike, as those of averages are, share them."""
     known: dict[tuple[bytes, NibbleGroups | None], Constants] = {}
@@ -128,7 +139,7 @@ class _MatrixKernel(Kernel):
             segments, config.lanes, 0, {"pad": self.input_zero_point}, macs_per_output,
             repeats=taps if folded else 1, pairs=self.pairs)
         group_steps = 1 + rows * taps * segments
-        long = group_steps > self._most_steps
+        long = group_steps > most_steps(config, self.geometry)
         if group_steps > max_steps and not long:
             raise CapacityError(
                 f"{self.name}: {config.columns} output channels need {group_steps} steps of weight "
@@ -191,17 +202,6 @@ class _MatrixKernel(Kernel):
     @property
     def _odd_factor(self) -> int:
         return SHALLOW_ODD if self.stage.shallow else 1
-
-    @property
-    def _most_steps(self) -> int:
-        """The most steps of a group whose sums one command makes.
-
-        Of a single pixel, for which what takes time is to load them, two groups must fit: the
-        next one comes while the array works on the one before.
-        """
-        geometry = self.geometry
-        pixels = geometry.images * geometry.destination[0] * geometry.destination[1]
-        return self.config.weight_steps // (2 if pixels == 1 else 1)
 
     period = 1
     """Steps after which the weights of a row of segments repeat."""
