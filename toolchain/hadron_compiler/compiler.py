@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import attrgetter, itemgetter
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from hadron_compiler.errors import (
 from hadron_compiler.frontend.onnx import import_onnx
 from hadron_compiler.frontend.tflite import import_tflite
 from hadron_compiler.ir.graph import Graph, Tensor
-from hadron_compiler.passes import expand_matmuls, run_passes, split_sums
+from hadron_compiler.passes import expand_matmuls, run_passes, split_max_pools, split_sums
 from hadron_compiler.program import LayerReport, Program, TensorBinding, distinct
 from hadron_compiler.schedule.build import build_commands
 from hadron_compiler.schedule.dependencies import derive_dependencies
@@ -89,7 +90,9 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
                 else import_tflite(source, data, keep_tensors=keep_tensors))
     graph = run_passes(imported)
     graph = expand_matmuls.run(graph, config)
-    graphs = [graph, split] if (split := split_sums.run(graph, config)) is not None else [graph]
+    graphs = [graph]
+    for rewrite in (partial(split_sums.run, config=config), split_max_pools.run):
+        graphs += [other for some in graphs if (other := rewrite(some)) is not None]
     if stream_input and len(graph.inputs) != 1:
         raise UnsupportedError(source, [f"{len(graph.inputs)} inputs, the stream brings one"])
     if stream_input and graph.inputs[0].deep:
