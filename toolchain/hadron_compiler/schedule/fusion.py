@@ -218,7 +218,8 @@ class _Search:
             sum(tensor in streamed for tensor in operands),
             operation.outputs[0].storage in streamed or operation.outputs[0].in_memory)
         plan = tiler.choose(capacity) if tiler.needs_space else tiler.resident()
-        key = (index, tiler.sources, tiler.destination, plan.rows, plan.columns, len(plan.parts))
+        key = (index, tiler.sources, tiler.destination, plan.rows, plan.columns, plan.channel_tiles,
+               len(plan.parts))
         if key not in self.costs:
             self.costs[key] = layer_cost(tiler, plan, self.config)
         return plan.workspace, self.costs[key]

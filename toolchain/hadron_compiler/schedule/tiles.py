@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, partial
+from math import prod
 
 from hadron_compiler.allocate.intervals import align_up
 from hadron_compiler.codegen.geometry import Region
 from hadron_compiler.codegen.kernel import Kernel, Part
 from hadron_compiler.errors import CapacityError
+from hadron_compiler.schedule.cycles import command_cycles
 from hadron_compiler.schedule.transfers import LocalLayout, local_layout
 from hadron_spec.config import NpuConfig
 
@@ -85,6 +87,7 @@ class Tiler:
         self.shares = shares
         self.whole = kernel.geometry.whole
         self._parts: dict[int | None, tuple[Part, ...]] = {}
+        self._known_cycles: dict[object, float] = {}
 
     @property
     def needs_space(self) -> bool:
@@ -172,6 +175,68 @@ class Tiler:
         CapacityError
             When not even one output of one group of channels fits.
         """
+        plan = self._choose_pixels(capacity)
+        if plan.channel_tiles or plan.in_turn or not (self.sources or self.destination):
+            return plan
+        plans = [plan]
+        at_once = self._plan(self.whole.rows, self.whole.columns, None, 1)
+        if at_once.workspace <= capacity:
+            plans.append(at_once)
+        some_channels = self._some_channels(capacity)
+        if some_channels is not None:
+            plans.append(some_channels)
+        return min(plans, key=self._cycles)
+
+    def _some_channels(self, capacity: int) -> TilePlan | None:
+        """Return the plan whose tiles are all pixels of some channels each, double buffered; None
+        where there is none, or a pixel would be a transfer of its own."""
+        kernel, bus = self.kernel, self.config.axi_bytes
+        first, end = kernel.geometry.written
+        if (kernel.gap or kernel.scratch(1, 1)
+                or any(pitches.pixel % bus for pitches in kernel.placed)):
+            return None
+        pixels = (self.sources * prod(kernel.geometry.source[:2])
+                  + self.destination * prod(kernel.geometry.destination[:2]))
+        most = min(align_up(-(-(end - first) // OVERLAPPED_TILES), bus),
+                   capacity // (2 * pixels) // bus * bus)
+        for channels in range(most, 0, -bus):
+            try:
+                plan = self._plan(self.whole.rows, self.whole.columns, channels, 2)
+            except CapacityError:
+                return None
+            if plan.in_turn:
+                return None
+            if plan.workspace <= capacity:
+                return plan
+        return None
+
+    def _cycles(self, plan: TilePlan) -> float:
+        """Return about how many cycles an image takes: those of its work, or of its transfers."""
+        key = (self.sources, self.destination, plan.rows, plan.columns, plan.channel_tiles,
+               plan.depth, len(plan.parts))
+        if key not in self._known_cycles:
+            region = Region((0, min(plan.rows, self.whole.rows)),
+                            (0, min(plan.columns, self.whole.columns)))
+            piece = self.kernel.sample(region)
+            regions = len(plan.regions(self.whole))
+            work = regions * sum(
+                command_cycles(command, self.config).total for part in plan.parts
+                if part.works_on(region) for command in part.commands(piece))
+            tiles = regions * (len(plan.parts) if plan.channel_tiles else 1)
+            constants = {part.constants for part in plan.parts} - {None}
+            weights = sum(len(some.image) for some in constants if some is not None)
+            steps = sum(some.steps for some in constants if some is not None)
+            again = 1 if steps <= self.config.weight_steps or plan.channel_tiles else regions
+            bus = self.config.axi_bytes
+            moved = tiles * (self.sources * plan.source_size
+                             + self.destination * plan.destination.size) / bus
+            loaded = again * weights / bus
+            self._known_cycles[key] = (max(work, moved + loaded) if plan.depth > 1
+                                       else max(work, loaded) + moved)
+        return self._known_cycles[key]
+
+    def _choose_pixels(self, capacity: int) -> TilePlan:
+        """Return the best plan of tiles of all channels; of some, of few pixels, if none fits."""
         rows, columns = self.whole.rows, self.whole.columns
         streams = self.sources or self.destination
         preferred = max(1, -(-rows // OVERLAPPED_TILES)) if streams else rows
