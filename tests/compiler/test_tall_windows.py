@@ -52,3 +52,19 @@ def test_windows_are_formed_by_the_hardware_where_they_fit(kernel, options, tall
     model = layers.builder.finish([layers.depthwise(layers.inputs[0], kernel, **options)])
     program = compile_model(model, CONFIGS["h256"])
     assert {command["tall"] for command in depthwise_commands(program)} == tall
+
+
+def test_a_layer_that_does_not_fit_is_cut_by_channels(rng: np.random.Generator) -> None:
+    """Tiles of few rows would read five rows for each, and compute with as many."""
+    layers = Layers(rng, (1, 14, 14, 672))
+    model = layers.builder.finish([layers.depthwise(layers.inputs[0], (5, 5))])
+    value = rng.integers(-128, 128, layers.inputs[0].shape).astype(np.int8)
+    expected, = oracle.run(model, [value], arena=32 << 20)
+    program = compile_model(model, CONFIGS["h256"])
+    layer, = program.layers
+    weights = 672 // 8 * 3 * CONFIGS["h256"].step_bytes
+    assert layer.bytes_loaded < 1.1 * (value.size + weights)
+    (got,), result = run_program(program, [value])
+    assert result.ok, (result.error, result.detail)
+    assert not result.hazards
+    np.testing.assert_array_equal(got, expected)
