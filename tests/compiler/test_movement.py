@@ -142,15 +142,3 @@ def test_attention(config, rng: np.random.Generator) -> None:
     assert not result.hazards
     for array, wanted in zip(got, expected, strict=True):
         np.testing.assert_array_equal(array, wanted)
-
-
-def test_refuses_a_matrix_that_the_weight_memory_does_not_hold() -> None:
-    builder = ModelBuilder()
-    a, b = (builder.input(shape, 0.1, 5) for shape in ((2, 4000), (4000, 3)))
-    y = builder.tensor((2, 3), 10.0, 0)
-    builder.operator("BATCH_MATMUL", [a, b], [y], "BatchMatMul")
-    with pytest.raises(CapacityError) as caught:
-        compile_model(builder.finish([y]), CONFIGS["h256"], name="net.tflite")
-    assert str(caught.value) == (
-        "net.tflite: BATCH_MATMUL #0: 16 columns need 1001 steps of weight memory, configuration "
-        "'h256' has weight_steps=512")
