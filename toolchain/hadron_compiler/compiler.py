@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from operator import attrgetter, itemgetter
 from pathlib import Path
 
@@ -90,9 +89,8 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
                 else import_tflite(source, data, keep_tensors=keep_tensors))
     graph = run_passes(imported)
     graph = expand_matmuls.run(graph, config)
-    graphs = [graph]
-    for rewrite in (partial(split_sums.run, config=config), split_max_pools.run):
-        graphs += [other for some in graphs if (other := rewrite(some)) is not None]
+    graphs = split_sums.run(graph, config)
+    graphs += [other for some in graphs if (other := split_max_pools.run(some)) is not None]
     if stream_input and len(graph.inputs) != 1:
         raise UnsupportedError(source, [f"{len(graph.inputs)} inputs, the stream brings one"])
     if stream_input and graph.inputs[0].deep:

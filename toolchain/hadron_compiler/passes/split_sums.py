@@ -39,19 +39,32 @@ class _Sum:
     whole: ReduceAttributes | PoolAttributes
 
 
-def run(graph: Graph, config: NpuConfig) -> Graph | None:
-    """Split every MEAN, SUM and global AVERAGE_POOL_2D that can be; None where none can."""
+def run(graph: Graph, config: NpuConfig) -> list[Graph]:
+    """Split every MEAN, SUM and global AVERAGE_POOL_2D that has to be; then every one that can be,
+    if that is another graph."""
+    few, most = (_with_split_sums(graph, config, only_necessary=only) for only in (True, False))
+    return [few] if len(few.operations) == len(most.operations) else [few, most]
+
+
+def _with_split_sums(graph: Graph, config: NpuConfig, *, only_necessary: bool) -> Graph:
     operations: list[Operation] = []
     for operation in graph.operations:
         total = _total(operation)
         window = None if total is None else _window(total, config)
-        if total is None or window is None:
+        if total is None or window is None or (
+                only_necessary and not _comes_by_pixels(total, config)):
             operations.append(operation)
         else:
             operations += _split(operation, total, window)
-    if len(operations) == len(graph.operations):
-        return None
     return verify(replace(graph, operations=operations))
+
+
+def _comes_by_pixels(total: _Sum, config: NpuConfig) -> bool:
+    """Tell whether an image that does not fit could only be loaded some channels at a time, a
+    pixel a transfer: thousands of commands for each."""
+    _, height, width, channels = total.image
+    return (height * width * channels > config.act_bytes
+            and channels > config.lanes and channels % config.axi_bytes > 0)
 
 
 def _total(operation: Operation) -> _Sum | None:
