@@ -4,6 +4,7 @@ Mirrors `hadron_rtl.control.window_sequencer` and `hadron_rtl.array.window_forme
 """
 
 from collections.abc import Mapping
+from functools import cached_property
 from itertools import chain, product
 
 import numpy as np
@@ -42,20 +43,35 @@ class Strip:
         self.tall = bool(fields.get("tall"))
         two_x, two_y = fields["stride_x"], fields["stride_y"]
         self.singles = bool(self.tall and two_x)
-        height, self._width = ((TALL_ROWS, TALL_COLUMNS) if self.tall
-                               else (WINDOW_ROWS, WINDOW_COLUMNS))
+        self._size = (TALL_ROWS, TALL_COLUMNS) if self.tall else (WINDOW_ROWS, WINDOW_COLUMNS)
         # The first window ends at pixel `first`, the next ones `apart` pixels further each.
         first, apart = ((4 if two_x else 5), 2) if self.tall else (4, 4) if two_x else (3, 2)
-        self.pairs = (self.pixels - 1 - first) // apart + 1
-        self.last_pixels = first + apart * np.arange(self.pairs)
-        self.output_rows = (self.rows - height) // (1 + two_y) + 1
-        self.last_rows = height - 1 + (1 + two_y) * np.arange(self.output_rows)
+        last, step = self._size[0] - 1, 1 + two_y
+        self._ends = (range(last, self.rows, step), range(first, self.pixels, apart))
+        self.output_rows, self.pairs = map(len, self._ends)
         self.output_pixels = self.pairs if self.singles else 2 * self.pairs - fields["odd"]
         self.parameter_steps = 1 if self.tall else 2
-        self.taps = np.array(list(chain(*TALL_TAPS) if self.tall
-                                  else product(range(height), range(self._width))))
-        # Counted from the row and the pixel that complete a window.
-        self._offsets = self.taps - (height - 1, self._width - 1)
+
+    @cached_property
+    def last_rows(self) -> NDArray[np.int64]:
+        """See there."""
+        return np.array(self._ends[0], np.int64)
+
+    @cached_property
+    def last_pixels(self) -> NDArray[np.int64]:
+        """See there."""
+        return np.array(self._ends[1], np.int64)
+
+    @cached_property
+    def taps(self) -> NDArray[np.int64]:
+        """See there."""
+        return np.array(list(chain(*TALL_TAPS) if self.tall else product(*map(range, self._size))))
+
+    @cached_property
+    def _offsets(self) -> NDArray[np.int64]:
+        """The taps, counted from the row and the pixel that complete a window."""
+        offsets: NDArray[np.int64] = self.taps - np.array(self._size) + 1
+        return offsets
 
     def windows(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the windows of pixels [strip, row, pixel, channel].

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hadron_compiler.codegen.command import Command, Space
+from hadron_model.strips import Strip
 from hadron_spec.commands import LocalSpace, Opcode
 from hadron_spec.config import NpuConfig
 
@@ -138,23 +139,14 @@ def command_cycles(command: Command, config: NpuConfig) -> CommandCycles:
 
 def _depthwise(fields: Mapping[str, int], config: NpuConfig, wide: bool) -> CommandCycles:
     """Return what a DEPTHWISE command takes."""
-    blocks, strips = fields["count_kg"], fields["count_oy"]
-    rows, pixels = fields["count_ox"], fields["count_kx"]
-    tall, two_x, two_y = (bool(fields.get(name)) for name in ("tall", "stride_x", "stride_y"))
-    output_rows = (rows - (3 if tall else 1)) // 2 if two_y else rows - (4 if tall else 2)
-    if tall and two_x:
-        outputs = (pixels - 3) // 2
-    else:
-        pairs = ((pixels - 4) // 2 if tall else (pixels - 1) // 4 if two_x
-                 else (pixels - 2) // 2)
-        outputs = 2 * pairs - fields["odd"]
-    cycles = strips * rows * pixels
-    if wide and not tall:  # A pixel that completes windows, or any of such a row, takes two.
-        cycles += strips * output_rows * (pairs if two_x else pixels)
-    fixed = execute_overhead(Opcode.DEPTHWISE, config, wide=wide, tall=tall) + DISPATCH
-    pause = TALL_PAUSE if tall else BLOCK_PAUSE
-    return CommandCycles(fixed - (tall and two_x), blocks * (pause + cycles), False,
-                         blocks * strips * output_rows * outputs)
+    blocks, strips, strip = fields["count_kg"], fields["count_oy"], Strip(fields)
+    cycles = strip.rows * strip.pixels
+    if wide and not strip.tall:  # A pixel that completes windows, or any of such a row, takes two.
+        cycles += strip.output_rows * (strip.pairs if fields["stride_x"] else strip.pixels)
+    fixed = execute_overhead(Opcode.DEPTHWISE, config, wide=wide, tall=strip.tall) + DISPATCH
+    pause = TALL_PAUSE if strip.tall else BLOCK_PAUSE
+    return CommandCycles(fixed - strip.singles, blocks * (pause + strips * cycles), False,
+                         blocks * strips * strip.output_rows * strip.output_pixels)
 
 
 def execute_overhead(opcode: Opcode, config: NpuConfig, *, wide: bool = False,
