@@ -269,8 +269,8 @@ def _pool(operation: Operation) -> tuple[Geometry, int, int]:
 
 
 def _average_pool_2d(operation: Operation, config: NpuConfig) -> Kernel:
-    geometry, *limits = _pool(operation)
-    return lower_average_pool(operation, config, geometry, (limits[0], limits[1]))
+    geometry, minimum, maximum = _pool(operation)
+    return lower_average_pool(operation, config, geometry, (minimum, maximum))
 
 
 def _max_pool_2d(operation: Operation, config: NpuConfig) -> Kernel:

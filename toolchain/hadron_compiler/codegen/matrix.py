@@ -100,7 +100,7 @@ def most_steps(config: NpuConfig, geometry: Geometry) -> int:
     return config.weight_steps // (2 if pixels == 1 else 1)
 
 
-def share_constants(parts: list[MatrixPart]) -> list[MatrixPart]:
+def _merge_constants(parts: list[MatrixPart]) -> list[MatrixPart]:
     """Let parts whose constants are alike, as those of averages are, share them."""
     known: dict[tuple[bytes, NibbleGroups | None], Constants] = {}
     for part in parts:
@@ -149,8 +149,8 @@ class _MatrixKernel(Kernel):
                                 f"than {max_channels}")
         if long:
             window_parts = cut_window(rows, taps, segments, max_steps - 1, folded, self.period)
-            return share_constants([self._part(command, padded, (group, group + 1), part)
-                                    for group in range(groups) for part in window_parts])
+            return _merge_constants([self._part(command, padded, (group, group + 1), part)
+                                     for group in range(groups) for part in window_parts])
         size = min(max_steps // group_steps, MAX_COUNT)
         if max_channels is not None:
             size = min(size, 1 + (max_channels - blocks.outputs) // max(1, blocks.destination_step))

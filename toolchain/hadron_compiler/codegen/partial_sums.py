@@ -9,7 +9,7 @@ from hadron_compiler.codegen.geometry import Geometry, Region
 from hadron_compiler.codegen.kernel import UNSCALED, Constants, Part, Piece
 from hadron_compiler.codegen.loops import Loop, cut_blocks, loop_fields
 from hadron_compiler.codegen.matrix import OutputStage
-from hadron_compiler.codegen.pool import PoolKernel, PoolPart, uniform_constants
+from hadron_compiler.codegen.pool import MeanKernel, PoolKernel, PoolPart, uniform_constants
 from hadron_compiler.errors import CapacityError
 from hadron_compiler.ir.graph import Window
 from hadron_spec.commands import Opcode
@@ -118,7 +118,7 @@ class _RestPart(Part):
         return Command(Opcode.MATRIX, piece.layer, fields, reads, writes)
 
 
-class DigitSumsKernel(PoolKernel):
+class DigitSumsKernel(MeanKernel):
     """The sum of all digits of an image, rescaled.
 
     Parameters
@@ -133,16 +133,6 @@ class DigitSumsKernel(PoolKernel):
                  weights: tuple[int, int], stage: OutputStage) -> None:
         images, height, width, channels = image
         super().__init__(config, name, Geometry(images, (height, width, channels),
-                                                (1, 1, channels), Window(height, width)))
+                                                (1, 1, channels), Window(height, width)), stage)
+        # A part of the window begins with a first digit: it has whole rows.
         self.weights = weights
-        self.stage = stage
-
-    def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
-        """See `Kernel.parts`."""
-        parts = self.window_parts(max_steps)
-        # Each part begins with a first digit: it has whole rows.
-        most = max(part.steps for part in parts)
-        constants = uniform_constants(self.config, self.stage,
-                                      np.tile(np.array(self.weights, np.int8), most // 2))
-        return [self.sum_part(self.geometry.whole, some, constants, self.stage, parts)
-                for some in self.ranges(max_channels)]

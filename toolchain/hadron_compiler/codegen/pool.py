@@ -165,11 +165,15 @@ class PoolKernel(Kernel):
         parts that need half of the weight memory, which are soon loaded and worth a command."""
         window, steps = self.geometry.window, self.config.weight_steps
         taps = window.kernel_y * window.kernel_x
-        if 1 + taps > steps:
-            self.check_steps(max_steps, steps // 2 - 1)
-            return cut_window(window.kernel_y, window.kernel_x, 1, steps // 2 - 1, False)
-        self.check_steps(max_steps, taps)
-        return cut_window(window.kernel_y, window.kernel_x, 1, taps, False)
+        most = taps if 1 + taps <= steps else steps // 2 - 1
+        self.check_steps(max_steps, most)
+        return cut_window(window.kernel_y, window.kernel_x, 1, most, False)
+
+    def sum_constants(self, stage: OutputStage, parts: Sequence[WindowPart],
+                      weights: Sequence[int]) -> Constants:
+        """Return the constants that all `parts` of a window share: these weights over and over."""
+        most = max(part.steps for part in parts)
+        return uniform_constants(self.config, stage, np.resize(np.array(weights, np.int8), most))
 
     def sums(self, stage: OutputStage, taps: int) -> WindowedCommand:
         """Return what the commands of sums over so many weight steps have in common."""
@@ -263,8 +267,7 @@ class AveragePoolKernel(PoolKernel):
                 stage = average_stage(count, (self.minimum, self.maximum),
                                       taps if self.deep else 0)
                 if count not in constants:
-                    weights = np.full(max(part.steps for part in parts), AVERAGE_WEIGHT, np.int8)
-                    constants[count] = uniform_constants(self.config, stage, weights)
+                    constants[count] = self.sum_constants(stage, parts, (AVERAGE_WEIGHT,))
                 made.append(self.sum_part(region, some, constants[count], stage, parts))
         return made
 
@@ -291,6 +294,9 @@ def _runs(counts: Sequence[int]) -> list[tuple[tuple[int, int], int]]:
 class MeanKernel(PoolKernel):
     """MEAN over rows and columns: a sum with weights of one, rescaled; the window is the image."""
 
+    weights: Sequence[int] = (1,)
+    """Of the elements of each row, over and over."""
+
     def __init__(self, config: NpuConfig, name: str, geometry: Geometry,
                  stage: OutputStage) -> None:
         super().__init__(config, name, geometry)
@@ -299,7 +305,6 @@ class MeanKernel(PoolKernel):
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`."""
         parts = self.window_parts(max_steps)
-        constants = uniform_constants(self.config, self.stage,
-                                      np.ones(max(part.steps for part in parts), np.int8))
+        constants = self.sum_constants(self.stage, parts, self.weights)
         return [self.sum_part(self.geometry.whole, some, constants, self.stage, parts)
                 for some in self.ranges(max_channels)]

@@ -13,10 +13,11 @@ from hadron_spec.commands import (
 )
 from hadron_spec.config import NpuConfig
 
-__all__ = ["StripWindows", "windows_of"]
+__all__ = ["COMMAND_CYCLES", "StripWindows", "windows_of"]
 
-_COMMAND_CYCLES = 60
-"""About what a command takes beside its pixels; only to choose the width of strips."""
+COMMAND_CYCLES = 60
+"""About what a command takes beside its pixels; only to choose the width of strips, and which
+blocks share a command."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,8 @@ class StripWindows:
 
     @property
     def rows(self) -> int:
-        """Rows of a window."""
+        """Rows of a window: the most rows, and columns, of a kernel."""
         return TALL_ROWS if self.tall else WINDOW_ROWS
-
-    @property
-    def span(self) -> int:
-        """Most rows and columns of a kernel."""
-        return 5 if self.tall else 3
 
     @property
     def parts(self) -> int:
@@ -91,7 +87,7 @@ class StripWindows:
             runs = [(width // outputs, outputs)]
             if width % outputs:
                 runs.append((1, width % outputs))
-            cycles = sum(count * rows * self.pixels(size, stride) + _COMMAND_CYCLES
+            cycles = sum(count * rows * self.pixels(size, stride) + COMMAND_CYCLES
                          for count, size in runs)
             if cycles < least:
                 best, least = runs, cycles
@@ -105,6 +101,6 @@ def windows_of(window: Window) -> StripWindows | None:
             and (window.dilation_x >= 1 or window.kernel_x == 1)):
         return None
     for windows in (StripWindows(tall=False), StripWindows(tall=True)):
-        if max(window.span_y, window.span_x) <= windows.span:
+        if max(window.span_y, window.span_x) <= windows.rows:
             return windows
     return None

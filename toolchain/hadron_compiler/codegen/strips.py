@@ -13,7 +13,7 @@ from hadron_compiler.codegen.kernel import Kernel, Part, Piece, weight_constants
 from hadron_compiler.codegen.loops import Loop, coordinates_fit, loop_fields, out_of_range
 from hadron_compiler.codegen.matrix import OutputStage
 from hadron_compiler.codegen.packing import NibbleGroups, pack_groups
-from hadron_compiler.codegen.strip_windows import StripWindows, windows_of
+from hadron_compiler.codegen.strip_windows import COMMAND_CYCLES, StripWindows, windows_of
 from hadron_compiler.codegen.windowed import ChannelBlocks
 from hadron_compiler.errors import CapacityError
 from hadron_compiler.ir.graph import Window
@@ -23,8 +23,6 @@ from hadron_spec.config import NpuConfig
 __all__ = ["StripKernel", "strip_cycles", "takes_strips"]
 
 MAX_BLOCKS = FIELDS[Opcode.DEPTHWISE]["count_kg"].maximum
-_COMMAND_CYCLES = 60
-"""About what a command takes beside its pixels; only to choose which blocks share one."""
 
 
 def takes_strips(window: Window) -> bool:
@@ -120,7 +118,7 @@ class StripKernel(Kernel):
         joined = False
         for position, (kind, count) in enumerate(runs):
             sides = (position > 0) + (position < len(runs) - 1)
-            short = not kind and len(runs) > 1 and count * saved < sides * _COMMAND_CYCLES
+            short = not kind and len(runs) > 1 and count * saved < sides * COMMAND_CYCLES
             if made and (short or joined):
                 made[-1][1] = first + count
             else:
