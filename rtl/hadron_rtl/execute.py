@@ -44,7 +44,7 @@ class ExecuteUnit(wiring.Component):
     Members
     -------
     command : In(stream.Signature(ExecuteCommand))
-        Commands; one is taken when the one before is done.
+        Commands; one is taken while the one before makes its last results.
     done : Out(1)
         For one cycle: all results of a command are in the scratchpad, for whoever reads next.
     write_activations, write_weights, write_table : In(stream.Signature(LocalWrite(config)))
@@ -62,8 +62,8 @@ class ExecuteUnit(wiring.Component):
     included). Throughput: one step a cycle, of wide results one in two.
     """
 
-    _SEQUENCE = 5
-    """Cycles of the sequencer: command register, decode twice, start; done."""
+    _SEQUENCE = ExecuteSequencer.START + 2
+    """Cycles of the sequencer: up to `start`, itself, and `done`."""
 
     def __init__(self, config: NpuConfig):
         self.config = config

@@ -31,6 +31,11 @@ CHECKSUM_WORD = FIELDS[Opcode.END]["checksum"].word
 BOUND_MAX = 32767
 
 
+def _is(opcodes: Signal, opcode: Opcode) -> Value:
+    """Tell whether a command has this opcode, from one bit an opcode."""
+    return opcodes[list(Opcode).index(opcode)]
+
+
 def _broken(words: list[Value], position: Signal, field: str,
             out_of_range: Callable[[Value], Value], opcode: Opcode = Opcode.DEPTHWISE) -> Value:
     """Tell whether the beat at `position` holds the field and the field is out of range."""
@@ -113,7 +118,7 @@ class CommandDecoder(wiring.Component):
         ]
         m.d.comb += [
             is_known.eq(opcodes.any()),
-            is_end.eq(opcodes[list(Opcode).index(Opcode.END)]),
+            is_end.eq(_is(opcodes, Opcode.END)),
         ]
 
         # Beat by beat.
@@ -156,9 +161,9 @@ class CommandDecoder(wiring.Component):
         with m.If(position == CHECKSUM_WORD // words_a_beat):
             m.d.comb += indexed.word_select(CHECKSUM_WORD % words_a_beat, 32).eq(self.index)
         commit = Signal()
-        matrix = opcodes[list(Opcode).index(Opcode.MATRIX)]
         with m.If(commit & units[Unit.EXECUTE]):
-            m.d.sync += continuable.eq(matrix & ~self._is_shallow(m, words, position, take))
+            m.d.sync += continuable.eq(
+                _is(opcodes, Opcode.MATRIX) & ~self._is_shallow(m, words, position, take))
         for unit in Unit:
             m.d.comb += [
                 self.queues[unit].valid.eq(take & units[unit]),
@@ -270,8 +275,7 @@ class CommandDecoder(wiring.Component):
 
         load, execute, store = (units[unit] for unit in Unit)
         lookup, depthwise, matrix = (
-            opcodes[list(Opcode).index(opcode)]
-            for opcode in (Opcode.LOOKUP, Opcode.DEPTHWISE, Opcode.MATRIX))
+            _is(opcodes, opcode) for opcode in (Opcode.LOOKUP, Opcode.DEPTHWISE, Opcode.MATRIX))
         spaces = len(config.spaces)
         # Without either, `once` says of `shallow` as well that it is not there.
         absent = [name for name, there in (

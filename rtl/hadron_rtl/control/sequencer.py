@@ -110,6 +110,11 @@ class Sequencer(wiring.Component):
         ended = Signal()
         halts = Signal()
         m.d.sync += [self.clear.eq(ended), self.halt.eq(halts | ended)]
+
+        def halt() -> None:
+            m.d.comb += halts.eq(1)
+            m.next = "HALT"
+
         with m.FSM():
             with m.State("IDLE"), m.If(self.start):
                 m.d.sync += [
@@ -127,29 +132,25 @@ class Sequencer(wiring.Component):
             with m.State("BEGIN"):
                 with m.If(self.misaligned):
                     m.d.sync += [failed.eq(1), self.error_code.eq(ErrorCode.ALIGNMENT)]
-                    m.d.comb += halts.eq(1)
-                    m.next = "HALT"
+                    halt()
                 with m.Else():
                     m.d.comb += self.begin.eq(1)
                     m.next = "RUN"
                 with m.If(self.abort):
                     m.d.sync += aborting.eq(1)
-                    m.d.comb += halts.eq(1)
-                    m.next = "HALT"
+                    halt()
 
             with m.State("RUN"):
                 m.d.comb += self.run.eq(1)
                 with m.If(failed):
-                    m.d.comb += halts.eq(1)
-                    m.next = "HALT"
+                    halt()
                 with m.Elif(finished):
                     m.d.comb += [ended.eq(1), self.events[0].eq(1)]
                     m.d.sync += [self.status_done.eq(1), self.busy.eq(0)]
                     m.next = "IDLE"
                 with m.Elif(self.abort):
                     m.d.sync += aborting.eq(1)
-                    m.d.comb += halts.eq(1)
-                    m.next = "HALT"
+                    halt()
 
             with m.State("HALT"):
                 m.d.comb += halts.eq(1)
