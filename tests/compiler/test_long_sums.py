@@ -10,7 +10,7 @@ from hadron_spec.commands import COMMAND_BYTES, Opcode, decode
 from hadron_spec.config import CONFIGS
 from hadron_testing import oracle
 from hadron_testing.large_models import SMALL_CONFIGS, Layers
-from hadron_testing.programs import run_program
+from hadron_testing.programs import check_program, run_program
 from hadron_testing.tflite_builder import ModelBuilder, Tensor
 
 CONFIGURATIONS = [CONFIGS["h64"], CONFIGS["h256"]]
@@ -125,11 +125,7 @@ def test_a_product_of_tensors_with_a_long_inner_dimension(rng):
     values = [rng.integers(-128, 128, tensor.shape).astype(np.int8) for tensor in (x, y)]
     expected, = oracle.run(model, values, arena=32 << 20)
     for config in CONFIGURATIONS:
-        program = compile_model(model, config)
-        (got,), result = run_program(program, values)
-        assert result.ok, (config.name, result.error, result.detail, result.hazards[:3])
-        assert continued(program) > 0
-        np.testing.assert_array_equal(got, expected)
+        assert continued(check_program(model, config, values, expected)) > 0
 
 
 def test_a_large_depthwise_window(rng):

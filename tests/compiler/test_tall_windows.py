@@ -8,7 +8,7 @@ from hadron_spec.commands import Opcode, iterate
 from hadron_spec.config import CONFIGS
 from hadron_testing import oracle
 from hadron_testing.large_models import SMALL_CONFIGS, Layers
-from hadron_testing.programs import run_program
+from hadron_testing.programs import check_program
 
 CONFIGURATIONS = [CONFIGS["h64"], CONFIGS["h256"], SMALL_CONFIGS["narrow"]]
 
@@ -32,12 +32,8 @@ def test_tall_windows_are_exact(size, channels, kernel, options, rng: np.random.
     value = rng.integers(-128, 128, layers.inputs[0].shape).astype(np.int8)
     expected, = oracle.run(model, [value])
     for config in CONFIGURATIONS:
-        program = compile_model(model, config)
+        program = check_program(model, config, [value], expected)
         assert {command["tall"] for command in depthwise_commands(program)} <= {1}
-        (got,), result = run_program(program, [value])
-        assert result.ok, (config.name, result.error, result.detail)
-        assert not result.hazards
-        np.testing.assert_array_equal(got, expected)
 
 
 @pytest.mark.parametrize(("kernel", "options", "tall"), [
@@ -60,11 +56,6 @@ def test_a_layer_that_does_not_fit_is_cut_by_channels(rng: np.random.Generator) 
     model = layers.builder.finish([layers.depthwise(layers.inputs[0], (5, 5))])
     value = rng.integers(-128, 128, layers.inputs[0].shape).astype(np.int8)
     expected, = oracle.run(model, [value], arena=32 << 20)
-    program = compile_model(model, CONFIGS["h256"])
-    layer, = program.layers
+    layer, = check_program(model, CONFIGS["h256"], [value], expected).layers
     weights = 672 // 8 * 3 * CONFIGS["h256"].step_bytes
     assert layer.bytes_loaded < 1.1 * (value.size + weights)
-    (got,), result = run_program(program, [value])
-    assert result.ok, (result.error, result.detail)
-    assert not result.hazards
-    np.testing.assert_array_equal(got, expected)

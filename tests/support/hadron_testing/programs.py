@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hadron_compiler import Program
+from hadron_compiler import Program, compile_model
 from hadron_model.executor import Executor, Result
+from hadron_spec.config import NpuConfig
 
-__all__ = ["GARBAGE", "memory_image", "outputs_of", "run_program", "streamed"]
+__all__ = ["GARBAGE", "check_program", "memory_image", "outputs_of", "run_program", "streamed"]
 
 GARBAGE = 0x5A
 """What memory holds where the program did not put anything."""
@@ -51,3 +52,13 @@ def run_program(program: Program, inputs: Sequence[np.ndarray], *, check_hazards
         memory_base=0, memory_bytes=program.region_bytes, check_hazards=check_hazards,
         stream=streamed(program, inputs))
     return outputs_of(program, memory), result
+
+
+def check_program(model: bytes, config: NpuConfig, inputs: Sequence[np.ndarray],
+                  expected: np.ndarray) -> Program:
+    """Compile a model of one output, run it on the golden model, compare; return the program."""
+    program = compile_model(model, config)
+    (got,), result = run_program(program, inputs)
+    assert result.ok, (config.name, got.shape, result.error, result.detail, result.hazards[:3])
+    np.testing.assert_array_equal(got, expected)
+    return program
