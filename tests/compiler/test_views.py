@@ -143,14 +143,14 @@ def test_interleaved_channels_are_sums_of_one_element(config, rng) -> None:
 def test_what_cannot_be_a_view_is_copied(config, rng) -> None:
     """A network input, a tensor joined twice, and one that is an output itself.
 
-    What is joined twice may be copied twice, where that costs no more.
+    What is joined twice is copied twice by the configuration that thereby takes fewer cycles.
     """
     net = Net(rng, (1, 9, 11, 5))
     x, y = net.conv(net.inputs[0], 20), net.conv(net.inputs[0], 16)
     own = net.builder.input((1, 9, 11, 3), SCALE, ZERO)
     net.inputs.append(own)
     joined = net.join(own, x, y, x)
-    assert check(net, [joined, y], config)[Opcode.MAX] in (3, 4)
+    assert check(net, [joined, y], config)[Opcode.MAX] == {"square": 4}.get(config.name, 3)
 
 
 @every_config
