@@ -132,7 +132,10 @@ class BurstGenerator(wiring.Component):
         left = Signal.like(row_beats)
         beats = Signal(range(BURST_BEATS + 1), reset_less=True)
         row_first = Signal(reset_less=True)
-        row_last = Signal(reset_less=True)
+        # Set in state ISSUE only: with `setup` all that has the many registers of a row change,
+        # which need not care whether the transfer fails.
+        row_last = Signal()
+        setup = Signal()
         fails = Signal(reset_less=True)
 
         # A register, so that whoever takes a burst does not reach all of these in the same cycle.
@@ -197,22 +200,17 @@ class BurstGenerator(wiring.Component):
                     in_memory.eq(~command.stream),
                 ]
                 with m.If(self.command.valid):
+                    m.d.sync += setup.eq(1)
                     m.next = "SETUP"
 
             with m.State("SETUP"):
                 m.d.sync += [
-                    memory_end.eq(offset + row_bytes),
-                    local_end.eq(row_local + row_bytes),
+                    setup.eq(0),
                     row_beats.eq(padded[beat_bits:]),
                     self.first_strobe.eq(all_bytes << low),
                     self.last_strobe.eq(Mux(
                         end_in_beat == 0, all_bytes,
                         ~(all_bytes << end_in_beat)[:self.config.axi_bytes])),
-                    begin_row(
-                        (Cat(Const(0, ADDRESS_BITS - BASE_BITS), self.memory_base)
-                         + offset)[:ADDRESS_BITS],
-                        (row_local - low if self.shifts else row_local)[:narrow],
-                        padded[beat_bits:]),
                 ]
                 m.next = "SPLIT"
                 with m.If(misaligned):
@@ -241,23 +239,15 @@ class BurstGenerator(wiring.Component):
                     m.next = "FAILED"
                 with m.Elif(output.i.ready):
                     m.d.sync += [
+                        row_last.eq(0),
                         address[beat_bits:].eq(address[beat_bits:] + beats),
                         local.eq(local + beats),
                         left.eq(left - beats),
                         row_first.eq(0),
                     ]
                     m.next = "SPLIT"
-                    with m.If(row_last):
-                        m.d.sync += [
-                            begin_row((row_address + memory_pitch)[:ADDRESS_BITS],
-                                      (row_begins + local_pitch)[:narrow], row_beats),
-                            memory_end.eq(memory_end + memory_pitch),
-                            local_end.eq(local_end + local_pitch),
-                            outside.eq(pitch_outside),
-                            rows_left.eq(rows_left - 1),
-                        ]
-                        with m.If(rows_left == 1):
-                            m.next = "SENT"
+                    with m.If(row_last & (rows_left == 1)):
+                        m.next = "SENT"
 
             # The strobes hold until the last burst is taken.
             with m.State("SENT"), m.If(output.i.ready):
@@ -265,4 +255,24 @@ class BurstGenerator(wiring.Component):
 
             with m.State("FAILED"):
                 pass
+
+        with m.If(setup):
+            m.d.sync += [
+                memory_end.eq(offset + row_bytes),
+                local_end.eq(row_local + row_bytes),
+                begin_row(
+                    (Cat(Const(0, ADDRESS_BITS - BASE_BITS), self.memory_base)
+                     + offset)[:ADDRESS_BITS],
+                    (row_local - low if self.shifts else row_local)[:narrow],
+                    padded[beat_bits:]),
+            ]
+        with m.Elif(row_last & output.i.ready):
+            m.d.sync += [
+                begin_row((row_address + memory_pitch)[:ADDRESS_BITS],
+                          (row_begins + local_pitch)[:narrow], row_beats),
+                memory_end.eq(memory_end + memory_pitch),
+                local_end.eq(local_end + local_pitch),
+                outside.eq(pitch_outside),
+                rows_left.eq(rows_left - 1),
+            ]
         return m

@@ -1,12 +1,13 @@
 """Read a program's commands ahead of their use."""
 
 from amaranth.hdl import Cat, Const, Module, Signal
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hadron_rtl.control.bursts import BASE_BITS
 from hadron_rtl.control.bus import AddressRequest, read_beat
 from hadron_rtl.stream.axi import ADDRESS_BITS
+from hadron_rtl.stream.reserved_fifo import ReservedFifo
 from hadron_spec.commands import COMMAND_BYTES
 from hadron_spec.config import NpuConfig
 
@@ -32,7 +33,7 @@ class CommandFetcher(wiring.Component):
     command_base : In(BASE_BITS), command_count : In(32)
         COMMAND_BASE // 128 and COMMAND_COUNT, sampled by `start`.
     stop : In(1)
-        Request nothing further and drop what comes; held until `idle`, then reset.
+        Request nothing further, from the next cycle on; held until `idle`, then reset.
     idle : Out(1)
         No burst is outstanding.
     request : Out(stream.Signature(AddressRequest)), data : In(stream.Signature(read_beat))
@@ -62,37 +63,35 @@ class CommandFetcher(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         beats = COMMAND_BYTES // self.config.axi_bytes
-        layout = read_beat(self.config)
-        m.submodules.beats = kept = fifo.SyncFIFOBuffered(
-            width=layout.size, depth=self.AHEAD * beats)
+        m.submodules.beats = kept = ReservedFifo(
+            shape=read_beat(self.config), depth=self.AHEAD * beats)
+        wiring.connect(m, kept.o, wiring.flipped(self.o))
 
         base = Signal(BASE_BITS, reset_less=True)
         left = Signal(32)
         outstanding = Signal(range(self.AHEAD + 1))
         # Commands requested, of which the last beat has not left.
         ahead = Signal(range(self.AHEAD + 1))
-        # A register: whether there is something to request depends on 32 bits of `left`.
+        # A register: whether there is something to request depends on 32 bits of `left`, and
+        # `stop` on what is far away.
         pending = Signal()
         requested = Signal()
         received = Signal()
         delivered = Signal()
         m.d.comb += [
-            self.request.valid.eq(pending & ~self.stop),
+            self.request.valid.eq(pending),
             self.request.payload.address.eq(Cat(Const(0, ADDRESS_BITS - BASE_BITS), base)),
             self.request.payload.length.eq(beats - 1),
             requested.eq(self.request.valid & self.request.ready),
             self.data.ready.eq(1),
             received.eq(self.data.valid & self.data.payload.last),
-            kept.w_data.eq(self.data.payload),
-            kept.w_en.eq(self.data.valid & ~self.stop),
-            self.o.valid.eq(kept.r_rdy),
-            self.o.payload.eq(data.View(layout, kept.r_data)),
-            kept.r_en.eq(self.o.ready),
+            kept.i.payload.eq(self.data.payload),
+            kept.i.valid.eq(self.data.valid),
             delivered.eq(self.o.valid & self.o.ready & self.o.payload.last),
             self.idle.eq(outstanding == 0),
         ]
         m.d.sync += [
-            pending.eq((left != 0) & (ahead != self.AHEAD) & ~requested),
+            pending.eq((left != 0) & (ahead != self.AHEAD) & ~requested & ~self.stop),
             outstanding.eq(outstanding + requested - received),
             ahead.eq(ahead + requested - delivered),
         ]

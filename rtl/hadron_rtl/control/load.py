@@ -1,7 +1,7 @@
 """LOAD: rows of bytes from memory, or from the input stream, to an on-chip memory."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
@@ -12,6 +12,7 @@ from hadron_rtl.control.nibble_expander import NibbleExpander
 from hadron_rtl.control.stream_reader import StreamRequest, stream_beat
 from hadron_rtl.stream.axi import BURST_BEATS
 from hadron_rtl.stream.local import LocalWrite
+from hadron_rtl.stream.reserved_fifo import ReservedFifo
 from hadron_rtl.stream.skid import SkidBuffer
 from hadron_spec.commands import LocalSpace
 from hadron_spec.config import NpuConfig
@@ -41,7 +42,8 @@ class LoadUnit(wiring.Component):
     failure : Out(Failure)
         ALIGNMENT, ADDRESS, BUS_READ or an error of the stream.
     halt : In(1)
-        Request no further bursts, drop the data of those requested. Held until `idle`, then reset.
+        Request no further bursts from the next cycle on, drop the data of those requested. Held
+        until `idle`, then reset.
     idle : Out(1)
         No burst is outstanding.
     memory_base, memory_bytes : In
@@ -92,22 +94,24 @@ class LoadUnit(wiring.Component):
         m.submodules.bursts = bursts = BurstGenerator(
             config=config, spaces=[config.space_bytes(space) for space in config.spaces],
             shifts=config.row_pairs)
-        m.submodules.outstanding = outstanding = fifo.SyncFIFOBuffered(
-            width=bursts.burst.size, depth=self.OUTSTANDING)
+        m.submodules.outstanding = outstanding = ReservedFifo(
+            shape=bursts.burst, depth=self.OUTSTANDING)
 
-        # Beats that have been requested and not taken; whether there is room for more. A burst
-        # counts a cycle late, as early as the next can be requested.
+        # Bursts and beats that have been requested and not taken; whether there is room for more,
+        # from registers: a burst counts as early as the next can be requested.
+        bursts_ahead = Signal(range(self.OUTSTANDING + 1))
         ahead = Signal(range(self.BEATS_AHEAD + BURST_BEATS))
-        has_room = Signal(init=1)
-        may_request = outstanding.w_rdy & has_room & ~self.halt
-        take = Signal()
-        ahead_next = Signal.like(ahead)
         added = Signal(range(BURST_BEATS + 1))
-        m.d.comb += ahead_next.eq(ahead + added - take)
+        has_room = Signal(init=1)
+        requested = Signal()
+        take = Signal()
+        finished = Signal()
         m.d.sync += [
-            added.eq(Mux(outstanding.w_en, bursts.o.payload.length + 1, 0)),
-            ahead.eq(ahead_next),
-            has_room.eq(ahead_next < self.BEATS_AHEAD),
+            bursts_ahead.eq(bursts_ahead + requested - finished),
+            added.eq(Mux(requested, bursts.o.payload.length + 1, 0)),
+            ahead.eq(ahead + added - take),
+            has_room.eq((bursts_ahead != self.OUTSTANDING) & (ahead + added < self.BEATS_AHEAD)
+                        & ~self.halt),
         ]
 
         # Commands and bursts.
@@ -142,19 +146,21 @@ class LoadUnit(wiring.Component):
             bursts.memory_bytes.eq(self.memory_bytes),
             self.request.payload.address.eq(bursts.o.payload.address),
             self.request.payload.length.eq(bursts.o.payload.length),
-            self.request.valid.eq(bursts.o.valid & may_request & ~streams),
+            self.request.valid.eq(bursts.o.valid & has_room & ~streams),
             self.stream_request.payload.length.eq(bursts.o.payload.length),
             self.stream_request.payload.ends.eq(bursts.o.payload.last & ends),
-            self.stream_request.valid.eq(bursts.o.valid & may_request & streams),
+            self.stream_request.valid.eq(bursts.o.valid & has_room & streams),
             bursts.o.ready.eq(
-                Mux(streams, self.stream_request.ready, self.request.ready) & may_request),
-            outstanding.w_data.eq(bursts.o.payload),
-            outstanding.w_en.eq(bursts.o.valid & bursts.o.ready),
+                Mux(streams, self.stream_request.ready, self.request.ready) & has_room),
+            requested.eq(bursts.o.valid & bursts.o.ready),
+            outstanding.i.payload.eq(bursts.o.payload),
+            outstanding.i.valid.eq(requested),
         ]
 
         # Beats, through a skid buffer, so that what holds up the scratchpad does not reach the
         # memory port in the same cycle; those of nibbles twice, once for each column of a pair.
-        burst = data.View(bursts.burst, outstanding.r_data)
+        # Both sources give only what was asked for, so a beat's burst is known before it comes.
+        burst = outstanding.o.payload
         position = Signal(len(burst.length))
         beat = Signal(read_beat(config))
         ready = Signal()
@@ -182,18 +188,18 @@ class LoadUnit(wiring.Component):
                 m.d.sync += second.eq(nibbles & ~second)
         m.d.comb += [
             whole.eq(second | ~nibbles),
-            offered.eq(Mux(streams, self.stream_data.valid, self.data.valid)),
-            put.eq(offered & outstanding.r_rdy & writes.i.ready),
-            ready.eq(outstanding.r_rdy
-                     & ((writes.i.ready & whole) | self.halt)),
-            self.data.ready.eq(ready & ~streams),
-            self.stream_data.ready.eq(ready & streams),
+            offered.eq(self.stream_data.valid | self.data.valid),
+            put.eq(offered & writes.i.ready),
+            ready.eq(writes.i.ready & whole),
+            self.data.ready.eq(ready),
+            self.stream_data.ready.eq(ready),
             take.eq(offered & ready),
+            finished.eq(take & beat.last),
             *(beat[name].eq(Mux(streams, self.stream_data.payload[name], self.data.payload[name]))
               for name in ("data", "error", "last")),
-            outstanding.r_en.eq(take & beat.last),
+            outstanding.o.ready.eq(finished),
             # What was asked of the stream need not come.
-            self.idle.eq((outstanding.level == 0) | streams),
+            self.idle.eq((bursts_ahead == 0) | streams),
         ]
         with m.If(take):
             m.d.sync += position.eq(position + 1)
@@ -231,7 +237,7 @@ class LoadUnit(wiring.Component):
                 port.valid.eq(writes.o.valid & selected),
             ]
             with m.If(selected):
-                m.d.comb += writes.o.ready.eq(port.ready)
+                m.d.comb += writes.o.ready.eq(port.ready | self.halt)
         m.d.sync += self.done.eq(
             writes.o.valid & writes.o.ready & writes.o.payload.last & ~self.halt)
 

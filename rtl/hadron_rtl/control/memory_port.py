@@ -4,12 +4,13 @@ Source: Arm IHI 0022, A3.2 (handshake), A3.4.1 (bursts), A5 (one ID keeps the or
 """
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import fifo, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hadron_rtl.control.bus import AddressRequest, WriteResponse, read_beat, write_beat
 from hadron_rtl.stream.axi import Axi4Signature, Burst
 from hadron_rtl.stream.register import StreamRegister
+from hadron_rtl.stream.reserved_fifo import ReservedFifo
 from hadron_rtl.stream.skid import SkidBuffer
 from hadron_spec.config import NpuConfig
 
@@ -55,6 +56,7 @@ class MemoryPort(wiring.Component):
     """
 
     READS_OUTSTANDING = 32
+    """Bursts: more than the fetcher and LOAD request before they have their data."""
 
     def __init__(self, config: NpuConfig):
         self.config = config
@@ -82,8 +84,7 @@ class MemoryPort(wiring.Component):
         m.submodules.write_address = write_address = StreamRegister(AddressRequest)
         m.submodules.write_data = write_data = SkidBuffer(write_beat(self.config))
         # Whose burst comes next: 1 is the fetcher's.
-        m.submodules.owners = owners = fifo.SyncFIFOBuffered(
-            width=1, depth=self.READS_OUTSTANDING)
+        m.submodules.owners = owners = ReservedFifo(shape=1, depth=self.READS_OUTSTANDING)
 
         size = (self.config.axi_bytes - 1).bit_length()
         for channel, buffer in (("ar", read_address), ("aw", write_address)):
@@ -98,34 +99,31 @@ class MemoryPort(wiring.Component):
             ]
 
         # Read requests.
-        request_ready = Signal()
         m.d.comb += [
-            request_ready.eq(read_address.i.ready & owners.w_rdy),
-            self.fetch_request.ready.eq(request_ready),
-            self.load_request.ready.eq(request_ready & ~self.fetch_request.valid),
-            read_address.i.valid.eq(
-                (self.fetch_request.valid | self.load_request.valid) & owners.w_rdy),
+            self.fetch_request.ready.eq(read_address.i.ready),
+            self.load_request.ready.eq(read_address.i.ready & ~self.fetch_request.valid),
+            read_address.i.valid.eq(self.fetch_request.valid | self.load_request.valid),
             read_address.i.payload.eq(Mux(
                 self.fetch_request.valid,
                 self.fetch_request.payload.as_value(), self.load_request.payload.as_value())),
-            owners.w_data.eq(self.fetch_request.valid),
-            owners.w_en.eq(read_address.i.valid & read_address.i.ready),
+            owners.i.payload.eq(self.fetch_request.valid),
+            owners.i.valid.eq(read_address.i.valid & read_address.i.ready),
         ]
 
-        # Read data.
+        # Read data. Whose it is is known before it comes.
+        fetched = owners.o.payload
         m.d.comb += [
             read_data.i.valid.eq(axi.rvalid),
             read_data.i.payload.data.eq(axi.rdata),
             read_data.i.payload.error.eq(axi.rresp[1]),
             read_data.i.payload.last.eq(axi.rlast),
             axi.rready.eq(read_data.i.ready),
-            self.fetch_data.valid.eq(read_data.o.valid & owners.r_rdy & owners.r_data),
+            self.fetch_data.valid.eq(read_data.o.valid & fetched),
             self.fetch_data.payload.eq(read_data.o.payload),
-            self.load_data.valid.eq(read_data.o.valid & owners.r_rdy & ~owners.r_data),
+            self.load_data.valid.eq(read_data.o.valid & ~fetched),
             self.load_data.payload.eq(read_data.o.payload),
-            read_data.o.ready.eq(owners.r_rdy & Mux(
-                owners.r_data, self.fetch_data.ready, self.load_data.ready)),
-            owners.r_en.eq(read_data.o.valid & read_data.o.ready & read_data.o.payload.last),
+            read_data.o.ready.eq(Mux(fetched, self.fetch_data.ready, self.load_data.ready)),
+            owners.o.ready.eq(read_data.o.valid & read_data.o.ready & read_data.o.payload.last),
         ]
 
         # Writes.
@@ -145,7 +143,7 @@ class MemoryPort(wiring.Component):
         ]
 
         m.d.sync += [
-            self.read_wait.eq((owners.level != 0) & ~axi.rvalid),
+            self.read_wait.eq(owners.o.valid & ~axi.rvalid),
             self.write_wait.eq(axi.wvalid & ~axi.wready),
             self.read_taken.eq(axi.rvalid & axi.rready),
             self.write_taken.eq(axi.wvalid & axi.wready),

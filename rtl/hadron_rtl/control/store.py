@@ -1,12 +1,13 @@
 """STORE: rows of bytes from the scratchpad to memory."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hadron_rtl.control.bursts import BASE_BITS, BurstGenerator
 from hadron_rtl.control.bus import AddressRequest, Failure, WriteResponse, write_beat
 from hadron_rtl.control.layouts import TransferCommand
+from hadron_rtl.stream.reserved_fifo import ReservedFifo
 from hadron_rtl.stream.skid import SkidBuffer
 from hadron_spec.config import NpuConfig
 from hadron_spec.errors import ErrorCode
@@ -34,8 +35,8 @@ class StoreUnit(wiring.Component):
     failure : Out(Failure)
         ALIGNMENT, ADDRESS or BUS_WRITE.
     halt : In(1)
-        Request no further bursts, finish those requested with strobes 0. Held until `idle`, then
-        reset.
+        Request no further bursts from the next cycle on, finish those requested with strobes 0.
+        Held until `idle`, then reset.
     idle : Out(1)
         No burst is outstanding.
     memory_base, memory_bytes : In
@@ -55,8 +56,6 @@ class StoreUnit(wiring.Component):
 
     OVERHEAD = 13
     """Cycles from command to `done` beside the beats, the memory's and the scratchpad's latency."""
-    ANNOUNCED = 8
-    """Bursts requested whose data has not all been sent."""
     UNANSWERED = 16
     """Bursts requested that the memory has not answered."""
     READ_AHEAD = 16
@@ -83,14 +82,14 @@ class StoreUnit(wiring.Component):
         m = Module()
         config = self.config
         m.submodules.bursts = bursts = BurstGenerator(config=config, spaces=(config.act_bytes,))
-        m.submodules.to_read = to_read = fifo.SyncFIFOBuffered(
-            width=bursts.burst.size, depth=self.ANNOUNCED)
-        m.submodules.to_write = to_write = fifo.SyncFIFOBuffered(
-            width=bursts.burst.size, depth=self.ANNOUNCED)
-        m.submodules.beats = beats = fifo.SyncFIFOBuffered(
-            width=config.axi_data_width, depth=self.READ_AHEAD)
+        m.submodules.to_read = to_read = ReservedFifo(
+            shape=bursts.burst, depth=self.UNANSWERED)
+        m.submodules.to_write = to_write = ReservedFifo(
+            shape=bursts.burst, depth=self.UNANSWERED)
+        m.submodules.beats = beats = ReservedFifo(
+            shape=config.axi_data_width, depth=self.READ_AHEAD)
 
-        # Commands and bursts.
+        # Commands and bursts. `room` is a cycle late, as early as the next can be requested.
         unanswered = Signal(range(self.UNANSWERED + 1))
         running = Signal()
         room = Signal()
@@ -101,19 +100,20 @@ class StoreUnit(wiring.Component):
             self.command.ready.eq(bursts.command.ready & ~running & ~self.halt),
             bursts.memory_base.eq(self.memory_base),
             bursts.memory_bytes.eq(self.memory_bytes),
-            room.eq(to_read.w_rdy & to_write.w_rdy & (unanswered != self.UNANSWERED)
-                    & ~self.halt),
             self.request.payload.address.eq(bursts.o.payload.address),
             self.request.payload.length.eq(bursts.o.payload.length),
             self.request.valid.eq(bursts.o.valid & room),
             bursts.o.ready.eq(self.request.ready & room),
             announce.eq(bursts.o.valid & bursts.o.ready),
-            to_read.w_data.eq(bursts.o.payload),
-            to_read.w_en.eq(announce),
-            to_write.w_data.eq(bursts.o.payload),
-            to_write.w_en.eq(announce),
+            to_read.i.payload.eq(bursts.o.payload),
+            to_read.i.valid.eq(announce),
+            to_write.i.payload.eq(bursts.o.payload),
+            to_write.i.valid.eq(announce),
         ]
-        m.d.sync += unanswered.eq(unanswered + announce - self.response.valid)
+        m.d.sync += [
+            unanswered.eq(unanswered + announce - self.response.valid),
+            room.eq((unanswered != self.UNANSWERED) & ~self.halt),
+        ]
         m.d.comb += [
             self.idle.eq(unanswered == 0),
             self.done.eq(running & bursts.command.ready & (unanswered == 0)),
@@ -123,7 +123,7 @@ class StoreUnit(wiring.Component):
         with m.Elif(self.done):
             m.d.sync += running.eq(0)
 
-        self._read_scratchpad(m, bursts.burst, to_read, beats)
+        self._read_scratchpad(m, to_read, beats)
         self._write_memory(m, bursts, to_write, beats)
 
         # Errors; a register, not later than `done`.
@@ -135,9 +135,8 @@ class StoreUnit(wiring.Component):
         ]
         return m
 
-    def _read_scratchpad(self, m: Module, layout: data.StructLayout,
-                         to_read: fifo.SyncFIFOBuffered, beats: fifo.SyncFIFOBuffered) -> None:
-        burst = data.View(layout, to_read.r_data)
+    def _read_scratchpad(self, m: Module, to_read: ReservedFifo, beats: ReservedFifo) -> None:
+        burst = to_read.o.payload
         position = Signal(len(burst.length))
         # Places taken by beats requested and not yet sent.
         taken = Signal(range(self.READ_AHEAD + 1))
@@ -148,32 +147,32 @@ class StoreUnit(wiring.Component):
         ask = Signal()
         last = Signal()
         m.d.comb += [
-            ask.eq(to_read.r_rdy & (taken != self.READ_AHEAD) & requests.i.ready),
+            ask.eq(to_read.o.valid & (taken != self.READ_AHEAD) & requests.i.ready),
             last.eq(position == burst.length),
-            to_read.r_en.eq(ask & last),
+            to_read.o.ready.eq(ask & last),
             requests.i.valid.eq(ask),
             requests.i.payload.eq(Cat(Const(0, beat_bits), burst.local + position)),
-            beats.w_en.eq(self.read_data.valid),
-            beats.w_data.eq(self.read_data.data),
+            beats.i.valid.eq(self.read_data.valid),
+            beats.i.payload.eq(self.read_data.data),
         ]
-        m.d.sync += taken.eq(taken + ask - (beats.r_rdy & beats.r_en))
+        m.d.sync += taken.eq(taken + ask - (beats.o.valid & beats.o.ready))
         with m.If(ask):
             m.d.sync += position.eq(Mux(last, 0, position + 1))
 
     def _write_memory(self, m: Module, bursts: BurstGenerator,
-                      to_write: fifo.SyncFIFOBuffered, beats: fifo.SyncFIFOBuffered) -> None:
-        burst = data.View(bursts.burst, to_write.r_data)
+                      to_write: ReservedFifo, beats: ReservedFifo) -> None:
+        burst = to_write.o.payload
         position = Signal(len(burst.length))
         all_bytes = Const(-1, self.config.axi_bytes)
         out = self.data.payload
         take = Signal()
         m.d.comb += [
-            self.data.valid.eq(to_write.r_rdy & (beats.r_rdy | self.halt)),
-            out.data.eq(beats.r_data),
+            self.data.valid.eq(to_write.o.valid & (beats.o.valid | self.halt)),
+            out.data.eq(beats.o.payload),
             out.last.eq(position == burst.length),
             take.eq(self.data.valid & self.data.ready),
-            to_write.r_en.eq(take & out.last),
-            beats.r_en.eq(take),
+            to_write.o.ready.eq(take & out.last),
+            beats.o.ready.eq(take),
         ]
         with m.If(~self.halt):
             m.d.comb += out.strobe.eq(

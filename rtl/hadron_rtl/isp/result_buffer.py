@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..postproc.delay import delayed
-from ..stream.result_fifo import ResultFifo
+from ..stream.reserved_fifo import ReservedFifo
 from .pixel_stream import Pixel, pixel_stream
 
 __all__ = ["ResultBuffer"]
@@ -45,7 +45,7 @@ class ResultBuffer(wiring.Component):
     Latency: ``LATENCY`` cycles after `i_data`. Throughput: one pixel a cycle.
     """
 
-    LATENCY = ResultFifo.LATENCY
+    LATENCY = ReservedFifo.LATENCY
 
     def __init__(self, *, shape: ShapeLike, latency: int, ahead: int = 0,
                  late: bool = False):
@@ -92,7 +92,7 @@ class ResultBuffer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.queue = queue = ResultFifo(shape=Pixel(self.shape), depth=self.depth)
+        m.submodules.queue = queue = ReservedFifo(shape=Pixel(self.shape), depth=self.depth)
         valid = self.i_valid
         for cycle in range(self.latency):
             # Unlike the marks and the data, this one is reset.

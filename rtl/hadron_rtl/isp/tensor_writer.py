@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..stream.axi import Axi4Signature, Burst
 from ..stream.axi_stream import AxiStreamSignature
-from ..stream.result_fifo import ResultFifo
+from ..stream.reserved_fifo import ReservedFifo
 
 __all__ = ["TensorWriter"]
 
@@ -60,7 +60,7 @@ class TensorWriter(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         axi = self.m_axi
-        m.submodules.queue = queue = ResultFifo(shape=self.data_width, depth=_ROOM)
+        m.submodules.queue = queue = ReservedFifo(shape=self.data_width, depth=_ROOM)
         count = Signal(range(_ROOM + 1))
         complete = Signal()
         pushes, pops, finishes = Signal(), Signal(), Signal()

@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from hadron_rtl.stream.result_fifo import ResultFifo
+from hadron_rtl.stream.reserved_fifo import ReservedFifo
 from hadron_spec.config import NpuConfig
 
 __all__ = ["VectorStep", "VectorUnit"]
@@ -67,7 +67,7 @@ class VectorUnit(wiring.Component):
     Latency: ``LATENCY`` cycles from the last step to the result. Throughput: one step a cycle.
     """
 
-    LATENCY = 2 + ResultFifo.LATENCY
+    LATENCY = 2 + ReservedFifo.LATENCY
 
     def __init__(self, config: NpuConfig, *, result_depth: int):
         self.config = config
@@ -84,7 +84,7 @@ class VectorUnit(wiring.Component):
         step = Signal(VectorStep(self.config), reset_less=True)
         valid = Signal()
         m.d.sync += [step.eq(self.step), valid.eq(self.step.valid)]
-        m.submodules.fifo = fifo = ResultFifo(
+        m.submodules.fifo = fifo = ReservedFifo(
             shape=self.results.payload.shape(), depth=1 << ceil_log2(self.result_depth))
         wiring.connect(m, wiring.flipped(self.results), fifo.o)
 

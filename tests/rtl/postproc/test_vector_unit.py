@@ -4,7 +4,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from hadron_rtl.postproc.vector_unit import VectorUnit
-from hadron_rtl.stream.result_fifo import ResultFifo
+from hadron_rtl.stream.reserved_fifo import ReservedFifo
 from hadron_spec.config import NpuConfig
 
 CONFIG = NpuConfig(name="test", lanes=16, columns=4, dsp_columns=4, act_bytes=32 << 10,
@@ -74,4 +74,4 @@ def test_latency_and_throughput(rng):
 
 def test_queue_depth_must_be_a_power_of_two():
     with pytest.raises(ValueError, match=r"^depth=6, must be a power of two, at least 2$"):
-        ResultFifo(shape=8, depth=6)
+        ReservedFifo(shape=8, depth=6)

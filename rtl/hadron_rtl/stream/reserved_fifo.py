@@ -1,13 +1,13 @@
-"""A queue in LUT RAM for results whose room was reserved before they were asked for."""
+"""A queue in LUT RAM for what had room reserved before it was asked for."""
 
 from amaranth.hdl import Module, ShapeLike, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["ResultFifo"]
+__all__ = ["ReservedFifo"]
 
 
-class ResultFifo(wiring.Component):
+class ReservedFifo(wiring.Component):
     """Queue without back-pressure at its input: whoever writes holds a credit for the room.
 
     Parameters
@@ -59,9 +59,13 @@ class ResultFifo(wiring.Component):
         m.d.sync += [
             write.addr.eq(write.addr + self.i.valid),
             read.addr.eq(read.addr + take),
-            waiting.eq((waiting + self.i.valid) - take),
             some.eq((waiting > 1) | self.i.valid | ((waiting == 1) & ~take)),
         ]
+        # `take` comes late: it chooses between sums and is in none.
+        with m.If(self.i.valid & ~take):
+            m.d.sync += waiting.eq(waiting + 1)
+        with m.Elif(take & ~self.i.valid):
+            m.d.sync += waiting.eq(waiting - 1)
         with m.If(take):
             m.d.sync += [self.o.valid.eq(1), output.eq(read.data)]
         with m.Elif(self.o.ready):
