@@ -125,7 +125,6 @@ class CommandDecoder(wiring.Component):
         take = Signal()
         first = Signal()
         checksum = Signal(32, reset_less=True)
-        expected = Signal(32, reset_less=True)
         bus_error = Signal()
         field_error = Signal()
         # The EXECUTE command before has left a sum to go on with.
@@ -152,8 +151,6 @@ class CommandDecoder(wiring.Component):
                 bus_error.eq(beat.error | (bus_error & ~first)),
                 not_tall.eq(self._is_not_tall(words, position).any() | (not_tall & ~first)),
             ]
-            with m.If(position == CHECKSUM_WORD // words_a_beat):
-                m.d.sync += expected.eq(words[CHECKSUM_WORD % words_a_beat])
 
         # To the queues, the checksum replaced by the index.
         indexed = Signal(width)
@@ -199,7 +196,7 @@ class CommandDecoder(wiring.Component):
             with m.State("CHECK"):
                 with m.If(bus_error):
                     fail(ErrorCode.BUS_READ)
-                with m.Elif(checksum != expected):
+                with m.Elif(checksum.any()):
                     fail(ErrorCode.CHECKSUM)
                 with m.Elif(~is_known):
                     fail(ErrorCode.OPCODE)
@@ -217,19 +214,23 @@ class CommandDecoder(wiring.Component):
         return m
 
     def _fold(self, words: list[Value], position: Signal, checksum: Signal) -> Value:
-        """Fold a beat's words: the checksum is linear, so it is one layer of exclusive or."""
-        def fold(value: Value, selected: list[Value]) -> Value:
-            for word in selected:
-                value = value.rotate_left(1) ^ word
+        """Fold a beat's words: the checksum is linear, so it is one layer of exclusive or.
+
+        The word that holds it is folded in where it will have come around to its place at the end,
+        so that 0 is left of a sound command.
+        """
+        def fold(value: Value, own: int | None = None) -> Value:
+            for i, word in enumerate(words):
+                value = (value ^ word.rotate_right(COMMAND_WORDS - 1 - CHECKSUM_WORD) if i == own
+                         else value.rotate_left(1) ^ word)
             return value
 
-        own_beat, own_word = divmod(CHECKSUM_WORD, len(words))
-        others = [word for i, word in enumerate(words) if i != own_word]
+        own_beat, own = divmod(CHECKSUM_WORD, len(words))
         seed = Const(CHECKSUM_SEED, 32)
         if own_beat == 0:
-            return Mux(position == 0, fold(seed, others), fold(checksum, words))
-        return Mux(position == 0, fold(seed, words),
-                   Mux(position == own_beat, fold(checksum, others), fold(checksum, words)))
+            return Mux(position == 0, fold(seed, own), fold(checksum))
+        return Mux(position == 0, fold(seed),
+                   Mux(position == own_beat, fold(checksum, own), fold(checksum)))
 
     def _is_shallow(self, m: Module, words: list[Value], position: Signal, take: Signal) -> Value:
         """Remember whether the command that passes is `shallow`."""

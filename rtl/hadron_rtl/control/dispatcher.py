@@ -1,6 +1,6 @@
 """Start a unit's commands one after the other, when their tokens are there."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -27,7 +27,7 @@ class Dispatcher(wiring.Component):
     o : Out(stream.Signature(layout))
         To the unit.
     done : In(1)
-        The unit has finished the command it took first; a cycle or more after it took it, and
+        The unit has finished the command it took first; two cycles or more after it took it, and
         ``REPORT`` cycles or more after the one before.
     available : In(2), take : Out(2), send : Out(2)
         To and from the token counters.
@@ -88,8 +88,8 @@ class Dispatcher(wiring.Component):
         m.d.comb += [
             self.busy.eq(runs | ahead | offers),
             self.o.valid.eq(offers & ~ahead & ~self.hold),
-            self.i.ready.eq(self.o.ready & ~ahead & ~self.hold & offers),
-            taken.eq(self.i.ready),
+            taken.eq(self.o.ready & ~ahead & ~self.hold & offers),
+            self.i.ready.eq(taken),
         ]
         with m.If(offers):
             m.d.sync += offers.eq(~taken)
@@ -104,11 +104,16 @@ class Dispatcher(wiring.Component):
         with m.If(self.done):
             m.d.comb += self.send.eq(now.send)
             m.d.sync += runs.eq(0)
+        # Whatever comes next goes through `following`, which costs a cycle and no multiplexer.
+        shown = Signal()
+        m.d.sync += shown.eq(self.i.valid & ~ahead)
+        with m.If(self.i.valid & ~ahead):
+            m.d.sync += following.eq(offered)
         free = ~runs & ~reported.any()
-        with m.If(free & (ahead | self.i.valid)):
-            m.d.sync += now.eq(Mux(ahead, following, offered))
-        with m.If(free & (ahead | taken)):
+        with m.If(free & (ahead | shown)):
+            m.d.sync += now.eq(following)
+        with m.If(taken):
+            m.d.sync += ahead.eq(1)
+        with m.Elif(free & ahead):
             m.d.sync += [runs.eq(1), ahead.eq(0)]
-        with m.Elif(taken):
-            m.d.sync += [following.eq(offered), ahead.eq(1)]
         return m

@@ -86,9 +86,16 @@ class ExecuteSequencer(wiring.Component):
         m.d.sync += self.done.eq(self.finished)
         clear, early = self._watch_steps(m, front, back)
 
+        # Of the states two that many look at, in a register each.
+        idle = Signal(init=1)
+        m.d.comb += self.command.ready.eq(idle & clear & ~pending)
+
+        def begin() -> None:
+            m.d.sync += self.start.eq(1)
+            m.next = "START"
+
         with m.FSM():
             with m.State("IDLE"), m.If(clear & ~pending):
-                m.d.comb += self.command.ready.eq(1)
                 m.d.sync += front.eq(self.command.payload)
                 if self.config.deep:
                     m.d.sync += front.wide.eq(
@@ -97,6 +104,7 @@ class ExecuteSequencer(wiring.Component):
                     with m.If(self.command.payload.shallow):
                         m.d.sync += front.wide.eq(0)
                 with m.If(self.command.valid):
+                    m.d.sync += idle.eq(0)
                     m.next = "DECODE"
             with m.State("DECODE"):
                 m.next = "SETTLE"
@@ -104,11 +112,11 @@ class ExecuteSequencer(wiring.Component):
                 # Whether it may be early is not known yet.
                 m.next = "READY"
                 with m.If(~busy | self.finished):
-                    m.next = "START"
+                    begin()
             with m.State("READY"), m.If(~busy | self.finished | early):
-                m.next = "START"
+                begin()
             with m.State("START"):
-                m.d.comb += self.start.eq(1)
+                m.d.sync += [self.start.eq(0), idle.eq(1)]
                 m.next = "IDLE"
 
         taken = Signal(self.SETTLE)

@@ -142,7 +142,9 @@ class LoopNest(wiring.Component):
         lookup = Signal(reset_less=True)
         windows = Signal(reset_less=True)
         waits = Signal(reset_less=True)
+        pauses = Signal(reset_less=True)
         pause = Signal(range(_WINDOWS_PAUSE + 1), reset_less=True)
+        sums = Cat(command.opcode == opcode for opcode in (Opcode.MATRIX, Opcode.LOOKUP)).any()
         m.d.sync += [
             lookup.eq(command.opcode == Opcode.LOOKUP),
             windows.eq(command.opcode == Opcode.DEPTHWISE),
@@ -150,8 +152,8 @@ class LoopNest(wiring.Component):
             # Cycles before a kg, of which the last one or two read parameters.
             pause.eq(Mux(
                 command.opcode == Opcode.DEPTHWISE,
-                Mux(command.tall, _TALL_PAUSE, _WINDOWS_PAUSE), Cat(
-                    command.opcode == opcode for opcode in (Opcode.MATRIX, Opcode.LOOKUP)).any())),
+                Mux(command.tall, _TALL_PAUSE, _WINDOWS_PAUSE), sums)),
+            pauses.eq((command.opcode == Opcode.DEPTHWISE) | sums),
         ]
 
         # Decide: what is issued in this cycle.
@@ -162,6 +164,8 @@ class LoopNest(wiring.Component):
         running = Signal()
         waiting = Signal.like(pause)
         parameters = waiting.any()
+        # `running`, and not `parameters`.
+        walks = Signal()
         first = Signal()
         have_credit = Signal()
         # Of a deep step, low bytes first, then high ones, with which the loops go on.
@@ -175,24 +179,26 @@ class LoopNest(wiring.Component):
         must_wait = last | waits
         weight_step = Signal()
         m.d.comb += [
-            weight_step.eq(running & ~parameters & (~must_wait | have_credit)),
+            weight_step.eq(walks & (~must_wait | have_credit)),
             counter.start.eq(self.start),
             counter.advance.eq(weight_step & ~low),
             self.busy.eq(running),
-            self.stall.eq(running & ~parameters & must_wait & ~have_credit),
+            self.stall.eq(walks & must_wait & ~have_credit),
         ]
         with m.If(self.start):
             m.d.sync += [running.eq(1), waiting.eq(Mux(command.continues, 0, pause)),
+                         walks.eq(command.continues | ~pauses),
                          first.eq(~command.continues), half.eq(0)]
         with m.Elif(weight_step):
             m.d.sync += [
                 running.eq(~counter.last.all() | low),
                 waiting.eq(Mux(counter.level[0] & ~low, pause, 0)),
+                walks.eq(low | ~counter.last[1:].all() | ~(counter.last[0] | pauses)),
                 first.eq(last),
                 half.eq(low),
             ]
         with m.Elif(parameters):
-            m.d.sync += waiting.eq(waiting - 1)
+            m.d.sync += [waiting.eq(waiting - 1), walks.eq(waiting == 1)]
 
         two_cycles = command.wide
         if self.config.shallow:
@@ -201,7 +207,7 @@ class LoopNest(wiring.Component):
         credits_ = Signal(range(self.result_depth + 1))
         with m.If(self.start):
             m.d.sync += [credits_.eq(self.result_depth), have_credit.eq(1)]
-        with m.Elif(pause.any()):
+        with m.Elif(pauses):
             paused = self._completes(m, weight_step, last, counter.last[_INNER - 1])
             m.d.sync += have_credit.eq(
                 ~(weight_step & two_cycles & Mux(windows, paused, last)))
@@ -258,6 +264,10 @@ class LoopNest(wiring.Component):
                 m.d.sync += total.eq(total + difference)
             m.d.comb += step[name].eq(total)
 
+        # DEPTHWISE stays at its weights until it comes to those of other channels.
+        moves = Signal()
+        m.d.sync += moves.eq(
+            valid & ~kind.low & (~windows | kind.parameters | (kind.last & ~kind.rewind)))
         current = Signal(16, reset_less=True)
         base = Signal(16, reset_less=True)
         following = Signal(16)
@@ -271,12 +281,11 @@ class LoopNest(wiring.Component):
         ]
         with m.If(self.start):
             m.d.sync += [current.eq(command.weight_step), base.eq(command.weight_step)]
-        with m.Elif(step.valid):
+        with m.Elif(moves):
             m.d.sync += current.eq(Mux(
-                kind_2.low, current, Mux(
                 kind_2.parameters, following,
-                Mux(windows, Mux(kind_2.last & ~kind_2.rewind, following_halves, current),
-                    Mux(kind_2.rewind, base, Mux(lookup, following_table, following))))))
+                Mux(windows, following_halves,
+                    Mux(kind_2.rewind, base, Mux(lookup, following_table, following)))))
             with m.If(kind_2.parameters):
                 m.d.sync += base.eq(following)
         return m

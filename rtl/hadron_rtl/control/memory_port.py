@@ -3,7 +3,7 @@
 Source: Arm IHI 0022, A3.2 (handshake), A3.4.1 (bursts), A5 (one ID keeps the order).
 """
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 

@@ -248,12 +248,20 @@ class Softmax(wiring.Component):
         word = Signal(range(words))
         last = word == words - 1
         payload = self.table.p
+        # A register on the way: LOAD is far from the memory.
+        address = Signal.like(table.write_address, reset_less=True)
+        contents = Signal.like(table.write_data, reset_less=True)
+        strobe = Signal.like(table.write_strobe)
+        m.d.sync += [
+            address.eq(payload.address[2:] + word),
+            contents.eq(payload.data.word_select(word, 32)),
+            strobe.eq(payload.strobe.word_select(word, 4) & self.table.valid.replicate(4)),
+        ]
         m.d.comb += [
             self.table.ready.eq(last),
-            table.write_address.eq(payload.address[2:] + word),
-            table.write_data.eq(payload.data.word_select(word, 32)),
-            table.write_strobe.eq(
-                payload.strobe.word_select(word, 4) & self.table.valid.replicate(4)),
+            table.write_address.eq(address),
+            table.write_data.eq(contents),
+            table.write_strobe.eq(strobe),
         ]
         with m.If(self.table.valid):
             m.d.sync += word.eq(Mux(last, 0, word + 1))

@@ -1,6 +1,6 @@
 """Where the results of a command go in the scratchpad."""
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -67,9 +67,11 @@ class Writer(wiring.Component):
         })
 
     def _first_bytes(self, count):
-        """Mark the first `count` bytes. A table: comparisons would take a carry chain each."""
+        """Mark the first `count` bytes. By values: comparisons would take a carry chain each."""
         columns = self.config.columns
-        return Array(Const((1 << n) - 1, columns) for n in range(columns + 1))[count]
+        return Cat(
+            Cat(count == more for more in range(byte + 1, columns + 1)).any()
+            for byte in range(columns))
 
     def _outputs(self, m, command):
         """Return the outputs of a strip, from registers: a row of one unless DEPTHWISE."""

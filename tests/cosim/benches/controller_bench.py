@@ -258,7 +258,7 @@ class ExecuteModel:
                     dut.execute_done.value = 0
             elif int(dut.execute_command_valid.value):
                 self.started += 1
-                left = self.rng.randrange(1, self.longest)
+                left = self.rng.randrange(2, self.longest)
 
 
 class ControllerBench:

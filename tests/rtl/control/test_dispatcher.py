@@ -75,7 +75,7 @@ def test_commands_start_with_their_tokens_and_end_in_order(rng):
                 since = 0
             if transferred:
                 index, _, send = coming.popleft()
-                unit.append([index, int(rng.integers(1, 12)), send])
+                unit.append([index, int(rng.integers(2, 12)), send])
                 ahead += len(unit) == 2
         assert ahead > 5, "no command was taken ahead"
 
