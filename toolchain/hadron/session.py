@@ -66,7 +66,8 @@ class Result:
             if (edge.side, edge.position) != ("output", position):
                 continue
             if edge.axis is not None:
-                classes: npt.NDArray[Any] = values.argmax(edge.axis).astype(edge.dtype)
+                classes: npt.NDArray[Any] = values.argmax(
+                    edge.axis, keepdims=edge.keep_axis).astype(edge.dtype)
                 return classes
             if edge.dtype == "uint8":
                 return (values.astype(np.int16) + 128).astype(np.uint8)

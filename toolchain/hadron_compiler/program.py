@@ -78,6 +78,8 @@ class HostEdge:
         How many INT8 elements the host computes or reads.
     axis : int or None
         ARG_MAX: the axis.
+    keep_axis : bool
+        Whether the axis stays, with one element.
     """
 
     op: str
@@ -87,6 +89,7 @@ class HostEdge:
     dtype: str
     elements: int
     axis: int | None = None
+    keep_axis: bool = False
 
     def __str__(self) -> str:
         way = "from" if self.side == "input" else "to"

@@ -8,18 +8,31 @@ makes the order visible.
 Source: onnx.ai/onnx/operators.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
 
 from hadron_compiler.errors import ModelFormatError
 from hadron_compiler.frontend.offsets import spans
+from hadron_compiler.frontend.onnx_constants import computed, kept_quantized
+from hadron_compiler.frontend.onnx_inputs import Given, Made
+from hadron_compiler.frontend.onnx_movement import MOVEMENT
 from hadron_compiler.frontend.onnx_operators import OPERATORS
-from hadron_compiler.frontend.onnx_values import Constant, Image, Pending, Quantized
+from hadron_compiler.frontend.onnx_values import (
+    Chosen,
+    Constant,
+    Function,
+    Image,
+    Pending,
+    Quantized,
+    Value,
+    axes_last,
+    stored_shape,
+)
 from hadron_compiler.frontend.problems import Problems
 from hadron_compiler.ir.graph import (
     DType,
@@ -35,7 +48,8 @@ from hadron_spec.real_tables import real_table
 
 __all__ = ["OnnxImporter", "import_onnx"]
 
-Value = Quantized | Constant | Image | Pending
+_BYTE_TYPES = {"INT8": 0, "UINT8": -128}
+"""Types of quantized tensors, and what takes their integers to those of INT8."""
 
 
 def import_onnx(source: str, data: bytes) -> Graph:
@@ -73,6 +87,7 @@ class OnnxImporter:
     def __init__(self, source: str, onnx: Any, model: Any) -> None:
         self.source = source
         self.onnx = onnx
+        self.model = model
         self.graph = model.graph
         self.problems = Problems()
         self.values: dict[str, Value] = {}
@@ -80,6 +95,7 @@ class OnnxImporter:
         self.inputs: list[Tensor] = []
         self.host: list[HostEdge] = []
         self.origins: dict[Tensor, Tensor] = {}
+        self.finished: dict[tuple[object, ...], Image] = {}
         self.label = ""
         self.index = 0
 
@@ -120,11 +136,11 @@ class OnnxImporter:
             return
         tensor = Tensor(value.name, shape, DType.INT8)
         kind = self._type(value)
-        self.require(kind in ("FLOAT", "INT8"), f"network input {value.name} is {kind}; FLOAT and "
-                                                "INT8 are supported")
-        if kind == "FLOAT":
+        self.require(kind in ("FLOAT", *_BYTE_TYPES), f"network input {value.name} is {kind}; "
+                     "FLOAT, INT8 and UINT8 are supported")
+        if kind != "INT8":
             self.host.append(HostEdge("QuantizeLinear", "input", len(self.inputs), value.name,
-                                      "float32", tensor.elements))
+                                      "float32" if kind == "FLOAT" else "uint8", tensor.elements))
         self.inputs.append(tensor)
         self.values[value.name] = Image(tensor, shape)
 
@@ -135,41 +151,92 @@ class OnnxImporter:
         attributes = {item.name: self.onnx.helper.get_attribute_value(item)
                       for item in node.attribute}
         given = [self.values[name] if name else None for name in node.input]
-        handlers: dict[str, Callable[..., Any]] = {
-            "Constant": self._constant, "QuantizeLinear": self._quantize,
-            "DequantizeLinear": self._dequantize}
-        if node.op_type in handlers:
-            made = handlers[node.op_type](node, given, attributes)
-        elif node.op_type in OPERATORS:
-            made = OPERATORS[node.op_type](self, node, given, attributes)
-        else:
-            self.problems.add_operator(node.op_type, self.index)
-            return
-        if made is not None:
+        made = self._made(node, given, attributes)
+        if isinstance(made, Sequence):
+            self.values |= {name: value for name, value in zip(node.output, made, strict=True)
+                            if name and value is not None}
+        elif made is not None:
             self.values[node.output[0]] = made
 
-    def _constant(self, node: Any, given: list[Value | None],
-                  attributes: dict[str, Any]) -> Value | None:
-        if not self.require("value" in attributes, "only a tensor is supported"):
-            return None
-        return Constant(node.output[0], self.onnx.numpy_helper.to_array(attributes["value"]))
+    def _made(self, node: Any, given: Given, attributes: dict[str, Any]) -> Made:
+        """Return what a node makes."""
+        quantizers = {"QuantizeLinear": self._quantize, "DequantizeLinear": self._dequantize}
+        if node.op_type in quantizers:
+            return quantizers[node.op_type](node, given, attributes)
+        if node.op_type in ("Shape", "Size") or all(isinstance(value, Constant | None)
+                                                    for value in given):
+            return computed(self, node, given)
+        if isinstance(given[0], Quantized) and (kept := kept_quantized(given[0], node, given,
+                                                                       attributes)) is not None:
+            return kept
+        if node.op_type in MOVEMENT:
+            handler = MOVEMENT[node.op_type]
 
-    def _scale(self, given: list[Value | None]) -> tuple[tuple[float, ...], tuple[int, ...]] | None:
+            def moved(image: Image) -> Made:
+                return handler(self, node, [image, *given[1:]], attributes)
+
+            if isinstance(given[0], Function | Pending) and node.op_type != "Concat":
+                return [self.after(given[0], _one(moved, position))
+                        for position in range(len(node.output))]
+            return handler(self, node, given, attributes)
+        if node.op_type == "MaxPool" and isinstance(given[0], Pending):
+            # The largest is so before it is quantized and after.
+            return self.after(given[0], _one(
+                lambda image: OPERATORS["MaxPool"](self, node, [image], attributes), 0))
+        if node.op_type == "Cast" and isinstance(given[0], Chosen):
+            return given[0]
+        if node.op_type in OPERATORS:
+            return OPERATORS[node.op_type](self, node, given, attributes)
+        self.problems.add_operator(node.op_type, self.index)
+        return None
+
+    def after(self, value: Value | None, move: Callable[[Image], Value | None]) -> Value | None:
+        """Return a value after a movement of its bytes, at once or when it has been quantized."""
+        if isinstance(value, Image):
+            return move(value)
+        if isinstance(value, Function):
+            moved = move(value.source)
+            return replace(value, source=moved) if isinstance(moved, Image) else None
+        if isinstance(value, Pending):
+            label, index = self.label, self.index
+
+            def later(image: Image) -> Value | None:
+                now = self.label, self.index
+                self.label, self.index = label, index
+                made = move(image)
+                self.label, self.index = now
+                return made
+
+            return replace(value, then=(*value.then, later))
+        return value
+
+    def _scale(self, given: Given) -> tuple[tuple[float, ...], tuple[int, ...]] | None:
         """Return scales and zero points, those of UINT8 as those of INT8."""
         scale = given[1]
         point = given[2] if len(given) > 2 else None
-        if not self.require(isinstance(scale, Constant) and (point is None or isinstance(
-                point, Constant)), "scale and zero point must be constants"):
+        if not self.require(isinstance(scale, Constant) and isinstance(point, Constant | None),
+                            "scale and zero point must be constants"):
             return None
         assert isinstance(scale, Constant)
+        # Without a zero point it is 0, of UINT8 if nothing says otherwise.
+        kind: np.dtype[Any] = np.dtype(np.uint8)
         points = np.zeros(1, np.int64)
         if isinstance(point, Constant):
-            points = point.data.astype(np.int64).ravel() - 128 * (point.data.dtype == np.uint8)
+            kind, points = point.data.dtype, point.data.astype(np.int64).ravel()
+        elif isinstance(given[0], Constant):
+            kind = given[0].data.dtype
+        elif isinstance(given[0], Image) and given[0].tensor in self.inputs and not any(
+                edge.name == given[0].tensor.name for edge in self.host):
+            kind = np.dtype(np.int8)
+        points = points + (-128 if kind == np.uint8 else 0)
+        if not isinstance(given[0], Constant) and not self.require(
+                kind in (np.int8, np.uint8), f"quantized to {kind.name.upper()}; INT8 and UINT8 "
+                "are supported"):
+            return None
         return (tuple(float(value) for value in scale.data.ravel()),
                 tuple(int(value) for value in points))
 
-    def _dequantize(self, node: Any, given: list[Value | None],
-                    attributes: dict[str, Any]) -> Value | None:
+    def _dequantize(self, node: Any, given: Given, attributes: dict[str, Any]) -> Value | None:
         quantization, source = self._scale(given), given[0]
         if quantization is None:
             return None
@@ -199,18 +266,20 @@ class OnnxImporter:
                             f"{tensor.scales[0]} and {scales[0]}, zero point "
                             f"{tensor.zero_points[0]} and {points[0]}")
 
-    def _quantize(self, node: Any, given: list[Value | None],
-                  attributes: dict[str, Any]) -> Value | None:
+    def _quantize(self, node: Any, given: Given, attributes: dict[str, Any]) -> Value | None:
         quantization, source = self._scale(given), given[0]
         if quantization is None or not self.require(
-                isinstance(source, Image | Pending), f"input {node.input[0]} is a constant"):
+                isinstance(source, Image | Function | Pending), f"input {node.input[0]} is a "
+                "constant"):
             return None
         if isinstance(source, Image):
             return self._requantize(source, *quantization)
-        assert isinstance(source, Pending)
+        assert isinstance(source, Function | Pending)
         if not self.require(len(quantization[0]) == len(quantization[1]) == 1,
                             "activations must be quantized per tensor"):
             return None
+        if isinstance(source, Function):
+            return self.tabulated(source, node.output[0], *quantization)
         return self.finish(source, node.output[0], *quantization)
 
     def _requantize(self, value: Image, scales: tuple[float, ...],
@@ -226,23 +295,64 @@ class OnnxImporter:
         """Return a tensor's values quantized like another one: by a table, unless they are."""
         if (tensor.scales, tensor.zero_points) == (wanted.scales, wanted.zero_points):
             return tensor
-        output = replace(tensor, name=f"{tensor.name} (requantized)", root=None, data=None,
-                         scales=wanted.scales, zero_points=wanted.zero_points)
-        table = real_table((tensor.scale, tensor.zero_point), (output.scale, output.zero_point),
-                           lambda x: x)
-        self.operations.append(Operation(OpKind.QUANTIZE, self.index, [tensor], [output],
+        if tensor.data is not None:
+            real = (tensor.data.astype(np.float64) - tensor.zero_point) * tensor.scale
+            data = np.clip(np.rint(real / wanted.scale) + wanted.zero_point, -128, 127)
+            return replace(tensor, data=data.astype(np.int8), scales=wanted.scales,
+                           zero_points=wanted.zero_points)
+        same = Function(Image(tensor, tensor.shape), lambda x: x, OpKind.QUANTIZE, self.index)
+        return self.tabulated(same, f"{tensor.name} (requantized)", wanted.scales,
+                              wanted.zero_points).tensor
+
+    def tabulated(self, function: Function, name: str, scales: tuple[float, ...],
+                  points: tuple[int, ...]) -> Image:
+        """Append the table of a function whose quantization is now known."""
+        source = function.source.tensor
+        output = replace(source, name=name, root=None, data=None, scales=scales,
+                         zero_points=points)
+        table = real_table((source.scale, source.zero_point), (output.scale, output.zero_point),
+                           function.apply)
+        self.operations.append(Operation(function.kind, function.index, [source], [output],
                                          TableAttributes(tuple(table))))
-        return output
+        return replace(function.source, tensor=output)
+
+    def settled(self, function: Function) -> Image | None:
+        """Return a function that the model leaves in real numbers, quantized over its range."""
+        key = (function,)
+        if key not in self.finished:
+            source = function.source.tensor
+            values = [function.apply((q - source.zero_point) * source.scale)
+                      for q in range(-128, 128)]
+            if not self.require(all(isfinite(value) for value in values),
+                                f"{function.kind.value} #{function.index}, which is not quantized, "
+                                "is not finite for all inputs"):
+                return None
+            low, high = min(0.0, *values), max(0.0, *values)
+            scale = (high - low) / 255 or 1.0
+            self.finished[key] = self.tabulated(function, f"{source.name} (a function)", (scale,),
+                                                (round(-128 - low / scale),))
+        return self.finished[key]
 
     def finish(self, pending: Pending, name: str, scales: tuple[float, ...],
-               points: tuple[int, ...]) -> Image:
+               points: tuple[int, ...]) -> Image | None:
         """Append the operation of real numbers whose quantization is now known."""
-        shape = stored_shape(pending.shape, pending.channels_last)
-        output = Tensor(name, shape, DType.INT8, scales, points)
-        self.operations.append(Operation(
-            pending.kind, pending.index, pending.inputs(output), [output],
-            pending.attributes(pending.activation, output)))
-        return Image(output, pending.shape, pending.channels_last)
+        key = (pending.origin, pending.activation, pending.gain, scales, points)
+        if key not in self.finished:
+            shape = stored_shape(pending.shape, pending.channels_last)
+            output = Tensor(name, shape, DType.INT8, (scales[0] / pending.gain,), points)
+            self.operations.append(Operation(
+                pending.kind, pending.index, pending.inputs(output), [output],
+                pending.attributes(pending.activation, output)))
+            if pending.gain != 1:
+                output = self.operation(OpKind.RESHAPE, output, shape, None, "times a number")
+                output.scales = scales
+            self.finished[key] = Image(output, pending.shape, pending.channels_last)
+        image: Value | None = self.finished[key]
+        for move in pending.then:
+            image = move(image) if isinstance(image, Image) else None
+            if isinstance(image, Function):
+                image = self.tabulated(image, name, scales, points)
+        return image if isinstance(image, Image) else None
 
     def operation(self, kind: OpKind, source: Tensor, shape: tuple[int, ...],
                   attributes: MoveAttributes | None, what: str) -> Tensor:
@@ -253,16 +363,17 @@ class OnnxImporter:
         return output
 
     def image(self, value: Image) -> Image:
-        """Return a value of four axes with its channels last."""
-        if value.channels_last or len(value.shape) != 4:
+        """Return a value of three axes or more with its channels last."""
+        if value.channels_last or len(value.shape) < 3:
             return value
-        return Image(self.turned(value.tensor, (0, 2, 3, 1)), value.shape, True)
+        return Image(self.turned(value.tensor, axes_last(len(value.shape))), value.shape, True)
 
     def plain(self, value: Image) -> Image:
         """Return a value in the order that the file says."""
         if not value.channels_last:
             return value
-        return Image(self.turned(value.tensor, (0, 3, 1, 2)), value.shape)
+        rank = len(value.shape)
+        return Image(self.turned(value.tensor, (0, rank - 1, *range(1, rank - 1))), value.shape)
 
     def turned(self, source: Tensor, order: tuple[int, ...]) -> Tensor:
         """Return a tensor with its axes in another order: a view where only axes of size 1 move."""
@@ -279,20 +390,31 @@ class OnnxImporter:
         value = self.values.get(output.name)
         if value is None:
             return None
+        if isinstance(value, Chosen):
+            self.host.append(HostEdge(value.label, "output", position, output.name,
+                                      self._type(output).lower(), value.tensor.elements, value.axis,
+                                      value.keep))
+            return value.tensor
+        if isinstance(value, Function):
+            value = self.settled(value)
         if not self.require(isinstance(value, Image) and bool(value.tensor.scales),
                             f"network output {output.name} is not quantized"):
             return None
         assert isinstance(value, Image)
         tensor = self.plain(value).tensor
-        if self._type(output) == "FLOAT":
-            self.host.append(HostEdge("DequantizeLinear", "output", position, output.name,
-                                      "float32", prod(tensor.shape)))
+        kind = {"FLOAT": "float32", "UINT8": "uint8"}.get(self._type(output))
+        if kind is not None:
+            self.host.append(HostEdge("DequantizeLinear", "output", position, output.name, kind,
+                                      prod(tensor.shape)))
         return tensor
 
     def _type(self, value: Any) -> str:
         return str(self.onnx.TensorProto.DataType.Name(value.type.tensor_type.elem_type))
 
 
-def stored_shape(shape: tuple[int, ...], channels_last: bool) -> tuple[int, ...]:
-    """Return the shape of the tensor that holds a value."""
-    return (shape[0], *shape[2:], shape[1]) if channels_last else shape
+def _one(move: Callable[[Image], Made], position: int) -> Callable[[Image], Value | None]:
+    """Return what makes one of the values that a node makes."""
+    def made(image: Image) -> Value | None:
+        values = move(image)
+        return values[position] if isinstance(values, Sequence) else values
+    return made

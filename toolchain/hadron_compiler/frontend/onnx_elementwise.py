@@ -3,6 +3,7 @@
 Each function turns one node into a value: the docstrings say what is supported.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,22 +14,31 @@ from hadron_compiler.frontend.offsets import grid, strides
 from hadron_compiler.frontend.onnx_inputs import (
     Given,
     Handler,
+    Made,
     Options,
     Value,
+    constant_at,
     image_at,
     shape_of,
 )
-from hadron_compiler.frontend.onnx_values import Constant, Image, Pending, Quantized
+from hadron_compiler.frontend.onnx_values import (
+    Constant,
+    Function,
+    Image,
+    Pending,
+    Quantized,
+    stored_shape,
+)
 from hadron_compiler.ir.graph import (
     Activation,
     AddAttributes,
     Attributes,
+    ChannelTablesAttributes,
     DType,
     ExtremumAttributes,
     MulAttributes,
     OpKind,
     ProductAttributes,
-    TableAttributes,
     Tensor,
 )
 from hadron_spec.real_tables import REAL_FUNCTIONS, real_table
@@ -38,18 +48,57 @@ if TYPE_CHECKING:
 
 __all__ = ["ELEMENTWISE"]
 
+Real = Callable[[float], float]
+RealPair = Callable[[float, float], float]
 
-def _binary(kind: OpKind, attributes: Callable[[Activation], Attributes],
+
+def _real_of(value: Value | None) -> Real | None:
+    """Return what an operand of a function is of the one activation; None where it is none."""
+    if isinstance(value, Function):
+        return value.apply
+    if isinstance(value, Image):
+        return lambda x: x
+    if isinstance(value, Quantized | Constant):
+        data = value.real if isinstance(value, Quantized) else value.data
+        if data.size and data.min() == data.max():
+            constant = float(data.ravel()[0])
+            return lambda x: constant
+    return None
+
+
+def _composed(importer: "OnnxImporter", given: Given, function: RealPair,
+              kind: OpKind) -> Function | None:
+    """Return what depends on one activation alone; None where it does not."""
+    sources = [value.source if isinstance(value, Function) else value for value in given
+               if isinstance(value, Image | Function)]
+    a, b = (_real_of(value) for value in given)
+    if (not sources or a is None or b is None or not sources[0].tensor.scales
+            or any(source.tensor is not sources[0].tensor for source in sources)
+            or np.broadcast_shapes(*(shape_of(value) for value in given)) != sources[0].shape):
+        return None
+    left, right = a, b
+    return Function(sources[0], lambda x: function(left(x), right(x)), kind, importer.index)
+
+
+def _binary(kind: OpKind, function: RealPair, attributes: Callable[[Activation], Attributes],
             alike: bool = False) -> Handler:
     """Return the handler of an operator of two operands, which may have to be quantized `alike`."""
     def handler(importer: "OnnxImporter", node: Any, given: Given,
                 options: Options) -> Value | None:
-        images = [value for value in given if isinstance(value, Image)]
-        if not importer.require(len(images) > 0 and len(given) == 2, "two operands are supported, "
-                                "one of them quantized"):
+        if not importer.require(len(given) == 2, "two operands are supported"):
+            return None
+        composed = _composed(importer, given, function, kind)
+        if composed is not None:
+            return composed
+        if kind is OpKind.ADD and (biased := _biased(given)) is not None:
+            return biased
+        images = [value.source if isinstance(value, Function) else value for value in given
+                  if isinstance(value, Image | Function)]
+        if not importer.require(len(images) > 0, "two operands are supported, one of them "
+                                                 "quantized"):
             return None
         shape = np.broadcast_shapes(*(shape_of(value) for value in given))
-        last = any(image.channels_last for image in images) and len(shape) == 4
+        last = any(image.channels_last for image in images) and len(shape) > 2
         tensors: list[Tensor | None] = []
         for value in given:
             tensor = _operand(importer, value, shape, last)
@@ -64,10 +113,71 @@ def _binary(kind: OpKind, attributes: Callable[[Activation], Attributes],
     return handler
 
 
-def _mul(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
+def _biased(given: Given) -> Pending | None:
+    """Return sums that are not quantized yet with a number for each channel added; None where it
+    is anything else."""
+    pending, constant = given if isinstance(given[0], Pending) else given[::-1]
+    if (not isinstance(pending, Pending) or pending.biased is None or pending.then
+            or pending.gain != 1 or pending.activation is not Activation.NONE
+            or not isinstance(constant, Quantized | Constant)):
+        return None
+    rank = len(pending.shape)
+    axis = 1 if pending.channels_last else rank - 1
+    real = constant.real if isinstance(constant, Quantized) else constant.data.astype(np.float64)
+    wide = (1,) * (rank - real.ndim) + real.shape
+    if len(wide) != rank or wide[axis] not in (1, pending.shape[axis]) or real.size != wide[axis]:
+        return None
+    return pending.biased(real.ravel())
+
+
+def quantized_constant(value: Constant) -> Quantized:
+    """Return a constant of real numbers as one of INT8."""
+    real = value.data.astype(np.float64)
+    scale = float(np.abs(real).max(initial=0)) / 127 or 1.0
+    return Quantized(value.name, np.rint(real / scale).astype(np.int64), (scale,), (0,), 0)
+
+
+def _operand(importer: "OnnxImporter", value: Value | None, shape: tuple[int, ...],
+             last: bool) -> Tensor | None:
+    """Return an operand with the shape that the output's tensor has."""
+    stored = stored_shape(shape, last)
+    if isinstance(value, Constant):
+        value = quantized_constant(value)
+    if isinstance(value, Quantized):
+        if not importer.require(len(value.scales) == 1, f"constant {value.name} has "
+                                f"{len(value.scales)} scales, must be 1"):
+            return None
+        data = np.broadcast_to(value.data, shape)
+        if last:
+            data = np.moveaxis(data, 1, -1)
+        return Tensor(value.name, stored, DType.INT8, value.scales, value.zero_points, 0,
+                      np.ascontiguousarray(data).astype(np.int8))
+    image = image_at(importer, [value])
+    if image is None:
+        return None
+    if len(image.shape) < len(shape):
+        wide = (1,) * (len(shape) - len(image.shape)) + image.shape
+        image = Image(importer.operation(OpKind.RESHAPE, importer.plain(image).tensor, wide, None,
+                                         "view"), wide)
+    tensor = (importer.image(image) if last else importer.plain(image)).tensor
+    if tensor.shape == stored:
+        return tensor
+    return importer.operation(OpKind.BROADCAST_TO, tensor, stored, grid(*(
+        (wanted, 0 if size == 1 else step) for size, wanted, step in zip(
+            tensor.shape, stored, strides(tensor.shape), strict=True))), "repeated")
+
+
+def _mul(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Made:
     """Mul: of two tensors; by a constant of one value or one a channel it costs least."""
-    source, constant = (given[0], given[1]) if isinstance(given[1], Quantized) else (given[1],
-                                                                                     given[0])
+    source, constant = ((given[0], given[1]) if isinstance(given[1], Quantized | Constant)
+                        else (given[1], given[0]))
+    if isinstance(source, Pending) and isinstance(constant, Quantized | Constant):
+        return _times(importer, source, constant)
+    composed = _composed(importer, given, lambda a, b: a * b, OpKind.MUL)
+    if composed is not None:
+        return composed
+    if isinstance(constant, Constant):
+        constant = quantized_constant(constant)
     if (isinstance(source, Image) and isinstance(constant, Quantized)
             and np.broadcast_shapes(source.shape, constant.data.shape) == source.shape):
         image = source
@@ -82,115 +192,179 @@ def _mul(importer: "OnnxImporter", node: Any, given: Given, options: Options) ->
             return Pending(importer.label, OpKind.MUL, lambda output: [image.tensor, factor],
                            lambda activation, output: MulAttributes(activation), source.shape,
                            source.channels_last, importer.index)
-    return _binary(OpKind.MUL, ProductAttributes)(importer, node, given, options)
+    return _binary(OpKind.MUL, lambda a, b: a * b, ProductAttributes)(importer, node, given,
+                                                                       options)
+
+
+def _times(importer: "OnnxImporter", pending: Pending,
+           constant: Quantized | Constant) -> Value | None:
+    """Return what has not been quantized times a number: its scale is another one."""
+    real = _real_of(constant)
+    factor = real(0.0) if real is not None else 0.0
+    if not importer.require(factor > 0 and not pending.then, "what is not quantized can be "
+                            "multiplied by one positive number"):
+        return None
+    return replace(pending, gain=pending.gain * factor)
+
+
+def _div(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Made:
+    """Div: by a constant, or of functions of one tensor."""
+    composed = _composed(importer, given, _ratio, OpKind.MUL)
+    if composed is not None:
+        return composed
+    divisor = given[1]
+    if not importer.require(isinstance(divisor, Quantized | Constant), "the divisor must be "
+                                                                       "constant"):
+        return None
+    assert isinstance(divisor, Quantized | Constant)
+    real = divisor.real if isinstance(divisor, Quantized) else divisor.data.astype(np.float64)
+    if not importer.require(bool((real != 0).all()), "a divisor is 0"):
+        return None
+    return _mul(importer, node, [given[0], Constant(divisor.name, 1 / real)], options)
+
+
+def _ratio(a: float, b: float) -> float:
+    return a / b if b else math.nan
+
+
+def _power(a: float, b: float) -> float:
+    try:
+        return float(a**b) if a >= 0 or b == int(b) else math.nan
+    except (OverflowError, ZeroDivisionError):
+        return math.inf
+
+
+def _pow(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
+    """Pow: by a constant of one value."""
+    composed = _composed(importer, given, _power, OpKind.MUL)
+    importer.require(composed is not None, "powers of a quantized tensor by one number are "
+                                           "supported")
+    return composed
 
 
 def _function(kind: OpKind, name: str, alpha: float = 0.0, beta: float = 0.0) -> Handler:
     """Return the handler of a function of one operand."""
     def handler(importer: "OnnxImporter", node: Any, given: Given,
                 options: Options) -> Value | None:
-        source = image_at(importer, given)
-        if source is None:
-            return None
         a, b = (float(options.get(key, default)) for key, default in (("alpha", alpha),
                                                                       ("beta", beta)))
-
-        def attributes(activation: Activation, output: Tensor) -> TableAttributes:
-            return TableAttributes(tuple(real_table(
-                (source.tensor.scale, source.tensor.zero_point),
-                (output.scale, output.zero_point),
-                lambda x: clamped(activation, REAL_FUNCTIONS[name](x, a, b)))))
-
-        return Pending(importer.label, kind, lambda output: [source.tensor], attributes,
-                       source.shape, source.channels_last, importer.index)
+        tanh = options.get("approximate", b"none") == b"tanh"
+        function = REAL_FUNCTIONS[f"{name} tanh" if tanh else name]
+        return _applied(importer, given, lambda x: function(x, a, b), kind)
     return handler
 
 
-def clamped(activation: Activation, value: float) -> float:
-    """Return a real number after an activation."""
-    limits = {Activation.NONE: (-np.inf, np.inf), Activation.RELU: (0.0, np.inf),
-              Activation.RELU6: (0.0, 6.0), Activation.RELU_N1_TO_1: (-1.0, 1.0)}[activation]
-    return float(min(max(value, limits[0]), limits[1]))
+def _applied(importer: "OnnxImporter", given: Given, function: Real,
+             kind: OpKind) -> Value | None:
+    """Return a function of a value."""
+    value = given[0]
+    if isinstance(value, Function):
+        inner = value.apply
+        return replace(value, apply=lambda x: function(inner(x)), kind=kind, index=importer.index)
+    source = image_at(importer, given)
+    return source and Function(source, function, kind, importer.index)
 
 
-def _operand(importer: "OnnxImporter", value: Value | None, shape: tuple[int, ...],
-             last: bool) -> Tensor | None:
-    """Return an operand with the shape that the output's tensor has."""
-    order = (0, 2, 3, 1)
-    stored = tuple(shape[axis] for axis in order) if last else shape
-    if isinstance(value, Quantized):
-        data = np.broadcast_to(value.data, shape)
-        data = np.ascontiguousarray(data.transpose(order) if last else data).astype(np.int8)
-        return Tensor(value.name, stored, DType.INT8, value.scales, value.zero_points, 0, data)
-    if not isinstance(value, Image) or not value.tensor.scales:
-        importer.require(False, "both operands must be quantized")
+def _leaky(slope: float) -> Real:
+    return lambda x: max(x, 0.0) + slope * min(x, 0.0)
+
+
+def _prelu(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
+    """PRelu: a constant slope of one value or one a channel."""
+    source, slope = image_at(importer, given), given[1]
+    if source is None or not importer.require(isinstance(slope, Quantized | Constant),
+                                              "the slope must be constant"):
         return None
-    value = importer.image(value) if last else importer.plain(value)
-    if value.tensor.shape == stored:
-        return value.tensor
-    own = (1,) * (len(stored) - len(value.tensor.shape)) + value.tensor.shape
-    return importer.operation(OpKind.BROADCAST_TO, value.tensor, stored, grid(*(
-        (wanted, 0 if size == 1 else step)
-        for size, wanted, step in zip(own, stored, strides(own), strict=True))), "repeated")
+    assert isinstance(slope, Quantized | Constant)
+    real = slope.real if isinstance(slope, Quantized) else slope.data.astype(np.float64)
+    rank = len(source.shape)
+    wide = (1,) * (rank - real.ndim) + real.shape
+    channels = source.shape[1] if rank > 1 else 1
+    fits = len(wide) == rank and wide == (1, channels, *(1,) * (rank - 2))
+    if not importer.require(fits or real.size == 1, f"the slope has the shape {list(real.shape)}; "
+                            f"one value, or one for each of the {channels} channels, is supported"):
+        return None
+    slopes = np.broadcast_to(real.ravel(), (channels,)).tolist()
+    image = importer.image(source)
+
+    def attributes(activation: Activation, output: Tensor) -> ChannelTablesAttributes:
+        x, y = (image.tensor.scale, image.tensor.zero_point), (output.scale, output.zero_point)
+        return ChannelTablesAttributes(np.array([real_table(x, y, _leaky(slope))
+                                                 for slope in slopes]))
+
+    return Pending(importer.label, OpKind.PRELU, lambda output: [image.tensor], attributes,
+                   image.shape, image.channels_last, importer.index)
 
 
 def _relu(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
     """Relu: fused into the operator before it, or a table."""
-    return _activated(importer, given, Activation.RELU)
+    return _clamped(importer, given, 0.0, math.inf)
 
 
 def _clip(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
-    """Clip: from 0 to 6, from -1 to 1, or from 0 on; fused into the operator before it."""
-    limits: list[float | None] = []
-    for position, name in ((1, "min"), (2, "max")):
-        value = given[position] if position < len(given) else None
-        limits.append(float(value.data) if isinstance(value, Constant)
-                      else options.get(name))
-    known: dict[tuple[float | None, ...], Activation] = {
-        (0.0, 6.0): Activation.RELU6, (-1.0, 1.0): Activation.RELU_N1_TO_1,
-        (0.0, None): Activation.RELU}
-    kind = known.get(tuple(limits))
-    if not importer.require(kind is not None, f"from {limits[0]} to {limits[1]} is not supported; "
-                            "0 to 6, -1 to 1 and 0 on are"):
-        return None
-    assert kind is not None
-    return _activated(importer, given, kind)
+    """Clip: from 0 to 6, from -1 to 1, or from 0 on, fused into the operator before it; otherwise a
+    table."""
+    limits = []
+    for position, name, default in ((1, "min", -math.inf), (2, "max", math.inf)):
+        value = constant_at(given, position)
+        limits.append(float(options.get(name, default)) if value is None
+                      else float(value.data.ravel()[0]))
+    return _clamped(importer, given, *limits)
 
 
-def _activated(importer: "OnnxImporter", given: Given, kind: Activation) -> Value | None:
+_ACTIVATIONS = {(0.0, 6.0): Activation.RELU6, (-1.0, 1.0): Activation.RELU_N1_TO_1,
+                (0.0, math.inf): Activation.RELU}
+
+
+def _clamped(importer: "OnnxImporter", given: Given, low: float, high: float) -> Value | None:
     value = given[0]
-    if isinstance(value, Pending) and importer.require(
-            value.activation is Activation.NONE, "two activations in a row are not supported"):
-        return replace(value, activation=kind)
-    source = image_at(importer, given)
-    if source is None:
-        return None
 
-    def attributes(activation: Activation, output: Tensor) -> TableAttributes:
-        return TableAttributes(tuple(real_table(
-            (source.tensor.scale, source.tensor.zero_point), (output.scale, output.zero_point),
-            lambda x: clamped(kind, x))))
+    def clamp(x: float) -> float:
+        return min(max(x, low), high)
 
-    return Pending(importer.label, OpKind.RELU, lambda output: [source.tensor], attributes,
-                   source.shape, source.channels_last, importer.index)
+    if isinstance(value, Pending):
+        fused = _ACTIVATIONS.get((low, high), Activation.NONE)
+        if value.activation is Activation.NONE and not value.then and value.gain == 1 and (
+                fused is not Activation.NONE):
+            return replace(value, activation=fused)
+        index = importer.index
+        return importer.after(value, lambda image: Function(image, clamp, OpKind.RELU, index))
+    return _applied(importer, given, clamp, OpKind.RELU)
+
+
+def _extremum(least: bool) -> Handler:
+    return _binary(OpKind.MINIMUM if least else OpKind.MAXIMUM, min if least else max,
+                   lambda activation: ExtremumAttributes(least), True)
 
 
 ELEMENTWISE: dict[str, Handler] = {
-    "Add": _binary(OpKind.ADD, AddAttributes),
-    "Sub": _binary(OpKind.SUB, AddAttributes),
+    "Add": _binary(OpKind.ADD, lambda a, b: a + b, AddAttributes),
+    "Sub": _binary(OpKind.SUB, lambda a, b: a - b, AddAttributes),
     "Mul": _mul,
-    "Max": _binary(OpKind.MAXIMUM, lambda activation: ExtremumAttributes(False), True),
-    "Min": _binary(OpKind.MINIMUM, lambda activation: ExtremumAttributes(True), True),
+    "Div": _div,
+    "Pow": _pow,
+    "Max": _extremum(False),
+    "Min": _extremum(True),
     "Abs": _function(OpKind.ABS, "Abs"),
+    "Celu": _function(OpKind.ELU, "Celu", 1.0),
     "Elu": _function(OpKind.ELU, "Elu", 1.0),
+    "Erf": _function(OpKind.GELU, "Erf"),
+    "Exp": _function(OpKind.LOGISTIC, "Exp"),
     "Gelu": _function(OpKind.GELU, "Gelu"),
     "HardSigmoid": _function(OpKind.LOGISTIC, "HardSigmoid", 0.2, 0.5),
     "HardSwish": _function(OpKind.HARD_SWISH, "HardSwish"),
     "LeakyRelu": _function(OpKind.LEAKY_RELU, "LeakyRelu", 0.01),
+    "Log": _function(OpKind.LOGISTIC, "Log"),
+    "Mish": _function(OpKind.HARD_SWISH, "Mish"),
     "Neg": _function(OpKind.QUANTIZE, "Neg"),
+    "Reciprocal": _function(OpKind.LOGISTIC, "Reciprocal"),
     "Sigmoid": _function(OpKind.LOGISTIC, "Sigmoid"),
     "Softplus": _function(OpKind.LOGISTIC, "Softplus"),
+    "Softsign": _function(OpKind.TANH, "Softsign"),
+    "Sqrt": _function(OpKind.LOGISTIC, "Sqrt"),
+    "Swish": _function(OpKind.HARD_SWISH, "Swish", 1.0),
     "Tanh": _function(OpKind.TANH, "Tanh"),
+    "PRelu": _prelu,
     "Relu": _relu,
     "Clip": _clip,
 }

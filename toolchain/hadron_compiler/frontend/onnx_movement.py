@@ -3,28 +3,35 @@
 Each function turns one node into a value: the docstrings say what is supported.
 """
 
+from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from hadron_compiler.frontend.offsets import spans, strides
+from hadron_compiler.frontend.offsets import spans
+from hadron_compiler.frontend.onnx_blocks import BLOCKS
+from hadron_compiler.frontend.onnx_elementwise import quantized_constant
 from hadron_compiler.frontend.onnx_inputs import (
     Given,
     Handler,
+    Made,
     Options,
     Value,
     image_at,
+    integers_at,
     shape_of,
 )
-from hadron_compiler.frontend.onnx_values import Constant, Image, Pending
-from hadron_compiler.ir.graph import (
-    ConcatenationAttributes,
-    MoveAttributes,
-    OpKind,
-    ResizeAttributes,
+from hadron_compiler.frontend.onnx_resize import resize
+from hadron_compiler.frontend.onnx_values import (
+    Constant,
+    Function,
+    Image,
+    Pending,
+    Quantized,
+    axes_last,
 )
+from hadron_compiler.ir.graph import ConcatenationAttributes, DType, OpKind, Tensor
 
 if TYPE_CHECKING:
     from hadron_compiler.frontend.onnx import OnnxImporter
@@ -102,84 +109,67 @@ def _transpose(importer: "OnnxImporter", node: Any, given: Given,
     assert isinstance(source, Image)
     order = tuple(options.get("perm", range(len(source.shape))[::-1]))
     shape = tuple(source.shape[axis] for axis in order)
-    if order == (0, 3, 1, 2) and not source.channels_last:
+    rank = len(order)
+    if rank > 2 and order == (0, rank - 1, *range(1, rank - 1)) and not source.channels_last:
         return Image(source.tensor, shape, True)
-    if order == (0, 2, 3, 1) and source.channels_last:
+    if order == axes_last(rank) and source.channels_last:
         return Image(source.tensor, shape)
     return Image(importer.turned(importer.plain(source).tensor, order), shape)
 
 
-def _resize(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
-    """Resize: nearest neighbour by whole factors; linear, with positions of ten bits as TensorFlow
-    Lite has them."""
-    source = image_at(importer, given)
-    scales, sizes = (given[i] if len(given) > i else None for i in (2, 3))
-    if source is None or not importer.require(len(source.shape) == 4, "four dimensions are "
-                                                                      "supported"):
-        return None
-    source = importer.image(source)
-    if isinstance(sizes, Constant):
-        factors = [int(n) / size for n, size in zip(sizes.data.ravel(), source.shape, strict=True)]
-    else:
-        factors = [float(n) for n in scales.data.ravel()] if isinstance(scales, Constant) else []
-    if options.get("mode", b"nearest") == b"linear":
-        return _linear(importer, source, factors, options)
-    whole = len(factors) == 4 and all(factor == int(factor) >= 1 for factor in factors)
-    if not importer.require(whole and factors[:2] == [1, 1]
-                            and options.get("mode", b"nearest") == b"nearest",
-                            "nearest neighbours by whole factors are supported"):
-        return None
-    y, x = (int(factor) for factor in factors[2:])
-    n, height, width, channels = source.tensor.shape
-    image, row, pixel, _ = strides(source.tensor.shape)
-    axes: tuple[npt.NDArray[np.int64], ...] = (
-        image * np.arange(n), row * np.repeat(np.arange(height), y),
-        pixel * np.repeat(np.arange(width), x), np.arange(channels))
-    output = importer.operation(
-        OpKind.RESIZE_NEAREST_NEIGHBOR, source.tensor, (n, height * y, width * x, channels),
-        MoveAttributes(axes), "resized")
-    return Image(output, (n, channels, height * y, width * x), True)
-
-
-def _linear(importer: "OnnxImporter", source: Image, factors: list[float],
-            options: Options) -> Value | None:
-    mode = options.get("coordinate_transformation_mode", b"half_pixel")
-    if not importer.require(len(factors) == 4 and factors[:2] == [1, 1] and mode in (
-            b"half_pixel", b"pytorch_half_pixel", b"align_corners", b"asymmetric"),
-            "rows and columns, half_pixel, align_corners and asymmetric are supported"):
-        return None
-    n, height, width, channels = source.tensor.shape
-    size = int(height * factors[2]), int(width * factors[3])
-    output = importer.operation(OpKind.RESIZE_BILINEAR, source.tensor, (n, *size, channels), None,
-                                "resized")
-    importer.operations[-1].attributes = ResizeAttributes(mode == b"align_corners",
-                                                          mode.endswith(b"half_pixel"))
-    return Image(output, (n, channels, *size), True)
+def _cut(importer: "OnnxImporter", source: Image, chosen: Sequence[range], what: str) -> Image:
+    """Return some elements of every axis."""
+    shape = tuple(len(part) for part in chosen)
+    order = axes_last(len(shape)) if source.channels_last else range(len(shape))
+    parts = [chosen[axis] for axis in order]
+    move = spans(source.tensor.shape, [part.start for part in parts],
+                 [len(part) for part in parts], [part.step for part in parts])
+    tensor = importer.operation(OpKind.SLICE, source.tensor, tuple(len(part) for part in parts),
+                                move, what)
+    return Image(tensor, shape, source.channels_last)
 
 
 def _slice(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
     """Slice: constant starts and ends, of any axes."""
     source = image_at(importer, given)
-    values = [value.data.astype(np.int64).ravel().tolist() if isinstance(value, Constant) else None
-              for value in given[1:]]
-    if source is None or not importer.require(len(values) >= 2 and None not in values[:2],
-                                              "starts and ends must be constants"):
+    starts, ends, axes, steps = (integers_at(importer, given, position, options, name)
+                                 for position, name in ((1, "starts"), (2, "ends"), (3, "axes"),
+                                                        (4, "steps")))
+    if source is None or starts is None or ends is None:
         return None
-    source = importer.plain(source)
     rank = len(source.shape)
-    starts, ends = values[0] or [], values[1] or []
-    axes = values[2] if len(values) > 2 and values[2] is not None else list(range(len(starts)))
-    steps = values[3] if len(values) > 3 and values[3] is not None else [1] * len(starts)
+    axes = list(range(len(starts))) if axes is None else axes
+    steps = [1] * len(starts) if steps is None else steps
     chosen = [range(size) for size in source.shape]
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         chosen[axis % rank] = chosen[axis % rank][slice(start, None if end < -source.shape[axis]
                                                         else end, step)]
-    shape = tuple(len(part) for part in chosen)
-    if not importer.require(prod(shape) > 0, "the output is empty"):
+    if not importer.require(all(len(part) > 0 for part in chosen), "the output is empty"):
         return None
-    move = spans(source.shape, [part.start for part in chosen], shape,
-                 [part.step for part in chosen])
-    return Image(importer.operation(OpKind.SLICE, source.tensor, shape, move, "slice"), shape)
+    return _cut(importer, source, chosen, "slice")
+
+
+def _split(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Made:
+    """Split: along any axis, sizes constant."""
+    source, sizes = image_at(importer, given), integers_at(importer, given, 1, options, "split")
+    if source is None:
+        return None
+    axis = int(options.get("axis", 0)) % len(source.shape)
+    if sizes is None:
+        each = -(-source.shape[axis] // len(node.output))
+        sizes = [min(each, source.shape[axis] - each * part) for part in range(len(node.output))]
+    if not importer.require(sum(sizes) == source.shape[axis] and min(sizes) > 0
+                            and len(sizes) == len(node.output), f"{source.shape[axis]} elements of "
+                            f"axis {axis} do not divide into {sizes}"):
+        return None
+    parts = []
+    first = 0
+    for size in sizes:
+        chosen = [range(extent) for extent in source.shape]
+        chosen[axis] = range(first, first + size)
+        first += size
+        parts.append(_cut(importer, source, chosen, "part"))
+    return parts
 
 
 def _same(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
@@ -189,20 +179,49 @@ def _same(importer: "OnnxImporter", node: Any, given: Given, options: Options) -
 
 def _concat(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
     """Concat: along any axis; inputs quantized unlike the output are requantized."""
-    images = [image_at(importer, given, position) for position in range(len(given))]
-    if None in images:
+    images = [value.source if isinstance(value, Function) else value for value in given]
+    fine = importer.require(
+        all(isinstance(image, Quantized | Constant)
+            or (isinstance(image, Image) and bool(image.tensor.scales)) for image in images),
+        "an input is not quantized")
+    if not fine:
         return None
-    parts = [image for image in images if image is not None]
-    last = any(part.channels_last for part in parts)
-    parts = [importer.image(part) if last else importer.plain(part) for part in parts]
-    rank = len(parts[0].shape)
-    axis = int(options["axis"]) % rank
-    shape = list(parts[0].shape)
-    shape[axis] = sum(part.shape[axis] for part in parts)
-    stored = (0, 3, 1, 2)[axis] if last else axis
+    last = any(image.channels_last for image in images if isinstance(image, Image))
+    shapes = [shape_of(image) for image in images]
+    axis = int(options["axis"]) % len(shapes[0])
+    shape = list(shapes[0])
+    shape[axis] = sum(own[axis] for own in shapes)
+    stored = axes_last(len(shape)).index(axis) if last else axis
+
+    def part(value: Value | None) -> Image | Function:
+        if isinstance(value, Constant):
+            value = quantized_constant(value)
+        if isinstance(value, Quantized):
+            data = value.data.astype(np.int8)
+            value = Image(Tensor(value.name, data.shape, DType.INT8, value.scales,
+                                 value.zero_points, 0, data), data.shape)
+        if isinstance(value, Function):
+            inner = value
+            moved = importer.after(inner, importer.image if last else importer.plain)
+            assert isinstance(moved, Function)
+            return moved
+        assert isinstance(value, Image)
+        if value.tensor.data is not None and last:
+            data = np.ascontiguousarray(np.moveaxis(value.tensor.data, 1, -1))
+            return Image(Tensor(value.tensor.name, data.shape, DType.INT8, value.tensor.scales,
+                                value.tensor.zero_points, 0, data), value.shape, True)
+        return importer.image(value) if last else importer.plain(value)
+
+    parts = [part(value) for value in given]
+
+    def quantized(part: Image | Function, output: Tensor) -> Tensor:
+        if isinstance(part, Function):
+            return importer.tabulated(part, f"{output.name} (a part)", output.scales,
+                                      output.zero_points).tensor
+        return importer.requantized(part.tensor, output)
 
     return Pending(importer.label, OpKind.CONCATENATION,
-                   lambda output: [importer.requantized(part.tensor, output) for part in parts],
+                   lambda output: [quantized(part, output) for part in parts],
                    lambda activation, output: ConcatenationAttributes(stored), tuple(shape), last,
                    importer.index)
 
@@ -214,8 +233,11 @@ MOVEMENT: dict[str, Handler] = {
     "Squeeze": _squeeze,
     "Unsqueeze": _unsqueeze,
     "Transpose": _transpose,
-    "Resize": _resize,
+    "Resize": resize,
+    "Upsample": resize,
     "Slice": _slice,
+    "Split": _split,
+    **BLOCKS,
     "Identity": _same,
     "Dropout": _same,
 }

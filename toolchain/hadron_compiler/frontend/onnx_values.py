@@ -9,9 +9,20 @@ import numpy.typing as npt
 
 from hadron_compiler.ir.graph import Activation, Attributes, OpKind, Tensor
 
-__all__ = ["Constant", "Image", "Pending", "Quantized"]
+__all__ = ["Chosen", "Constant", "Function", "Image", "Pending", "Quantized", "Value", "axes_last",
+           "stored_shape"]
 
 Array = npt.NDArray[Any]
+
+
+def axes_last(rank: int) -> tuple[int, ...]:
+    """Return the order of the axes of an image with its channels, the second axis, last."""
+    return (0, *range(2, rank), 1)
+
+
+def stored_shape(shape: tuple[int, ...], channels_last: bool) -> tuple[int, ...]:
+    """Return the shape of the tensor that holds a value."""
+    return tuple(shape[axis] for axis in axes_last(len(shape))) if channels_last else shape
 
 
 @dataclass(frozen=True)
@@ -57,12 +68,32 @@ class Image:
     shape: tuple[int, ...]
     channels_last: bool = False
 
+    def axis(self, axis: int) -> int:
+        """Return which axis of the tensor an axis of the shape is."""
+        axis %= len(self.shape)
+        return axes_last(len(self.shape)).index(axis) if self.channels_last else axis
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """Real numbers that depend on one activation alone, element by element.
+
+    `apply` makes each of the real number that an element of `source` stands for; `kind` is what
+    reports call it.
+    """
+
+    source: Image
+    apply: Callable[[float], float]
+    kind: OpKind
+    index: int
+
 
 @dataclass(eq=False)
 class Pending:
     """Real numbers that an operator has made of quantized ones, waiting to be quantized.
 
-    `inputs` returns the operator's inputs once the output is known.
+    `inputs` returns the operator's inputs once the output is known. What is quantized are the
+    operator's results, after the activation, times `gain`; `then` is what happens to the bytes.
     """
 
     label: str
@@ -72,4 +103,24 @@ class Pending:
     shape: tuple[int, ...]
     channels_last: bool
     index: int
-    activation: Activation = field(default=Activation.NONE)
+    activation: Activation = Activation.NONE
+    gain: float = 1.0
+    then: tuple[Callable[[Image], "Value | None"], ...] = ()
+    biased: "Callable[[npt.NDArray[np.float64]], Pending | None] | None" = None
+    """Makes what has a number more added to the sums of each channel, before all else."""
+    origin: object = field(default_factory=object)
+    """The same of all that come from one node."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Positions of the largest elements of `tensor` along an axis, which `keep` leaves there with
+    one element; `label` is the node that asks for them."""
+
+    tensor: Tensor
+    axis: int
+    keep: bool
+    label: str
+
+
+Value = Quantized | Constant | Image | Function | Pending | Chosen

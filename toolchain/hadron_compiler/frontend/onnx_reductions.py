@@ -1,0 +1,191 @@
+"""ONNX operators over whole axes: means, sums, extrema, softmax, normalization.
+
+Each function turns one node into a value: the docstrings say what is supported.
+"""
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hadron_compiler.frontend.onnx_inputs import (
+    Given,
+    Handler,
+    Options,
+    Value,
+    image_at,
+    integers_at,
+    real_at,
+)
+from hadron_compiler.frontend.onnx_values import Chosen, Image, Pending, stored_shape
+from hadron_compiler.ir.graph import (
+    ConvolutionAttributes,
+    DType,
+    OpKind,
+    ReduceAttributes,
+    SoftmaxAttributes,
+    Tensor,
+    Window,
+)
+
+if TYPE_CHECKING:
+    from hadron_compiler.frontend.onnx import OnnxImporter
+
+__all__ = ["REDUCTIONS", "global_average"]
+
+
+def _reduced(importer: "OnnxImporter", kind: OpKind, source: Image, axes: list[int],
+             keep: bool) -> Value | None:
+    """Return the reduction of a value over some axes."""
+    rank = len(source.shape)
+    gone = {axis % rank for axis in axes}
+    if not keep and 0 in gone:
+        source = importer.plain(source)
+    shape = tuple(1 if axis in gone else size for axis, size in enumerate(source.shape)
+                  if keep or axis not in gone)
+    tensor = source.tensor
+    places = [source.axis(axis) for axis in sorted(gone)]
+    long = [axis for axis, size in enumerate(tensor.shape) if size > 1]
+    chosen = [place for place, axis in enumerate(long) if axis in places]
+    stored = tuple(1 if axis in places else size for axis, size in enumerate(tensor.shape))
+    if chosen and chosen != list(range(chosen[0], chosen[-1] + 1)):
+        kept = [axis for axis in range(rank) if axis not in places]
+        tensor = importer.turned(tensor, (*kept, *sorted(places)))
+        attributes = ReduceAttributes(
+            (1, prod(tensor.shape[:len(kept)]), prod(tensor.shape[len(kept):]), 1),
+            (1, prod(tensor.shape[len(kept):])))
+    elif rank == 4 and places == [1, 2]:
+        images, height, width, channels = tensor.shape
+        attributes = ReduceAttributes((images, height, width, channels), (height, width))
+    else:
+        first = long[chosen[0]] if chosen else rank
+        end = long[chosen[-1]] + 1 if chosen else rank
+        count = prod(tensor.shape[first:end])
+        attributes = ReduceAttributes((1, prod(tensor.shape[:first]), count,
+                                       prod(tensor.shape[end:])), (1, count))
+    # What is left of an image has its channels last still, unless they are gone.
+    last = source.channels_last and (keep or (1 not in gone and len(shape) > 2))
+    if not keep:
+        stored = stored_shape(shape, last)
+
+    if kind in (OpKind.MEAN, OpKind.SUM):
+        return Pending(importer.label, kind, lambda output: [tensor],
+                       lambda activation, output: attributes, shape, last, importer.index)
+    output = importer.operation(kind, tensor, stored, None, "reduced")
+    importer.operations[-1].attributes = attributes
+    return Image(output, shape, last)
+
+
+def _reduce(kind: OpKind, text: str) -> Handler:
+    def handler(importer: "OnnxImporter", node: Any, given: Given,
+                options: Options) -> Value | None:
+        source = image_at(importer, given)
+        if source is None:
+            return None
+        axes = integers_at(importer, given, 1, options, "axes")
+        if not axes:
+            if options.get("noop_with_empty_axes"):
+                return source
+            axes = list(range(len(source.shape)))
+        return _reduced(importer, kind, source, axes, bool(options.get("keepdims", 1)))
+    handler.__doc__ = text
+    return handler
+
+
+def _global(kind: OpKind, text: str) -> Handler:
+    def handler(importer: "OnnxImporter", node: Any, given: Given,
+                options: Options) -> Value | None:
+        source = image_at(importer, given)
+        return source and _reduced(importer, kind, importer.image(source),
+                                   list(range(2, len(source.shape))), True)
+    handler.__doc__ = text
+    return handler
+
+
+def global_average(importer: "OnnxImporter", source: Image) -> Value | None:
+    """Return the mean of all rows and columns."""
+    return _reduced(importer, OpKind.MEAN, importer.image(source), [2, 3], True)
+
+
+def _softmax(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
+    """Softmax: over any axis; computed with scale 1/256 and zero point -128."""
+    source = image_at(importer, given)
+    if source is None:
+        return None
+    rank = len(source.shape)
+    axis = int(options.get("axis", -1)) % rank
+    if axis == 1 and rank > 2:
+        source = importer.image(source)
+    elif source.channels_last:
+        source = importer.plain(source)
+    tensor, place = source.tensor, source.axis(axis)
+    order = (*(other for other in range(rank) if other != place), place)
+    turned = importer.turned(tensor, order) if place != rank - 1 else tensor
+    output = importer.operation(OpKind.SOFTMAX, turned, turned.shape, None, "softmax")
+    output.scales, output.zero_points = (1 / 256,), (-128,)
+    importer.operations[-1].attributes = SoftmaxAttributes(1.0)
+    if place != rank - 1:
+        output = importer.turned(output, tuple(order.index(other) for other in range(rank)))
+    return Image(output, source.shape, source.channels_last)
+
+
+def _arg_max(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
+    """ArgMax: of a network output: left to the host, and reported."""
+    source = image_at(importer, given)
+    if source is None or not importer.require(not options.get("select_last_index"),
+                                              "the last of equal elements is not supported"):
+        return None
+    axis = int(options.get("axis", 0)) % len(source.shape)
+    keep = bool(options.get("keepdims", 1))
+    # Without its channels, an image has its axes in the file's order.
+    image = source if axis == 1 and not keep else importer.plain(source)
+    return Chosen(image.tensor, image.axis(axis), keep, importer.label)
+
+
+def _batch_normalization(importer: "OnnxImporter", node: Any, given: Given,
+                         options: Options) -> Value | None:
+    """BatchNormalization: constant, where it is not part of a convolution."""
+    source = image_at(importer, given)
+    numbers = [real_at(given, position) for position in range(1, 5)]
+    if source is None or not importer.require(all(number is not None for number in numbers),
+                                              "scale, bias, mean and variance must be constant"):
+        return None
+    gain, offset, mean, variance = (number.ravel() for number in numbers if number is not None)
+    gain = gain / np.sqrt(variance + float(options.get("epsilon", 1e-5)))
+    image = importer.image(source)
+    shape = image.tensor.shape
+    channels = shape[-1]
+    flat = importer.operation(OpKind.RESHAPE, image.tensor, (1, 1, prod(shape[:-1]), channels),
+                              None, "view")
+    # Of every channel the largest weight there is, and a scale of its own.
+    scales = np.where(gain == 0, 1.0, np.abs(gain)) / 127
+    data = np.rint(gain / scales).astype(np.int8).reshape(1, 1, 1, channels)
+    weights = Tensor(node.input[1], data.shape, DType.INT8, tuple(scales.tolist()),
+                     (0,) * channels, 3, data)
+    units = (offset - mean * gain) / (flat.scale * scales)
+    if not importer.require(bool(np.abs(units).max(initial=0) < float(1 << 31) - 1),
+                            f"bias {node.input[2]} does not fit 32 bits"):
+        return None
+    bias = Tensor(node.input[2], (channels,), DType.INT32, data=np.rint(units).astype(np.int32))
+    wide = Pending(importer.label, OpKind.DEPTHWISE_CONV_2D, lambda output: [flat, weights, bias],
+                   lambda activation, output: ConvolutionAttributes(Window(1, 1), activation),
+                   (1, 1, prod(shape[:-1]), channels), False, importer.index)
+
+    def shown(made: Image) -> Image:
+        return Image(importer.operation(OpKind.RESHAPE, made.tensor, shape, None, "view"),
+                     image.shape, image.channels_last)
+
+    return importer.after(wide, shown)
+
+
+REDUCTIONS: dict[str, Handler] = {
+    "GlobalAveragePool": _global(OpKind.MEAN, "GlobalAveragePool: any."),
+    "GlobalMaxPool": _global(OpKind.REDUCE_MAX, "GlobalMaxPool: any."),
+    "ReduceMean": _reduce(OpKind.MEAN, "ReduceMean: over any axes."),
+    "ReduceSum": _reduce(OpKind.SUM, "ReduceSum: over any axes."),
+    "ReduceMax": _reduce(OpKind.REDUCE_MAX, "ReduceMax: over any axes."),
+    "ReduceMin": _reduce(OpKind.REDUCE_MIN, "ReduceMin: over any axes."),
+    "Softmax": _softmax,
+    "ArgMax": _arg_max,
+    "BatchNormalization": _batch_normalization,
+}

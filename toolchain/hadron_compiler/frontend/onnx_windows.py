@@ -1,0 +1,318 @@
+"""ONNX operators that slide a window over an image, or over a signal of one dimension.
+
+Each function turns one node into a value: the docstrings say what is supported.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hadron_compiler.frontend.onnx_inputs import Given, Handler, Made, Options, Value, image_at
+from hadron_compiler.frontend.onnx_reductions import global_average
+from hadron_compiler.frontend.onnx_values import Constant, Image, Pending, Quantized, stored_shape
+from hadron_compiler.ir.graph import (
+    Activation,
+    ConvolutionAttributes,
+    DType,
+    OpKind,
+    PoolAttributes,
+    Tensor,
+    TransposeConvolutionAttributes,
+    Window,
+)
+
+if TYPE_CHECKING:
+    from hadron_compiler.frontend.onnx import OnnxImporter
+
+__all__ = ["WINDOWS", "weights_of", "with_bias"]
+
+
+def weights_of(importer: "OnnxImporter", value: Value | None, channel_axis: int,
+               order: tuple[int, ...], axis: int) -> Tensor | None:
+    """Return constant weights with their axes in `order`; `axis` is the channels' then."""
+    if not importer.require(isinstance(value, Quantized), "weights must be INT8 constants behind "
+                            "DequantizeLinear"):
+        return None
+    assert isinstance(value, Quantized)
+    fine = importer.require(not any(value.zero_points), f"weights {value.name} have a zero point "
+                            "other than 0")
+    several = len(value.scales) > 1
+    fine &= importer.require(not several or value.axis == channel_axis, f"weights {value.name} are "
+                             f"quantized along axis {value.axis}, must be {channel_axis}")
+    if not fine:
+        return None
+    data = np.ascontiguousarray(value.data.transpose(order)).astype(np.int8)
+    return Tensor(value.name, data.shape, DType.INT8, value.scales, (0,) * len(value.scales), axis,
+                  data)
+
+
+def with_bias(importer: "OnnxImporter", given: Given, x: Tensor, weights: Tensor,
+              pending: Pending) -> Pending | None:
+    """Return what sums `x` times `weights`, with the third input, if there is one, as bias."""
+    bias = given[2] if len(given) > 2 else None
+    channels = pending.shape[1] if pending.channels_last else pending.shape[-1]
+    real = np.zeros(channels)
+    if bias is not None:
+        if not importer.require(isinstance(bias, Quantized | Constant), "the bias must be "
+                                                                        "constant"):
+            return None
+        assert isinstance(bias, Quantized | Constant)
+        given_bias = bias.real if isinstance(bias, Quantized) else bias.data.astype(np.float64)
+        real = np.broadcast_to(given_bias.ravel(), (channels,))
+
+    def biased(more: npt.NDArray[np.float64]) -> Pending | None:
+        return summed(real + more)
+
+    def summed(real: npt.NDArray[np.float64]) -> Pending | None:
+        units = real / (x.scale * np.array(weights.scales))
+        if not importer.require(bool(np.abs(units).max(initial=0) < float(1 << 31) - 1),
+                                "the bias does not fit 32 bits"):
+            return None
+        data = np.rint(units).astype(np.int32)
+        tensor = Tensor(f"{weights.name} (bias)", data.shape, DType.INT32, data=data)
+        return replace(pending, inputs=lambda output: [x, weights, tensor], biased=biased,
+                       origin=object())
+
+    return summed(real)
+
+
+def _widened(options: Options) -> Options:
+    """Return the options of a window of one dimension for one of two, over a single row."""
+    wide = dict(options)
+    for name in ("strides", "dilations", "kernel_shape"):
+        if len(options.get(name, ())) == 1:
+            wide[name] = [1, *options[name]]
+    if len(options.get("output_padding", ())) == 1:
+        wide["output_padding"] = [0, *options["output_padding"]]
+    if len(options.get("pads", ())) == 2:
+        wide["pads"] = [0, options["pads"][0], 0, options["pads"][1]]
+    return wide
+
+
+def _of_images(handler: Handler) -> Handler:
+    """Return a handler of images that takes signals, as images of one row, too."""
+    def widened(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Made:
+        source = image_at(importer, given)
+        if source is None:
+            return None
+        if len(source.shape) != 3:
+            fits = importer.require(len(source.shape) == 4, f"input {source.tensor.name} has the "
+                                    f"shape {list(source.shape)}; three and four dimensions are "
+                                    "supported")
+            return handler(importer, node, [source, *given[1:]], options) if fits else None
+        images, channels, length = source.shape
+        tensor = importer.operation(OpKind.RESHAPE, importer.image(source).tensor,
+                                    (images, 1, length, channels), None, "view")
+        wide: Given = [Image(tensor, (images, channels, 1, length), True)]
+        for value in given[1:]:
+            if isinstance(value, Quantized) and value.data.ndim == 3:
+                value = replace(value, data=value.data[:, :, None])
+            wide.append(value)
+        def narrow(image: Image) -> Image:
+            shape = (*image.shape[:2], image.shape[3])
+            return Image(importer.operation(OpKind.RESHAPE, importer.image(image).tensor,
+                                            stored_shape(shape, True), None, "view"), shape, True)
+
+        made = handler(importer, node, wide, _widened(options))
+        return importer.after(made, narrow) if not isinstance(made, Sequence) else None
+
+    widened.__doc__ = handler.__doc__
+    return widened
+
+
+def _window(importer: "OnnxImporter", options: Options, kernel: Sequence[int],
+            size: Sequence[int]) -> tuple[Window, tuple[int, int], bool] | None:
+    """Return the window, the rows and columns it makes, and whether it leaves the image."""
+    stride = tuple(options.get("strides", (1, 1)))
+    dilation = tuple(options.get("dilations", (1, 1)))
+    pads = list(options.get("pads", (0, 0, 0, 0)))
+    auto = options.get("auto_pad", b"NOTSET").decode()
+    up = bool(options.get("ceil_mode"))
+    if not importer.require(auto in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
+                            and len(kernel) == len(stride) == len(dilation) == 2
+                            and len(pads) == 4 and min(pads) >= 0,
+                            "two dimensions, padding of 0 or more, are supported"):
+        return None
+    result = []
+    outside = False
+    for axis in (0, 1):
+        span = (kernel[axis] - 1) * dilation[axis] + 1
+        if auto.startswith("SAME"):
+            count = -(-size[axis] // stride[axis])
+            total = max(0, (count - 1) * stride[axis] + span - size[axis])
+            pads[axis] = (total + (auto == "SAME_LOWER")) // 2
+            outside |= total > 0
+        else:
+            total = pads[axis] + pads[axis + 2]
+            count = (size[axis] + total - span + up * (stride[axis] - 1)) // stride[axis] + 1
+            # The last window begins in the image or in the padding before it.
+            count -= up and (count - 1) * stride[axis] >= size[axis] + pads[axis]
+            outside |= total > 0 or (count - 1) * stride[axis] + span > size[axis]
+        if not importer.require(count > 0, f"a window of {span} does not fit {size[axis]}"):
+            return None
+        result.append(count)
+    return (Window(kernel[0], kernel[1], stride[0], stride[1], dilation[0], dilation[1], pads[0],
+                   pads[1]), (result[0], result[1]), outside)
+
+
+def _kernel(importer: "OnnxImporter", given: Given) -> tuple[Image, Quantized] | None:
+    source, kernel = image_at(importer, given), given[1]
+    if source is None or not importer.require(isinstance(kernel, Quantized) and kernel.data.ndim
+                                              == 4, "weights must be INT8 constants behind "
+                                              "DequantizeLinear, of four dimensions"):
+        return None
+    assert isinstance(kernel, Quantized)
+    return importer.image(source), kernel
+
+
+@_of_images
+def _conv(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
+    """Conv: one or two dimensions, any kernel, stride, dilation, groups and pads."""
+    read = _kernel(importer, given)
+    if read is None:
+        return None
+    source, kernel = read
+    channels, depth, rows, columns = kernel.data.shape
+    made = _window(importer, options, (rows, columns), source.shape[2:])
+    depthwise = depth == 1 and options.get("group", 1) == source.shape[1] > 1
+    order, axis = ((1, 2, 3, 0), 3) if depthwise else ((0, 2, 3, 1), 0)
+    weights = weights_of(importer, kernel, 0, order, axis)
+    if made is None or weights is None:
+        return None
+    importer.require(options.get("group", 1) * depth == source.shape[1]
+                     and channels % options.get("group", 1) == 0,
+                     f"{source.shape[1]} input channels do not divide into groups of {depth}")
+    window, size, _ = made
+    return with_bias(importer, given, source.tensor, weights, Pending(
+        importer.label, OpKind.DEPTHWISE_CONV_2D if depthwise else OpKind.CONV_2D,
+        lambda output: [source.tensor, weights],
+        lambda activation, output: ConvolutionAttributes(window, activation),
+        (source.shape[0], channels, *size), True, importer.index))
+
+
+@_of_images
+def _conv_transpose(importer: "OnnxImporter", node: Any, given: Given,
+                    options: Options) -> Value | None:
+    """ConvTranspose: one or two dimensions, any kernel, stride, dilation, groups and pads."""
+    read = _kernel(importer, given)
+    if read is None:
+        return None
+    source, kernel = read
+    groups = int(options.get("group", 1))
+    depth, own, *sizes = kernel.data.shape
+    if not importer.require(depth == source.shape[1] and depth % groups == 0, f"weights "
+                            f"{kernel.name} have {depth} input channels, must be "
+                            f"{source.shape[1]}, in {groups} groups"):
+        return None
+    strides, dilations = options.get("strides", (1, 1)), options.get("dilations", (1, 1))
+    extra, pads = options.get("output_padding", (0, 0)), options.get("pads", (0, 0, 0, 0))
+    auto = options.get("auto_pad", b"NOTSET")
+    shape, before = [], []
+    for axis, taps in enumerate(sizes):
+        span = (taps - 1) * dilations[axis] + 1
+        whole = strides[axis] * (source.shape[2 + axis] - 1) + extra[axis] + span
+        first, total = pads[axis], pads[axis] + pads[axis + 2]
+        wanted = (source.shape[2 + axis] * strides[axis] if auto.startswith(b"SAME")
+                  else options["output_shape"][axis] if "output_shape" in options else None)
+        if wanted is not None:
+            total = max(0, whole - wanted)
+            first = total // 2 if auto == b"SAME_UPPER" else total - total // 2
+        shape.append(whole - total)
+        before.append(first)
+    if not importer.require(min(before) >= 0 and min(shape) > 0, "padding must be 0 or more and "
+                            "leave an output"):
+        return None
+    weights = weights_of(importer, _spread(kernel, groups, dilations), 0, (0, 2, 3, 1), 0)
+    if weights is None:
+        return None
+    return with_bias(importer, given, source.tensor, weights, Pending(
+        importer.label, OpKind.TRANSPOSE_CONV, lambda output: [source.tensor, weights],
+        lambda activation, output: TransposeConvolutionAttributes(
+            strides[0], strides[1], before[0], before[1], activation),
+        (source.shape[0], own * groups, *shape), True, importer.index))
+
+
+def _spread(kernel: Quantized, groups: int, dilations: Sequence[int]) -> Quantized:
+    """Return the weights of ConvTranspose, output channels first, as those of one group without
+    dilation: zeros between them."""
+    depth, own, rows, columns = kernel.data.shape
+    data = np.zeros((groups * own, depth, (rows - 1) * dilations[0] + 1,
+                     (columns - 1) * dilations[1] + 1), np.int64)
+    for group in range(groups):
+        part = slice(group * depth // groups, (group + 1) * depth // groups)
+        data[group * own:(group + 1) * own, part, ::dilations[0], ::dilations[1]] = (
+            kernel.data[part].transpose(1, 0, 2, 3))
+    if len(kernel.scales) == 1:
+        return replace(kernel, data=data)
+    points = kernel.zero_points * (len(kernel.scales) // len(kernel.zero_points))
+    axis = {0: 1, 1: 0}.get(kernel.axis, kernel.axis)
+    return replace(kernel, data=data, axis=axis, scales=kernel.scales * groups,
+                   zero_points=points * groups)
+
+
+def _pooled(importer: "OnnxImporter", kind: OpKind, source: Image, window: Window,
+            size: tuple[int, int]) -> Image:
+    shape = (*source.shape[:2], *size)
+    output = importer.operation(kind, source.tensor, stored_shape(shape, True), None, "pooled")
+    importer.operations[-1].attributes = PoolAttributes(window, Activation.NONE)
+    return Image(output, shape, True)
+
+
+@_of_images
+def _max_pool(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
+    """MaxPool: one or two dimensions, any window without dilation, any pads, sizes rounded down or
+    up."""
+    source = image_at(importer, given)
+    if source is None:
+        return None
+    source = importer.image(source)
+    made = _window(importer, options, options["kernel_shape"], source.shape[2:])
+    if made is None or not importer.require(made[0].dilation_y == made[0].dilation_x == 1
+                                            and len(node.output) == 1,
+                                            "dilation and indices are not supported"):
+        return None
+    return _pooled(importer, OpKind.MAX_POOL_2D, source, *made[:2])
+
+
+@_of_images
+def _average_pool(importer: "OnnxImporter", node: Any, given: Given,
+                  options: Options) -> Value | None:
+    """AveragePool: one or two dimensions; rescaled as MEAN or a depthwise convolution, or, where
+    padding is not counted, rounded to the input's steps first."""
+    source = image_at(importer, given)
+    if source is None:
+        return None
+    source = importer.image(source)
+    made = _window(importer, options, options["kernel_shape"], source.shape[2:])
+    if made is None:
+        return None
+    window, size, outside = made
+    if not outside and size == (1, 1) and (window.kernel_y, window.kernel_x) == source.shape[2:]:
+        return global_average(importer, source)
+    if outside and not options.get("count_include_pad"):
+        if not importer.require(window.dilation_y == window.dilation_x == 1, "dilation is not "
+                                                                             "supported"):
+            return None
+        return _pooled(importer, OpKind.AVERAGE_POOL_2D, source, window, size)
+    if not importer.require(not (outside and options.get("ceil_mode")), "padding that is counted "
+                            "is not supported with sizes rounded up"):
+        return None
+    count = window.kernel_y * window.kernel_x
+    channels = source.shape[1]
+    ones = np.ones((1, window.kernel_y, window.kernel_x, channels), np.int8)
+    weights = Tensor("ones", ones.shape, DType.INT8, (1 / count,), (0,), 3, ones)
+    return Pending(importer.label, OpKind.DEPTHWISE_CONV_2D,
+                   lambda output: [source.tensor, weights, None],
+                   lambda activation, output: ConvolutionAttributes(window, activation),
+                   (*source.shape[:2], *size), True, importer.index)
+
+
+WINDOWS: dict[str, Handler] = {
+    "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
+    "MaxPool": _max_pool,
+    "AveragePool": _average_pool,
+}
