@@ -154,7 +154,10 @@ class ExecuteUnit(wiring.Component):
         wiring.connect(m, wiring.flipped(self.write_table), softmax.table)
         wiring.connect(m, wiring.flipped(self.read_request), scratchpad.read_request)
         wiring.connect(m, writer.o, scratchpad.result)
-        m.d.comb += self.read_data.eq(scratchpad.read_data)
+        m.d.comb += [
+            scratchpad.result_next.eq(writer.o_next),
+            self.read_data.eq(scratchpad.read_data),
+        ]
 
         # Steps: what the reader does not need waits beside it.
         step = loop_nest.step
@@ -163,14 +166,13 @@ class ExecuteUnit(wiring.Component):
             reader.address.eq(step.address),
             reader.y.eq(step.y),
             reader.x.eq(step.x),
-            reader.first.eq(step.first),
             reader.low.eq(step.low),
             reader.bounded.eq(command.bounded),
             reader.pad.eq(command.pad),
             reader.height.eq(command.height),
             reader.width_bytes.eq(command.width_bytes),
             reader.split.eq(command.split),
-            reader.split_later.eq(command.split_later),
+            reader.splits_at.eq(step.splits_at),
             reader.split_rows.eq(command.plane_address[(config.lanes - 1).bit_length():]),
             scratchpad.a_rows.eq(reader.bank_addresses),
             reader.bank_data.eq(scratchpad.a_data),

@@ -154,18 +154,16 @@ class BurstGenerator(wiring.Component):
         command = self.command.payload
         limits = Array(Const(size, limit.shape()) for size in self.spaces)
         low = offset[:beat_bits]
-        end_in_beat = Signal(beat_bits)
+        end_in_beat = Signal(beat_bits, reset_less=True)
         padded = Signal(narrow + 1)
         all_bytes = Const(-1, self.config.axi_bytes)
-        m.d.comb += [
-            end_in_beat.eq(low + row_bytes[:beat_bits]),
-            padded.eq(low + row_bytes + (self.config.axi_bytes - 1)),
-        ]
+        m.d.comb += padded.eq(command.memory_offset[:beat_bits] + command.row_bytes[:narrow]
+                              + (self.config.axi_bytes - 1))
         to_boundary = Signal(range(BURST_BEATS + 1))
         m.d.comb += to_boundary.eq(BURST_BEATS - address[beat_bits : beat_bits + index_bits])
         anywhere = command.space == LocalSpace.ACTIVATIONS if self.shifts else Const(0)
 
-        def begin_row(row: Value, begins: Value, beats: Value) -> list:
+        def begin_row(row: Value, begins: Value) -> list:
             """Go to a row's address in memory, the byte on chip where its first beat begins."""
             return [
                 row_address.eq(row),
@@ -173,7 +171,7 @@ class BurstGenerator(wiring.Component):
                 row_begins.eq(begins),
                 local.eq(begins[beat_bits:]),
                 shift.eq(begins[:beat_bits]),
-                left.eq(beats),
+                left.eq(row_beats),
                 row_first.eq(1),
             ]
 
@@ -182,6 +180,8 @@ class BurstGenerator(wiring.Component):
                 m.d.comb += self.command.ready.eq(1)
                 m.d.sync += [
                     offset.eq(command.memory_offset),
+                    end_in_beat.eq(command.memory_offset + command.row_bytes),
+                    row_beats.eq(padded[beat_bits:]),
                     row_local.eq(command.local_address),
                     row_bytes.eq(command.row_bytes),
                     rows_left.eq(command.rows),
@@ -206,7 +206,6 @@ class BurstGenerator(wiring.Component):
             with m.State("SETUP"):
                 m.d.sync += [
                     setup.eq(0),
-                    row_beats.eq(padded[beat_bits:]),
                     self.first_strobe.eq(all_bytes << low),
                     self.last_strobe.eq(Mux(
                         end_in_beat == 0, all_bytes,
@@ -263,13 +262,12 @@ class BurstGenerator(wiring.Component):
                 begin_row(
                     (Cat(Const(0, ADDRESS_BITS - BASE_BITS), self.memory_base)
                      + offset)[:ADDRESS_BITS],
-                    (row_local - low if self.shifts else row_local)[:narrow],
-                    padded[beat_bits:]),
+                    (row_local - low if self.shifts else row_local)[:narrow]),
             ]
         with m.Elif(row_last & output.i.ready):
             m.d.sync += [
                 begin_row((row_address + memory_pitch)[:ADDRESS_BITS],
-                          (row_begins + local_pitch)[:narrow], row_beats),
+                          (row_begins + local_pitch)[:narrow]),
                 memory_end.eq(memory_end + memory_pitch),
                 local_end.eq(local_end + local_pitch),
                 outside.eq(pitch_outside),

@@ -47,6 +47,9 @@ class Step(data.StructLayout):
         With `deep`: the step reads low bytes, reads high bytes.
     strip_ends : unsigned(1)
         With `last`: the row was the last of a strip of DEPTHWISE, which ends a row with `last`.
+    splits_at : unsigned
+        With `row_pairs`: the lane of `split` in the first step of a result, of `split_later` in the
+        others.
     """
 
     def __init__(self, config: NpuConfig):
@@ -62,6 +65,7 @@ class Step(data.StructLayout):
             "low": unsigned(1),
             "high": unsigned(1),
             "strip_ends": unsigned(1),
+            "splits_at": unsigned((config.lanes - 1).bit_length() if config.row_pairs else 0),
         })
 
 
@@ -235,12 +239,18 @@ class LoopNest(wiring.Component):
         ]
         step = self.step
         kind_2 = Signal.like(kind, reset_less=True)
-        m.d.sync += [step.valid.eq(valid), kind_2.eq(kind)]
+        splits_at = Signal(step.splits_at.shape(), reset_less=True)
+        m.d.sync += [
+            step.valid.eq(valid),
+            kind_2.eq(kind),
+            splits_at.eq(Mux(kind.first, command.split, command.split_later)),
+        ]
         m.d.comb += [
             step.parameters.eq(kind_2.parameters),
             step.first.eq(kind_2.first),
             step.last.eq(kind_2.last),
             step.strip_ends.eq(kind_2.strip_ends),
+            step.splits_at.eq(splits_at),
             step.low.eq(kind_2.low),
             step.high.eq(kind_2.high),
         ]

@@ -76,10 +76,9 @@ class ScratchpadReader(wiring.Component):
     """Turn a step's address, row and byte into `lanes` activations.
 
     Lane l is scratchpad byte (address + l) modulo the scratchpad's size or, when `bounded`, `pad`
-    unless 0 <= y < height and 0 <= x + l < width_bytes. With `split`, the lanes from that one on
-    (from `split_later` on unless `first`) have an address that is ``lanes * split_rows``
-    further, the next y, and an x less `split`: they go on with the next row, in the banks that
-    follow.
+    unless 0 <= y < height and 0 <= x + l < width_bytes. With `split`, the lanes from `splits_at` on
+    have an address that is ``lanes * split_rows`` further, the next y, and an x less `split`: they
+    go on with the next row, in the banks that follow.
 
     Parameters
     ----------
@@ -92,18 +91,18 @@ class ScratchpadReader(wiring.Component):
         Byte address of lane 0, modulo ``config.act_bytes``.
     y, x : In(signed(16))
         Row, and byte in the row of lane 0.
-    first : In(1)
-        The step is the first of a result.
+    splits_at : In(range(lanes))
+        Lane, where there is a `split`.
     low : In(1)
         The bytes are low ones of a deep step: `pad` then is that of the high ones.
     bounded : In(1)
-        Pad what is out of bounds. Stable while steps are in flight, as are the next six.
+        Pad what is out of bounds. Stable while steps are in flight, as are the next five.
     pad : In(signed(8))
         Value out of bounds.
     height, width_bytes : In(16)
         Bounds, at most 32767. Stable since two cycles before the first step, as are the next three.
-    split, split_later : In(5)
-        Lanes, modulo `lanes`; a `split` of 0 is none. Without `row_pairs` there is none.
+    split : In(5)
+        Lanes, modulo `lanes`; 0 is none. Without `row_pairs` there is none.
     split_rows : In
         Rows of the banks, modulo all.
     bank_addresses : Out(ArrayLayout(range(rows), lanes))
@@ -127,14 +126,13 @@ class ScratchpadReader(wiring.Component):
             "address": In(range(config.act_bytes)),
             "y": In(signed(16)),
             "x": In(signed(16)),
-            "first": In(1),
+            "splits_at": In(range(lanes)),
             "low": In(1),
             "bounded": In(1),
             "pad": In(signed(8)),
             "height": In(16),
             "width_bytes": In(16),
             "split": In(5),
-            "split_later": In(5),
             "split_rows": In(range(config.act_bytes // lanes)),
             "bank_addresses": Out(
                 data.ArrayLayout(unsigned((config.act_bytes // lanes - 1).bit_length()), lanes)),
@@ -217,10 +215,9 @@ class ScratchpadReader(wiring.Component):
         bits = (lanes - 1).bit_length()
         split = None
         if self.config.row_pairs:
-            split = Signal(bits + 1)
-            m.d.comb += split.eq(Cat(
-                Mux(self.first, self.split[:bits], self.split_later[:bits]),
-                self.split[:bits].any()))
+            splits = Signal(reset_less=True)
+            m.d.sync += splits.eq(self.split[:bits].any())
+            split = Cat(self.splits_at, splits)
         rows = bank_addresses(m, self.address, lanes, split=split, further=self.split_rows)
         m.d.comb += [self.bank_addresses[bank].eq(row) for bank, row in enumerate(rows)]
 

@@ -66,6 +66,8 @@ class Scratchpad(wiring.Component):
         Bytes at the `a_rows` of ``ByteRam.LATENCY`` cycles ago.
     result : In(stream.Signature(ResultWrite(config), always_ready=True))
         Results.
+    result_next : In(1)
+        There is a result in the next cycle.
     write : In(stream.Signature(LocalWrite(config)))
         Beats of LOAD.
     read_request : In(stream.Signature(range(act_bytes)))
@@ -88,6 +90,7 @@ class Scratchpad(wiring.Component):
             "a_rows": In(data.ArrayLayout(unsigned((self.rows - 1).bit_length()), config.lanes)),
             "a_data": Out(data.ArrayLayout(unsigned(8), config.lanes)),
             "result": In(stream.Signature(ResultWrite(config), always_ready=True)),
+            "result_next": In(1),
             "write": In(stream.Signature(LocalWrite(config))),
             "read_request": In(
                 stream.Signature(unsigned((config.act_bytes - 1).bit_length()))),
@@ -98,13 +101,14 @@ class Scratchpad(wiring.Component):
         """Accept one request; return it, registered: address, bytes with strobes, and read."""
         config = self.config
         result, write, read = self.result, self.write, self.read_request
-        write_first = Signal()
+        # A register, since LOAD is far away; behind a write, a read that waits has its turn.
+        may_write = Signal(init=1)
+        writes = write.valid & may_write
+        m.d.sync += may_write.eq(~self.result_next & ~(writes & read.valid))
         m.d.comb += [
-            write.ready.eq(~result.valid & (~read.valid | write_first)),
-            read.ready.eq(~result.valid & (~write.valid | ~write_first)),
+            write.ready.eq(may_write),
+            read.ready.eq(~result.valid & ~writes),
         ]
-        with m.If(~result.valid & write.valid & read.valid):
-            m.d.sync += write_first.eq(~write_first)
 
         address = Signal(read.payload.shape(), reset_less=True)
         strobes = Signal(config.lanes, reset_less=True)
@@ -112,10 +116,10 @@ class Scratchpad(wiring.Component):
         reads = Signal()
         m.d.sync += [
             address.eq(Mux(result.valid, result.payload.address,
-                           Mux(write.ready & write.valid, write.payload.address, read.payload))),
+                           Mux(writes, write.payload.address, read.payload))),
             contents.eq(Mux(result.valid, result.payload.data, write.payload.data)),
             strobes.eq(Mux(result.valid, result.payload.strobe,
-                           Mux(write.ready & write.valid, write.payload.strobe, 0))),
+                           Mux(writes, write.payload.strobe, 0))),
             reads.eq(read.valid & read.ready),
         ]
         return address, strobes, contents, reads

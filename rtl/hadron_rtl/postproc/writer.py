@@ -44,6 +44,8 @@ class Writer(wiring.Component):
         Results; taken between `start` and the last one, one a cycle.
     o : Out(stream.Signature(ResultWrite(config), always_ready=True))
         Writes, ``LATENCY`` cycles after the result.
+    o_next : Out(1)
+        There is a write on `o` in the next cycle.
     pairs : Out(range(STRIP_PIXELS // 2 + 1))
         Of DEPTHWISE: outputs of a row, two by two, or one by one of tall windows with a stride of
         two. Stable from `start` on.
@@ -62,6 +64,7 @@ class Writer(wiring.Component):
             "start": In(1),
             "results": In(stream.Signature(data.ArrayLayout(signed(8), config.columns))),
             "o": Out(stream.Signature(ResultWrite(config), always_ready=True)),
+            "o_next": Out(1),
             "pairs": Out(range(STRIP_PIXELS // 2 + 1)),
             "finished": Out(1),
         })
@@ -127,6 +130,7 @@ class Writer(wiring.Component):
             counter.start.eq(self.start),
             counter.advance.eq(accept),
             results.ready.eq(active),
+            self.o_next.eq(accept),
         ]
         with m.If(self.start):
             m.d.sync += active.eq(1)

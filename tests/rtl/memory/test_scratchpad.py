@@ -90,11 +90,14 @@ def test_requests_take_effect_in_the_order_accepted(rng, config):
 
     async def driver(ctx):
         pending_write = pending_read = None
+        following = random_write(rng, config, base)
         for cycle in range(400):
-            kind, address, data, strobe = random_write(rng, config, base)
+            kind, address, data, strobe = following
             value = int.from_bytes(bytes(data), "little")
+            following = random_write(rng, config, base)
+            ctx.set(pad.result_next, following[0] == "result")
             ctx.set(pad.result.valid, 0)
-            if kind == "result" and rng.random() < 0.6:
+            if kind == "result":
                 ctx.set(pad.result.payload, {"address": address, "data": data, "strobe": strobe})
                 ctx.set(pad.result.valid, 1)
             elif kind == "write" and pending_write is None:
