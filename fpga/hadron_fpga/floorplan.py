@@ -4,13 +4,14 @@ They stand in a few rows of the device, and an analytical placer that finds them
 with few pins, spreads each group of columns over all of it: the array of `h256` then has half its
 connections in each other's way and is not routed. So each group gets sites side by side, and its
 weight memories the nearest ones below; groups follow one another as the systolic chain does, back
-and forth. The requantizer stands behind the last group, the scratchpad around it, and what memory
-there is besides in the rest. LUTs and registers are left to the placer, which has something to hold
-on to.
+and forth. The requantizer stands behind the last group, the scratchpad around it, softmax's
+memories around its multipliers, and what memory there is besides in the rest. LUTs and registers
+are left to the placer, which has something to hold on to.
 """
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,12 +53,9 @@ DEVICE_SITES = {
 
 _MULTIPLIER = re.compile(r"(?:^|\.)group(\d+)\.columns\.lane(\d+)\.multiplier\.block$")
 _RAM = re.compile(r"(?:^|\.)group(\d+)\.weights(?:\$\d+)?\.ram(\d+)\.block(\d+)$")
-_BEHIND = {
-    "MULT18X18D": (re.compile(r"(?:^|\.)requantizer\."), re.compile(r"(?:^|\.)softmax\.")),
-    "DP16KD": (re.compile(r"(?:^|\.)scratchpad\."), re.compile(r"(?:^|\.)softmax\."),
-               re.compile(r"(?:^|\.)memory\.")),
-}
-"""What is placed behind the array, in this order."""
+_REQUANTIZER, _SOFTMAX, _SCRATCHPAD, _MEMORY = (
+    re.compile(rf"(?:^|\.){part}\.")
+    for part in ("requantizer", "softmax", "scratchpad", "memory"))
 _BLOCK = 4
 
 
@@ -92,8 +90,10 @@ def floorplan(design: dict[str, Any], device: str) -> int:
     placed: dict[str, str] = {}
     for group in sorted(rams):
         placed |= sites.side_by_side(multipliers.get(group, []), rams[group])
-    placed |= sites.behind(
-        *(_matching(cells, kind, patterns) for kind, patterns in _BEHIND.items()))
+    for multiplier_part, ram_part in (
+            (_REQUANTIZER, _SCRATCHPAD), (_SOFTMAX, _SOFTMAX), (None, _MEMORY)):
+        placed |= sites.behind(_matching(cells, "MULT18X18D", multiplier_part),
+                               _matching(cells, "DP16KD", ram_part))
     for name, site in placed.items():
         cells[name].setdefault("attributes", {})["BEL"] = site
     return len(placed)
@@ -110,15 +110,19 @@ def _by_group(cells: dict[str, Any], pattern: re.Pattern[str]) -> dict[int, list
     return {group: [name for _, name in sorted(members)] for group, members in groups.items()}
 
 
-def _matching(cells: dict[str, Any], kind: str,
-              patterns: tuple[re.Pattern[str], ...]) -> list[str]:
-    """Return the cells of a kind that match, in the order of patterns and then of numbers."""
+def _matching(cells: dict[str, Any], kind: str, pattern: re.Pattern[str] | None) -> list[str]:
+    """Return the cells of a kind that match, in the order of numbers."""
     def natural(name: str) -> list[tuple[int, str]]:
         return [(int(part or 0), text) for text, part in re.findall(r"(\D*)(\d*)", name)]
 
-    return [name for pattern in patterns
-            for name in sorted(filter(pattern.search, cells), key=natural)
-            if cells[name]["type"] == kind]
+    return sorted((name for name, cell in cells.items()
+                   if pattern and pattern.search(name) and cell["type"] == kind), key=natural)
+
+
+def _position(site: str) -> tuple[int, int]:
+    """Return column and row of a site."""
+    x, y = re.findall(r"[XY](\d+)", site)
+    return int(x), int(y)
 
 
 class _FreeSites:
@@ -128,10 +132,11 @@ class _FreeSites:
         self.sites = sites
         self.row = 0
         self.used = 0
+        self.middle: tuple[float, ...] = (0.0, 0.0)
         blocks = range(len(sites.blocks))
-        self.multipliers = [(row, site) for row in sites.multiplier_rows for block in blocks
+        self.multipliers = [site for row in sites.multiplier_rows for block in blocks
                             for site in sites.multipliers(row, block)]
-        self.rams = [(row, site) for row in sites.ram_rows for block in blocks
+        self.rams = [site for row in sites.ram_rows for block in blocks
                      for site in sites.rams(row, block)]
 
     def side_by_side(self, multipliers: list[str], rams: list[str]) -> dict[str, str]:
@@ -154,19 +159,26 @@ class _FreeSites:
                            *zip(rams, spread, strict=True)])
 
     def behind(self, multipliers: list[str], rams: list[str]) -> dict[str, str]:
-        """Return sites by name for what follows the last group; some get none."""
+        """Return sites by name for what follows the last group, memories around the multipliers, or
+        around what came before when there are none; some get none."""
         rows = self.sites.multiplier_rows
         last = rows[min(self.row, len(rows) - 1)]
+        free = sorted(self.multipliers, key=lambda site: abs(_position(site)[1] - last))
+        placed = self._take(zip(multipliers, free, strict=False))
+        if placed:
+            places = [_position(site) for site in placed.values()]
+            self.middle = tuple(sum(along) / len(places) for along in zip(*places, strict=True))
 
-        def nearest(free: list[tuple[int, str]]) -> list[str]:
-            return [site for _, site in sorted(free, key=lambda place: abs(place[0] - last))]
+        def distance(site: str) -> float:
+            return sum(abs(at - middle) for at, middle in zip(
+                _position(site), self.middle, strict=True))
 
-        return self._take([*zip(multipliers, nearest(self.multipliers), strict=False),
-                           *zip(rams, nearest(self.rams), strict=False)])
+        around = sorted(self.rams, key=distance)[:len(rams)]
+        return placed | self._take(zip(rams, sorted(around, key=_position), strict=False))
 
-    def _take(self, pairs: list[tuple[str, str]]) -> dict[str, str]:
+    def _take(self, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         taken = dict(pairs)
         gone = set(taken.values())
-        self.multipliers = [place for place in self.multipliers if place[1] not in gone]
-        self.rams = [place for place in self.rams if place[1] not in gone]
+        self.multipliers = [site for site in self.multipliers if site not in gone]
+        self.rams = [site for site in self.rams if site not in gone]
         return taken

@@ -80,12 +80,25 @@ def test_neighbours_in_the_chain_are_neighbours_on_the_device():
         assert abs(y1 - y0) <= 24
 
 
-def test_the_requantizer_and_the_scratchpad_stand_behind_the_last_group():
+def distance(one, other):
+    return sum(abs(a - b) for a, b in zip(one, other, strict=True))
+
+
+def test_the_requantizer_stands_behind_the_last_group_and_the_scratchpad_around_it():
+    result = {name: position(site) for name, site in sites(
+        "85k", [*names(8, 16, 7), *REST]).items()}
+    _, last = result["top.array.group6.columns.lane0.multiplier.block"]
+    lanes = [place for name, place in result.items() if "requantizer" in name]
+    assert {y for _, y in lanes} == {last}
+    middle = [sum(along) / len(lanes) for along in zip(*lanes, strict=True)]
+    banks = [place for name, place in result.items() if "scratchpad" in name]
+    assert all(distance(place, middle) < 30 for place in banks)
+
+
+def test_the_memories_of_softmax_stand_around_its_multipliers():
     result = sites("85k", [*names(8, 16, 7), *REST])
-    rows = {name: position(site)[1] for name, site in result.items()}
-    last = rows["top.array.group6.columns.lane0.multiplier.block"]
-    assert {rows[name] for name in REST if "requantizer" in name} == {last}
-    assert all(abs(rows[name] - last) <= 12 for name in REST if "scratchpad" in name)
+    assert distance(position(result["top.softmax.table.block0"]),
+                    position(result["top.softmax.divider.block"])) < 40
 
 
 def test_leaves_free_what_has_no_room():
