@@ -3,10 +3,11 @@
 They stand in a few rows of the device, and an analytical placer that finds them free, in a design
 with few pins, spreads each group of columns over all of it: the array of `h256` then has half its
 connections in each other's way and is not routed. So each group gets sites side by side, and its
-weight memories the nearest ones below; groups follow one another as the systolic chain does, back
-and forth. The requantizer stands behind the last group, the scratchpad around it, softmax's
-memories around its multipliers, and what memory there is besides in the rest. LUTs and registers
-are left to the placer, which has something to hold on to.
+weight memories the nearest ones below. Groups follow one another as the systolic chain does, around
+the requantizer, which takes all their results and stands at the end of the middle row; a group
+without multipliers stands by the one before. The scratchpad stands around the requantizer, the
+memories of softmax around its multipliers, and what memory there is besides in the rest. LUTs and
+registers are left to the placer, which has something to hold on to.
 """
 
 import re
@@ -86,14 +87,15 @@ def floorplan(design: dict[str, Any], device: str) -> int:
     multipliers, rams = _by_group(cells, _MULTIPLIER), _by_group(cells, _RAM)
     if not multipliers:
         raise ValueError("no multiplier of a column group to place")
-    sites = _FreeSites(DEVICE_SITES[device])
+    parts = [(_matching(cells, "MULT18X18D", of_multipliers), _matching(cells, "DP16KD", of_rams))
+             for of_multipliers, of_rams in (
+                 (_REQUANTIZER, _SCRATCHPAD), (_SOFTMAX, _SOFTMAX), (None, _MEMORY))]
+    sites = _FreeSites(DEVICE_SITES[device], apart=sum(len(part) for part, _ in parts))
     placed: dict[str, str] = {}
     for group in sorted(rams):
-        placed |= sites.side_by_side(multipliers.get(group, []), rams[group])
-    for multiplier_part, ram_part in (
-            (_REQUANTIZER, _SCRATCHPAD), (_SOFTMAX, _SOFTMAX), (None, _MEMORY)):
-        placed |= sites.behind(_matching(cells, "MULT18X18D", multiplier_part),
-                               _matching(cells, "DP16KD", ram_part))
+        placed |= sites.next_in_chain(multipliers.get(group, []), rams[group])
+    for part in parts:
+        placed |= sites.in_the_middle(*part)
     for name, site in placed.items():
         cells[name].setdefault("attributes", {})["BEL"] = site
     return len(placed)
@@ -126,28 +128,37 @@ def _position(site: str) -> tuple[int, int]:
 
 
 class _FreeSites:
-    """Hands out runs of blocks, row by row, back and forth; then what is left, nearest first."""
+    """Hands out sites: runs of blocks, row by row, back and forth. At the end of the middle row
+    `apart` multipliers are kept for those that are no group's."""
 
-    def __init__(self, sites: DeviceSites):
+    def __init__(self, sites: DeviceSites, *, apart: int):
         self.sites = sites
+        self.middle_row = len(sites.multiplier_rows) // 2
+        self.kept = -(-apart // _BLOCK)
         self.row = 0
         self.used = 0
-        self.middle: tuple[float, ...] = (0.0, 0.0)
+        self.leftwards = True
+        # Where the last that were handed out are, in the middle of them.
+        self.place: tuple[float, ...] = (sites.blocks[-1], sites.multiplier_rows[0])
         blocks = range(len(sites.blocks))
         self.multipliers = [site for row in sites.multiplier_rows for block in blocks
                             for site in sites.multipliers(row, block)]
         self.rams = [site for row in sites.ram_rows for block in blocks
                      for site in sites.rams(row, block)]
 
-    def side_by_side(self, multipliers: list[str], rams: list[str]) -> dict[str, str]:
+    def next_in_chain(self, multipliers: list[str], rams: list[str]) -> dict[str, str]:
         """Return sites by name for a group, or none when there is no room."""
+        if not multipliers:
+            return self._take(zip(rams, self._rams_around(len(rams)), strict=False))
         sites = self.sites
         width = -(-max(len(multipliers), len(rams)) // _BLOCK)
-        if self.used + width > len(sites.blocks):
+        while self.used + width > self._blocks_of_row():
             self.row, self.used = self.row + 1, 0
-        if self.row == len(sites.multiplier_rows) or width > len(sites.blocks):
-            return {}
-        first = self.used if self.row % 2 == 0 else len(sites.blocks) - self.used - width
+            # On from where the last group is.
+            self.leftwards = self.place[0] > sum(sites.blocks) / len(sites.blocks)
+            if self.row >= len(sites.multiplier_rows):
+                return {}
+        first = self._blocks_of_row() - self.used - width if self.leftwards else self.used
         self.used += width
         blocks = range(first, first + width)
         row = sites.multiplier_rows[self.row]
@@ -155,30 +166,36 @@ class _FreeSites:
         free = [site for block in blocks for site in sites.rams(below, block)]
         spread = [free[i * len(free) // len(rams)] for i in range(len(rams))]
         adjacent = [site for block in blocks for site in sites.multipliers(row, block)]
-        return self._take([*zip(multipliers, adjacent, strict=False),
-                           *zip(rams, spread, strict=True)])
+        return (self._take(zip(multipliers, adjacent, strict=False))
+                | self._take(zip(rams, spread, strict=True)))
 
-    def behind(self, multipliers: list[str], rams: list[str]) -> dict[str, str]:
-        """Return sites by name for what follows the last group, memories around the multipliers, or
-        around what came before when there are none; some get none."""
-        rows = self.sites.multiplier_rows
-        last = rows[min(self.row, len(rows) - 1)]
-        free = sorted(self.multipliers, key=lambda site: abs(_position(site)[1] - last))
+    def in_the_middle(self, multipliers: list[str], rams: list[str]) -> dict[str, str]:
+        """Return sites by name for what is no group's: multipliers in the middle row, memories
+        around them, or around what came before when there are none; some get none."""
+        middle = self.sites.multiplier_rows[self.middle_row]
+        free = sorted(self.multipliers, key=lambda site: abs(_position(site)[1] - middle))
         placed = self._take(zip(multipliers, free, strict=False))
-        if placed:
-            places = [_position(site) for site in placed.values()]
-            self.middle = tuple(sum(along) / len(places) for along in zip(*places, strict=True))
+        return placed | self._take(zip(rams, self._rams_around(len(rams)), strict=False))
 
+    def _blocks_of_row(self) -> int:
+        if self.row >= len(self.sites.multiplier_rows):
+            return 0
+        return len(self.sites.blocks) - (self.kept if self.row == self.middle_row else 0)
+
+    def _rams_around(self, count: int) -> list[str]:
+        """Return the free sites that are nearest to what was placed last, from left to right."""
         def distance(site: str) -> float:
             return sum(abs(at - middle) for at, middle in zip(
-                _position(site), self.middle, strict=True))
+                _position(site), self.place, strict=True))
 
-        around = sorted(self.rams, key=distance)[:len(rams)]
-        return placed | self._take(zip(rams, sorted(around, key=_position), strict=False))
+        return sorted(sorted(self.rams, key=distance)[:count], key=_position)
 
     def _take(self, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         taken = dict(pairs)
         gone = set(taken.values())
         self.multipliers = [site for site in self.multipliers if site not in gone]
         self.rams = [site for site in self.rams if site not in gone]
+        if taken:
+            places = [_position(site) for site in gone]
+            self.place = tuple(sum(along) / len(places) for along in zip(*places, strict=True))
         return taken

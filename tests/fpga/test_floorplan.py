@@ -84,12 +84,11 @@ def distance(one, other):
     return sum(abs(a - b) for a, b in zip(one, other, strict=True))
 
 
-def test_the_requantizer_stands_behind_the_last_group_and_the_scratchpad_around_it():
+def test_the_requantizer_stands_in_the_middle_row_and_the_scratchpad_around_it():
     result = {name: position(site) for name, site in sites(
         "85k", [*names(8, 16, 7), *REST]).items()}
-    _, last = result["top.array.group6.columns.lane0.multiplier.block"]
     lanes = [place for name, place in result.items() if "requantizer" in name]
-    assert {y for _, y in lanes} == {last}
+    assert {y for _, y in lanes} == {DEVICE_SITES["85k"].multiplier_rows[1]}
     middle = [sum(along) / len(lanes) for along in zip(*lanes, strict=True)]
     banks = [place for name, place in result.items() if "scratchpad" in name]
     assert all(distance(place, middle) < 30 for place in banks)
