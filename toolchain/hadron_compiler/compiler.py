@@ -40,6 +40,10 @@ from hadron_spec.config import NpuConfig
 
 __all__ = ["compile_model"]
 
+MANY_COMMANDS = 4000
+"""In a program of more commands than this, gathered loads and other shares of the weight memory and
+other views are not tried: each trial takes seconds, and what such programs lose is elsewhere."""
+
 HURRY = 1000
 """The `haste` of a choice that looks at fast memories alone."""
 
@@ -191,6 +195,9 @@ def _plan(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
         if drafts:
             costs = [(cost(draft), draft, choice) for draft, choice in drafts]
             least, draft, choice = min(costs, key=itemgetter(0))
+            if len(draft.commands) > MANY_COMMANDS:
+                found.append((least, 0, draft))
+                break
             hurried = _draft(graph, sharing, config, replace(choice, haste=HURRY), streamed)
             if (other := cost(hurried)) < least:
                 least, draft = other, hurried
@@ -237,6 +244,8 @@ def _best_of(graphs: Sequence[Variant], config: NpuConfig, streamed: Tensor | No
     for variant in graphs:
         try:
             plans.append(_best_plan(variant, config, streamed))
+            if len(plans[-1].commands) > MANY_COMMANDS:
+                break
         except CapacityError as error:
             problem = error
     if problem is not None and not plans:

@@ -6,7 +6,7 @@ from math import prod
 from hadron_compiler.codegen.command import Range, Space
 from hadron_compiler.ir.graph import Tensor, Window
 
-__all__ = ["Geometry", "Pitches", "Region", "View", "pitches_of"]
+__all__ = ["Geometry", "Pitches", "Region", "View", "needed_lines", "pitches_of"]
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class Geometry:
         A region that reads nothing but padding gets one row or column of the image.
         """
         w = self.window
-        y = _needed(region.y, w.stride_y, w.pad_top, w.span_y, self.source[0])
-        x = _needed(region.x, w.stride_x, w.pad_left, w.span_x, self.source[1])
+        y = needed_lines(region.y, w.stride_y, w.pad_top, w.span_y, self.source[0])
+        x = needed_lines(region.x, w.stride_x, w.pad_left, w.span_x, self.source[1])
         return Region(y, x)
 
     def rows_needed(self, rows: int) -> int:
@@ -100,7 +100,9 @@ class Geometry:
                 or (region.x[1] - 1) * w.stride_x - w.pad_left + w.span_x > self.source[1])
 
 
-def _needed(out: tuple[int, int], stride: int, pad: int, span: int, size: int) -> tuple[int, int]:
+def needed_lines(out: tuple[int, int], stride: int, pad: int, span: int,
+                 size: int) -> tuple[int, int]:
+    """Return which rows or columns of `size` a range of outputs takes: one at least."""
     first = out[0] * stride - pad
     end = (out[1] - 1) * stride - pad + span
     first = min(max(first, 0), size - 1)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hadron_compiler.codegen.command import Command
-from hadron_compiler.codegen.geometry import Geometry, Region, View
+from hadron_compiler.codegen.geometry import Geometry, Region, View, needed_lines
 from hadron_compiler.codegen.kernel import Kernel, Part, Piece
 from hadron_compiler.errors import CapacityError
 
@@ -42,27 +42,60 @@ def _local(outer: tuple[int, int], first: int, step: int) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
+class _Lines:
+    """The rows, or the columns, of a share: `count` from `first` on, `step` apart. Each takes
+    `span` of the input's, `stride` apart, of which the first begin `pad` before them."""
+
+    first: int
+    step: int
+    count: int
+    stride: int
+    pad: int
+    span: int
+
+    def needed(self, outer: tuple[int, int], size: int) -> tuple[int, int] | None:
+        """Return what its lines in a range take of `size` ones, None where it has none there."""
+        begin, end = _local(outer, self.first, self.step)
+        begin, end = max(begin, 0), min(end, self.count)
+        return (needed_lines((begin, end), self.stride, self.pad, self.span, size)
+                if begin < end else None)
+
+
+def _lines_of(share: Share) -> tuple[_Lines, _Lines]:
+    geometry = share.kernel.geometry
+    window, (rows, columns, _) = geometry.window, geometry.destination
+    return (_Lines(share.first_y, share.step_y, rows, window.stride_y, window.pad_top,
+                   window.span_y),
+            _Lines(share.first_x, share.step_x, columns, window.stride_x, window.pad_left,
+                   window.span_x))
+
+
+@dataclass(frozen=True)
 class _InterleavedGeometry(Geometry):
-    shares: tuple[Share, ...] = ()
+    lines: tuple[frozenset[_Lines], frozenset[_Lines]] = (frozenset(), frozenset())
+    """Of all shares, the rows and the columns: each once, though many shares have them."""
 
     def needed(self, region: Region) -> Region:
         """See `Geometry.needed`: what any share needs."""
-        parts = [share.kernel.geometry.needed(own) for share in self.shares
-                 if (own := share.local(region)) is not None]
-        return Region((min(part.y[0] for part in parts), max(part.y[1] for part in parts)),
-                      (min(part.x[0] for part in parts), max(part.x[1] for part in parts)))
+        return Region(self._along(0, region.y), self._along(1, region.x))
+
+    def _along(self, axis: int, outer: tuple[int, int]) -> tuple[int, int]:
+        parts = [part for lines in self.lines[axis]
+                 if (part := lines.needed(outer, self.source[axis])) is not None]
+        return min(part[0] for part in parts), max(part[1] for part in parts)
 
     def rows_needed(self, rows: int) -> int:
         """See `Geometry.rows_needed`."""
-        height, width, _ = self.destination
-        return max(self.needed(Region((y, min(y + rows, height)), (0, width))).rows
-                   for y in range(0, height, rows))
+        return self._most(0, rows)
 
     def columns_needed(self, columns: int) -> int:
         """See `Geometry.columns_needed`."""
-        height, width, _ = self.destination
-        return max(self.needed(Region((0, height), (x, min(x + columns, width)))).columns
-                   for x in range(0, width, columns))
+        return self._most(1, columns)
+
+    def _most(self, axis: int, count: int) -> int:
+        size = self.destination[axis]
+        parts = [self._along(axis, (i, min(i + count, size))) for i in range(0, size, count)]
+        return max(end - begin for begin, end in parts)
 
 
 class InterleavedKernel(Kernel):
@@ -83,8 +116,9 @@ class InterleavedKernel(Kernel):
         inner = shares[0].kernel.geometry
         self.name = name
         self.shares = tuple(shares)
+        rows, columns = zip(*(_lines_of(share) for share in self.shares), strict=True)
         self.geometry = _InterleavedGeometry(inner.images, inner.source, destination,
-                                             shares=self.shares)
+                                             lines=(frozenset(rows), frozenset(columns)))
         self.macs = sum(share.kernel.macs for share in shares)
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:

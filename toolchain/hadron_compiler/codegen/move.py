@@ -66,7 +66,7 @@ class _MoveGeometry(Geometry):
 class MoveKernel(Kernel):
     """The maximum over one element at any steps of the addresses, or over none: the fill.
 
-    Rows of the output are its leading axes; what a row takes from the input is the same for all
+    Rows of the output are its leading axes (`_rows`); what a row takes from the input is the same for all
     rows that take anything, but for where it begins.
 
     Parameters
@@ -80,7 +80,7 @@ class MoveKernel(Kernel):
     def __init__(self, config: NpuConfig, name: str, source: tuple[int, ...],
                  destination: tuple[int, ...], attributes: MoveAttributes) -> None:
         axes = attributes.axes
-        rows = _rows(destination)
+        rows = _rows(destination, config)
         outer = 0
         while prod(axis.size for axis in axes[:outer]) < rows:
             outer += 1
@@ -93,7 +93,7 @@ class MoveKernel(Kernel):
         low, high = min(first for first, _ in reach), max(end for _, end in reach)
         # Rows of nothing but the fill need no input; the region of one is any.
         starts = np.where(self.offsets == FILL, self.offsets.max(), self.offsets)
-        input_rows = _rows(source)
+        input_rows = _rows(source, config)
         self.geometry = _MoveGeometry(
             1, (input_rows, 1, prod(source) // input_rows), (self.offsets.size, 1, width),
             low=tuple((starts + low).tolist()), high=tuple((starts + high).tolist()))
@@ -198,9 +198,11 @@ class _MovePart(Part):
                        [_range(destination, run, loops, "destination")])
 
 
-def _rows(shape: tuple[int, ...]) -> int:
-    """Return the rows of a tensor: what its last two axes do not make up."""
-    return prod(shape[:max(1, len(shape) - 2)]) if len(shape) > 1 else 1
+def _rows(shape: tuple[int, ...], config: NpuConfig) -> int:
+    """Return the rows of a tensor: what its last two axes do not make up, or the last alone where
+    two are more than half of the scratchpad."""
+    inner = 2 if prod(shape[-2:]) <= config.act_bytes // 2 else 1
+    return prod(shape[:max(1, len(shape) - inner)]) if len(shape) > 1 else 1
 
 
 def _copies(axes: Sequence[npt.NDArray[np.int64]]) -> list[_Copy]:

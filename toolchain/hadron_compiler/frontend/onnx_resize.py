@@ -9,7 +9,8 @@ import numpy.typing as npt
 from hadron_compiler.frontend.offsets import strides
 from hadron_compiler.frontend.onnx_inputs import Given, Options, Value, constant_at, image_at
 from hadron_compiler.frontend.onnx_values import Image, stored_shape
-from hadron_compiler.ir.graph import MoveAttributes, OpKind, ResizeAttributes
+from hadron_compiler.frontend.spatial import bilinear
+from hadron_compiler.ir.graph import MoveAttributes, OpKind
 
 if TYPE_CHECKING:
     from hadron_compiler.frontend.onnx import OnnxImporter
@@ -89,6 +90,7 @@ def _linear(importer: "OnnxImporter", source: Image, size: list[int],
         return None
     shape = stored_shape(tuple(size), True)
     output = importer.operation(OpKind.RESIZE_BILINEAR, source.tensor, shape, None, "resized")
-    importer.operations[-1].attributes = ResizeAttributes(coordinates == "align_corners",
-                                                          coordinates.endswith("half_pixel"))
+    importer.operations[-1].attributes = bilinear(
+        source.tensor.shape, size[2:], align_corners=coordinates == "align_corners",
+        half_pixel=coordinates.endswith("half_pixel"))
     return Image(output, tuple(size), True)

@@ -1,5 +1,6 @@
 """Operators that move bytes of images: blocks, batches and nearest neighbours."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,10 +9,10 @@ import numpy as np
 from hadron_compiler.frontend.checker import Checker
 from hadron_compiler.frontend.offsets import constant_integers, grid, strides
 from hadron_compiler.ir.graph import MoveAttributes, OpKind, PadAttributes, ResizeAttributes
-from hadron_spec.tflite_resize import nearest_sources
+from hadron_spec.tflite_resize import bilinear_sources, nearest_sources
 
-__all__ = ["batch_to_space_nd", "depth_to_space", "resize_bilinear", "resize_nearest_neighbor",
-           "space_to_batch_nd", "space_to_depth"]
+__all__ = ["batch_to_space_nd", "bilinear", "depth_to_space", "resize_bilinear",
+           "resize_nearest_neighbor", "space_to_batch_nd", "space_to_depth"]
 
 
 def depth_to_space(check: Checker) -> Any:
@@ -127,7 +128,22 @@ def resize_bilinear(check: Checker) -> Any:
     align, half = bool(check.option("AlignCorners")), bool(check.option("HalfPixelCenters"))
     check.require(not (align and half), "aligned corners and half-pixel centres exclude one "
                                         "another")
-    return size and ResizeAttributes(align, half)
+    return size and bilinear(check.operation.required(0).shape, size, align_corners=align,
+                             half_pixel=half)
+
+
+def bilinear(shape: tuple[int, ...], size: Sequence[int], *, align_corners: bool,
+             half_pixel: bool) -> ResizeAttributes | MoveAttributes:
+    """Return what a bilinear resize of images is: where every output takes one input, as of images
+    of one pixel, a movement."""
+    lines = [bilinear_sources(own, wanted, align_corners=align_corners, half_pixel=half_pixel)
+             for own, wanted in zip(shape[1:3], size, strict=True)]
+    if any(line.lower != line.upper and line.upper_weight for axis in lines for line in axis):
+        return ResizeAttributes(align_corners, half_pixel)
+    image, row, pixel, _ = strides(shape)
+    y, x = (np.array([line.lower for line in axis], np.int64) for axis in lines)
+    return MoveAttributes((image * np.arange(shape[0], dtype=np.int64), row * y, pixel * x,
+                           np.arange(shape[3], dtype=np.int64)))
 
 
 def resize_nearest_neighbor(check: Checker) -> Any:

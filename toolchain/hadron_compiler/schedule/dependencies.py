@@ -16,6 +16,12 @@ def _later(a: _Positions, b: _Positions) -> _Positions:
     return max(a[0], b[0]), max(a[1], b[1]), max(a[2], b[2])
 
 
+def _with(positions: _Positions, unit: Unit, position: int) -> _Positions:
+    changed = list(positions)
+    changed[unit] = position
+    return changed[0], changed[1], changed[2]
+
+
 class _SpaceHistory:
     """Of every byte of a space, the last command of each unit that wrote and that read it.
 
@@ -41,12 +47,17 @@ class _SpaceHistory:
     def read(self, start: int, end: int, unit: Unit, position: int) -> _Positions:
         """Note a read; return the writes it must come after."""
         first, last = self._split(start), self._split(end)
+        written = self._written[first:last]
+        read = [_with(mine, unit, position) for mine in self._read[first:last]]
         found = _NONE
-        for i in range(first, last):
-            found = _later(found, self._written[i])
-            mine = list(self._read[i])
-            mine[unit] = position
-            self._read[i] = (mine[0], mine[1], mine[2])
+        for positions in set(written):
+            found = _later(found, positions)
+        # Neighbours that are alike by now become one.
+        kept = [i for i in range(len(read))
+                if not i or written[i] != written[i - 1] or read[i] != read[i - 1]]
+        self._starts[first:last] = [self._starts[first + i] for i in kept]
+        self._written[first:last] = [written[i] for i in kept]
+        self._read[first:last] = [read[i] for i in kept]
         return found
 
     def write(self, start: int, end: int, unit: Unit, position: int) -> _Positions:
@@ -55,10 +66,8 @@ class _SpaceHistory:
         found = _NONE
         for i in range(first, last):
             found = _later(found, _later(self._written[i], self._read[i]))
-        mine = [-1, -1, -1]
-        mine[unit] = position
         self._starts[first + 1:last] = []
-        self._written[first:last] = [(mine[0], mine[1], mine[2])]
+        self._written[first:last] = [_with(_NONE, unit, position)]
         self._read[first:last] = [_NONE]
         return found
 
