@@ -142,3 +142,32 @@ def test_attention(config, rng: np.random.Generator) -> None:
     assert not result.hazards
     for array, wanted in zip(got, expected, strict=True):
         np.testing.assert_array_equal(array, wanted)
+
+
+def test_a_bilinear_resize_of_one_pixel_repeats_it(rng: np.random.Generator) -> None:
+    """As behind the pooled branch of DeepLab: a movement, no weights."""
+    builder = ModelBuilder()
+    x = builder.input((1, 1, 1, 20), 0.1, 3)
+    out = like(builder, x, 1, 9, 13, 20)
+    builder.operator("RESIZE_BILINEAR", [x, integers(builder, 9, 13)], [out], "ResizeBilinear",
+                     alignCorners=True)
+    model = builder.finish([out])
+    program = compile_model(model, CONFIGS["h64"])
+    assert not any(layer.bytes_loaded > 32 for layer in program.layers)
+    values = rng.integers(-128, 128, x.shape).astype(np.int8)
+    got, result = run_program(program, [values])
+    assert result.ok
+    np.testing.assert_array_equal(got[0], oracle.run(model, [values])[0])
+
+
+def test_products_of_matrices_that_do_not_fit(rng: np.random.Generator) -> None:
+    """Rows of the first one come and go; as attention over many places needs it."""
+    builder = ModelBuilder()
+    a, b = builder.input((2, 200, 256), 0.05, 3), builder.input((2, 256, 16), 0.05, -7)
+    out = builder.tensor((2, 200, 16), 0.5, 1)
+    builder.operator("BATCH_MATMUL", [a, b], [out], "BatchMatMul")
+    model = builder.finish([out])
+    inputs = [rng.integers(-128, 128, x.shape).astype(np.int8) for x in (a, b)]
+    got, result = run_program(compile_model(model, CONFIGS["h64"]), inputs)
+    assert result.ok
+    np.testing.assert_array_equal(got[0], oracle.run(model, inputs)[0])

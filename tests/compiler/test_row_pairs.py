@@ -118,3 +118,20 @@ def test_pairs_cover_all_bytes_of_a_kernel_once() -> None:
                             found[y, x] += weight
                 assert np.array_equal(found[:rows, :size], weights[0, 0, :, 0])
                 assert found.sum() == weights.sum()
+
+
+@pytest.mark.parametrize("config", ALL_CONFIGS)
+@pytest.mark.parametrize(("channels", "kernel"), [(8, 3), (20, 3), (12, 5), (8, 2)])
+def test_a_first_layer_whose_output_is_joined(config: str, channels: int, kernel: int,
+                                              rng: np.random.Generator) -> None:
+    """Written into another tensor its pixels lie apart, and it may want other rows of the input:
+    the input, which is the same for both ways, must be laid out for the one that is taken."""
+    layers = Layers(rng, (1, 32, 32, 3))
+    x = layers.conv(layers.inputs[0], channels, (kernel, kernel), padding="SAME")
+    y = layers.builder.pool_2d("MAX_POOL_2D", x, (3, 3), padding="SAME")
+    joined = layers.builder.concatenation([x, y], x.scale, x.zero_point)
+    model = layers.builder.finish([layers.conv(joined, 5, (1, 1))])
+    inputs = [rng.integers(-128, 128, (1, 32, 32, 3)).astype(np.int8)]
+    program = compile_model(model, ALL_CONFIGS[config])
+    _check(model, inputs, program)
+    assert not run_program(program, inputs)[1].hazards

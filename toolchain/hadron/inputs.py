@@ -64,7 +64,8 @@ def bind_inputs(program: Program, inputs: Any, pixels: PixelScale | None = None)
         A file (.npy, .npz, .png, .jpg, .jpeg, .raw) or array for the only input; for several a
         mapping by name or a sequence in order. INT8 arrays are used as they are, UINT8 arrays are
         pixels. Real numbers are quantized where the model begins with QUANTIZE. The batch axis may
-        be missing; a leading axis of N samples is N inferences.
+        be missing; a leading axis of N samples is N inferences. Images of ONNX models may have
+        their channels first or last.
     pixels : PixelScale, optional
         What a pixel stands for; guessed from the input's quantization unless given.
 
@@ -84,6 +85,8 @@ def bind_inputs(program: Program, inputs: Any, pixels: PixelScale | None = None)
     used = None
     real = {edge.position for edge in program.host
             if edge.side == "input" and edge.dtype == "float32"}
+    orders = {edge.position: edge.order for edge in program.host
+              if edge.side == "input" and edge.order is not None}
     for position, (binding, array) in enumerate(zip(bindings, arrays, strict=True)):
         where = source if len(bindings) == 1 else f"{source}: {binding.name}"
         if array.dtype == np.uint8 and binding.dtype == "int8":
@@ -95,15 +98,27 @@ def bind_inputs(program: Program, inputs: Any, pixels: PixelScale | None = None)
             raise UsageError(f"{where}: the array holds {array.dtype}, must be {binding.dtype}, or "
                              f"uint8 for pixels (quantize with scale {binding.scale:.9g} and zero "
                              f"point {binding.zero_point})")
-        columns.append(_split(where, array, binding))
+        columns.append(_split(where, array, binding, orders.get(position)))
     if len({len(column) for column in columns}) != 1:
         raise UsageError(f"{source}: the inputs have different numbers of samples")
     return BoundInputs(tuple(zip(*columns, strict=True)), source, used)
 
 
-def _split(where: str, array: npt.NDArray[Any], binding: TensorBinding) -> list[Int8Array]:
-    """Split an array into samples of the input's shape."""
+def _split(where: str, array: npt.NDArray[Any], binding: TensorBinding,
+           order: Sequence[int] | None = None) -> list[Int8Array]:
+    """Split an array into samples of the input's shape; `order` takes that to the model's own,
+    which an array may have, too."""
     shape = binding.shape
+    if order is not None:
+        own = tuple(shape[axis] for axis in order)
+        back = [list(order).index(axis) for axis in range(len(order))]
+        if array.shape == own:
+            return [np.ascontiguousarray(array.transpose(back))]
+        if array.shape == own[1:] or array.shape[1:] == own:
+            return [sample for one in array.reshape(-1, *own)
+                    for sample in _split(where, one, binding, order)]
+        if shape[0] == 1 and array.shape[1:] == own[1:]:
+            return [sample for one in array for sample in _split(where, one[None], binding, order)]
     accepted = [shape]
     if len(shape) > 1 and shape[0] == 1:
         accepted.append(shape[1:])

@@ -57,13 +57,19 @@ class Result:
 
     def finished(self, name: str | None = None) -> npt.NDArray[Any]:
         """Return an output, the first unless named, as the model itself ends: what the report says
-        is left to the host (DEQUANTIZE, ARG_MAX) done."""
+        is left to the host (DEQUANTIZE, ARG_MAX, the order of axes) done."""
         outputs = self.report.outputs
         position = 0 if name is None else [output.binding.name for output in outputs].index(name)
         binding = outputs[position].binding
-        values = self.outputs[binding.name]
-        for edge in self.report.program.host:
-            if (edge.side, edge.position) != ("output", position):
+        values: npt.NDArray[Any] = self.outputs[binding.name]
+        edges = [edge for edge in self.report.program.host
+                 if (edge.side, edge.position) == ("output", position)]
+        for edge in edges:
+            if edge.order is not None:
+                more = values.ndim - len(edge.order)  # several samples of several images
+                values = values.transpose((*range(more), *(more + axis for axis in edge.order)))
+        for edge in edges:
+            if edge.order is not None:
                 continue
             if edge.axis is not None:
                 classes: npt.NDArray[Any] = values.argmax(

@@ -80,6 +80,9 @@ class HostEdge:
         ARG_MAX: the axis.
     keep_axis : bool
         Whether the axis stays, with one element.
+    order : tuple of int or None
+        Transpose: the axes of the program's tensor, which has its channels last, in the order of
+        the model's own.
     """
 
     op: str
@@ -90,9 +93,13 @@ class HostEdge:
     elements: int
     axis: int | None = None
     keep_axis: bool = False
+    order: tuple[int, ...] | None = None
 
     def __str__(self) -> str:
         way = "from" if self.side == "input" else "to"
+        if self.order is not None:
+            return (f"{self.op}: {self.side} {self.name}, {way} channels first, "
+                    f"{self.elements:,} elements")
         return (f"{self.op}: {self.side} {self.name}, {way} {self.dtype}, {self.elements:,} "
                 "elements")
 
@@ -252,7 +259,8 @@ class Program:
                 layers=tuple(LayerReport(**layer) for layer in values["layers"]),
                 cycles=values["cycles"],
                 scratchpad_peak=values["scratchpad_peak"],
-                host=tuple(HostEdge(**edge) for edge in values["host"]),
+                host=tuple(HostEdge(**{**edge, "order": edge["order"] and tuple(edge["order"])})
+                           for edge in values["host"]),
             )
         except FileNotFoundError as error:
             raise CompileError(f"{folder}: {Path(error.filename).name} is missing") from None

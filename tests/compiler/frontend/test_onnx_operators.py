@@ -1,6 +1,7 @@
 """ONNX operators as exporters write them, against onnxruntime: within one step of a layer."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -9,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from hadron.session import Session
-from hadron_compiler import CompileError, compile_model
+from hadron_compiler import CompileError, Program, compile_model
 from hadron_spec.config import CONFIGS
 from hadron_testing.onnx_builder import Graph, compare
 
@@ -289,7 +290,7 @@ def test_classes_are_left_to_the_host(axis: int, keep: int, rng: Rng) -> None:
     x = rng.uniform(-2, 2, graph.shape).astype(np.float32)
     model = graph.model()
     program = compile_model(model, CONFIGS["h64"], name="net.onnx")
-    assert [edge.op for edge in program.host] == ["QuantizeLinear", "ArgMax #6"]
+    assert [edge.op for edge in program.host] == ["QuantizeLinear", "Transpose", "ArgMax #6"]
     got = Session(program).run(x).finished()
     expected = onnxruntime.InferenceSession(model).run(None, {"x": x})[0]
     assert got.dtype == expected.dtype
@@ -322,6 +323,51 @@ def test_inputs_and_outputs_of_uint8(point: np.generic | None) -> None:
     expected = onnxruntime.InferenceSession(model).run(None, {"x": x})[0]
     assert got.dtype == np.uint8
     np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_have_their_channels_last_in_memory(channels: int, rng: Rng) -> None:
+    """The host turns what is not; the report says so. Arrays are taken in both orders."""
+    graph = Graph((1, channels, 6, 9))
+    y = graph.node("Conv", [graph.x, graph.weights(rng, 4, channels, 3, 3)])
+    graph.x = graph.requantize(y, 0.05, 0)
+    program = compile_model(graph.model(), CONFIGS["h64"], name="net.onnx")
+    assert [layer.op for layer in program.layers] == ["CONV_2D"]
+    assert program.inputs[0].shape == (1, 6, 9, channels)
+    assert program.outputs[0].shape == (1, 4, 7, 4)
+    assert [str(edge) for edge in program.host] == [
+        f"QuantizeLinear: input x, from float32, {54 * channels} elements",
+        f"Transpose: input x, from channels first, {54 * channels} elements",
+        f"Transpose: output {graph.x}, to channels first, 112 elements",
+        f"DequantizeLinear: output {graph.x}, to float32, 112 elements"]
+    x = rng.uniform(-2, 2, (3, channels, 6, 9)).astype(np.float32)
+    session = Session(program)
+    several = session.run(x).finished()
+    assert several.shape == (3, 4, 4, 7)
+    for sample, expected in zip(x, several, strict=True):
+        for array in (sample, sample[None], sample.transpose(1, 2, 0)):
+            np.testing.assert_array_equal(session.run(array).finished()[0], expected)
+
+
+def test_a_network_that_has_its_channels_last_is_left_so(rng: Rng) -> None:
+    """As converters from TensorFlow write it."""
+    graph = Graph((1, 6, 9, 3))
+    y = graph.node("Transpose", [graph.x], perm=[0, 3, 1, 2])
+    y = graph.requantize(graph.node("Conv", [y, graph.weights(rng, 4, 3, 3, 3)]), 0.05, 0)
+    graph.x = graph.node("Transpose", [y], perm=[0, 2, 3, 1])
+    program = compile_model(graph.model(), CONFIGS["h64"], name="net.onnx")
+    assert [layer.op for layer in program.layers] == ["CONV_2D"]
+    assert all(edge.order is None for edge in program.host)
+    compare(graph, rng, 0.05)
+
+
+def test_a_program_keeps_the_order_of_axes(rng: Rng, tmp_path: Path) -> None:
+    graph = Graph((1, 3, 6, 9))
+    y = graph.node("Conv", [graph.x, graph.weights(rng, 4, 3, 3, 3)])
+    graph.x = graph.requantize(y, 0.05, 0)
+    program = compile_model(graph.model(), CONFIGS["h64"], name="net.onnx")
+    program.save(tmp_path)
+    assert Program.load(tmp_path).host == program.host
 
 
 def test_sixteen_bits_are_refused() -> None:

@@ -66,8 +66,8 @@ class _MoveGeometry(Geometry):
 class MoveKernel(Kernel):
     """The maximum over one element at any steps of the addresses, or over none: the fill.
 
-    Rows of the output are its leading axes (`_rows`); what a row takes from the input is the same for all
-    rows that take anything, but for where it begins.
+    Rows of the output are its leading axes (`_rows`); what a row takes from the input is the same
+    for all rows that take anything, but for where it begins.
 
     Parameters
     ----------

@@ -11,13 +11,13 @@ Source: onnx.ai/onnx/operators.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
-from math import isfinite, prod
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from hadron_compiler.errors import ModelFormatError
-from hadron_compiler.frontend.offsets import spans
+from hadron_compiler.frontend.onnx_builder import OnnxBuilder
 from hadron_compiler.frontend.onnx_constants import computed, kept_quantized
 from hadron_compiler.frontend.onnx_inputs import Given, Made
 from hadron_compiler.frontend.onnx_movement import MOVEMENT
@@ -30,21 +30,12 @@ from hadron_compiler.frontend.onnx_values import (
     Pending,
     Quantized,
     Value,
-    axes_last,
+    axes_first,
     stored_shape,
 )
-from hadron_compiler.frontend.problems import Problems
-from hadron_compiler.ir.graph import (
-    DType,
-    Graph,
-    MoveAttributes,
-    Operation,
-    OpKind,
-    TableAttributes,
-    Tensor,
-)
+from hadron_compiler.frontend.onnx_windows import reaches_window
+from hadron_compiler.ir.graph import DType, Graph, Tensor
 from hadron_compiler.program import HostEdge
-from hadron_spec.real_tables import real_table
 
 __all__ = ["OnnxImporter", "import_onnx"]
 
@@ -81,23 +72,18 @@ def import_onnx(source: str, data: bytes) -> Graph:
     return OnnxImporter(source, onnx, model).build()
 
 
-class OnnxImporter:
+class OnnxImporter(OnnxBuilder):
     """Walks the nodes; what a name stands for is in `values`."""
 
     def __init__(self, source: str, onnx: Any, model: Any) -> None:
+        super().__init__()
         self.source = source
         self.onnx = onnx
         self.model = model
         self.graph = model.graph
-        self.problems = Problems()
         self.values: dict[str, Value] = {}
-        self.operations: list[Operation] = []
         self.inputs: list[Tensor] = []
         self.host: list[HostEdge] = []
-        self.origins: dict[Tensor, Tensor] = {}
-        self.finished: dict[tuple[object, ...], Image] = {}
-        self.label = ""
-        self.index = 0
 
     def build(self) -> Graph:
         """Return the graph, or raise all problems."""
@@ -119,12 +105,6 @@ class OnnxImporter:
         return Graph(self.source, self.operations, self.inputs,
                      [tensor for tensor in outputs if tensor is not None], tuple(self.host))
 
-    def require(self, ok: bool, problem: str) -> bool:
-        """Report a problem of the node at hand unless `ok`."""
-        if not ok:
-            self.problems.add(f"{self.label}: {problem}" if self.label else problem)
-        return ok
-
     def _input(self, value: Any) -> None:
         dimensions = value.type.tensor_type.shape.dim
         shape = tuple(int(d.dim_value) for d in dimensions)
@@ -134,15 +114,24 @@ class OnnxImporter:
         if not self.require(all(size > 0 for size in shape), f"network input {value.name} has the "
                             f"dynamic shape {list(shape)}; Hadron needs fixed shapes"):
             return
-        tensor = Tensor(value.name, shape, DType.INT8)
+        last = len(shape) > 2 and reaches_window(self.graph.node, value.name)
+        tensor = Tensor(value.name, stored_shape(shape, last), DType.INT8)
         kind = self._type(value)
         self.require(kind in ("FLOAT", *_BYTE_TYPES), f"network input {value.name} is {kind}; "
                      "FLOAT, INT8 and UINT8 are supported")
         if kind != "INT8":
             self.host.append(HostEdge("QuantizeLinear", "input", len(self.inputs), value.name,
                                       "float32" if kind == "FLOAT" else "uint8", tensor.elements))
+        image = Image(tensor, shape, last)
+        if last:
+            self._leave_order("input", len(self.inputs), value.name, image)
         self.inputs.append(tensor)
-        self.values[value.name] = Image(tensor, shape)
+        self.values[value.name] = image
+
+    def _leave_order(self, side: str, position: int, name: str, image: Image) -> None:
+        """Leave it to the host to turn an image from or to the order that the file says."""
+        self.host.append(HostEdge("Transpose", side, position, name, "int8",
+                                  image.tensor.elements, order=axes_first(len(image.shape))))
 
     def _node(self, node: Any) -> None:
         if any(name and name not in self.values for name in node.input):
@@ -189,26 +178,6 @@ class OnnxImporter:
             return OPERATORS[node.op_type](self, node, given, attributes)
         self.problems.add_operator(node.op_type, self.index)
         return None
-
-    def after(self, value: Value | None, move: Callable[[Image], Value | None]) -> Value | None:
-        """Return a value after a movement of its bytes, at once or when it has been quantized."""
-        if isinstance(value, Image):
-            return move(value)
-        if isinstance(value, Function):
-            moved = move(value.source)
-            return replace(value, source=moved) if isinstance(moved, Image) else None
-        if isinstance(value, Pending):
-            label, index = self.label, self.index
-
-            def later(image: Image) -> Value | None:
-                now = self.label, self.index
-                self.label, self.index = label, index
-                made = move(image)
-                self.label, self.index = now
-                return made
-
-            return replace(value, then=(*value.then, later))
-        return value
 
     def _scale(self, given: Given) -> tuple[tuple[float, ...], tuple[int, ...]] | None:
         """Return scales and zero points, those of UINT8 as those of INT8."""
@@ -291,100 +260,6 @@ class OnnxImporter:
         wanted = Tensor("", (), DType.INT8, scales, points)
         return replace(value, tensor=self.requantized(tensor, wanted))
 
-    def requantized(self, tensor: Tensor, wanted: Tensor) -> Tensor:
-        """Return a tensor's values quantized like another one: by a table, unless they are."""
-        if (tensor.scales, tensor.zero_points) == (wanted.scales, wanted.zero_points):
-            return tensor
-        if tensor.data is not None:
-            real = (tensor.data.astype(np.float64) - tensor.zero_point) * tensor.scale
-            data = np.clip(np.rint(real / wanted.scale) + wanted.zero_point, -128, 127)
-            return replace(tensor, data=data.astype(np.int8), scales=wanted.scales,
-                           zero_points=wanted.zero_points)
-        same = Function(Image(tensor, tensor.shape), lambda x: x, OpKind.QUANTIZE, self.index)
-        return self.tabulated(same, f"{tensor.name} (requantized)", wanted.scales,
-                              wanted.zero_points).tensor
-
-    def tabulated(self, function: Function, name: str, scales: tuple[float, ...],
-                  points: tuple[int, ...]) -> Image:
-        """Append the table of a function whose quantization is now known."""
-        source = function.source.tensor
-        output = replace(source, name=name, root=None, data=None, scales=scales,
-                         zero_points=points)
-        table = real_table((source.scale, source.zero_point), (output.scale, output.zero_point),
-                           function.apply)
-        self.operations.append(Operation(function.kind, function.index, [source], [output],
-                                         TableAttributes(tuple(table))))
-        return replace(function.source, tensor=output)
-
-    def settled(self, function: Function) -> Image | None:
-        """Return a function that the model leaves in real numbers, quantized over its range."""
-        key = (function,)
-        if key not in self.finished:
-            source = function.source.tensor
-            values = [function.apply((q - source.zero_point) * source.scale)
-                      for q in range(-128, 128)]
-            if not self.require(all(isfinite(value) for value in values),
-                                f"{function.kind.value} #{function.index}, which is not quantized, "
-                                "is not finite for all inputs"):
-                return None
-            low, high = min(0.0, *values), max(0.0, *values)
-            scale = (high - low) / 255 or 1.0
-            self.finished[key] = self.tabulated(function, f"{source.name} (a function)", (scale,),
-                                                (round(-128 - low / scale),))
-        return self.finished[key]
-
-    def finish(self, pending: Pending, name: str, scales: tuple[float, ...],
-               points: tuple[int, ...]) -> Image | None:
-        """Append the operation of real numbers whose quantization is now known."""
-        key = (pending.origin, pending.activation, pending.gain, scales, points)
-        if key not in self.finished:
-            shape = stored_shape(pending.shape, pending.channels_last)
-            output = Tensor(name, shape, DType.INT8, (scales[0] / pending.gain,), points)
-            self.operations.append(Operation(
-                pending.kind, pending.index, pending.inputs(output), [output],
-                pending.attributes(pending.activation, output)))
-            if pending.gain != 1:
-                output = self.operation(OpKind.RESHAPE, output, shape, None, "times a number")
-                output.scales = scales
-            self.finished[key] = Image(output, pending.shape, pending.channels_last)
-        image: Value | None = self.finished[key]
-        for move in pending.then:
-            image = move(image) if isinstance(image, Image) else None
-            if isinstance(image, Function):
-                image = self.tabulated(image, name, scales, points)
-        return image if isinstance(image, Image) else None
-
-    def operation(self, kind: OpKind, source: Tensor, shape: tuple[int, ...],
-                  attributes: MoveAttributes | None, what: str) -> Tensor:
-        """Append an operation that moves bytes; without attributes, one that shows them anew."""
-        output = replace(source, name=f"{source.name} ({what})", shape=shape, root=None, data=None)
-        self.operations.append(Operation(kind, self.index, [source], [output], attributes))
-        self.origins[output] = source
-        return output
-
-    def image(self, value: Image) -> Image:
-        """Return a value of three axes or more with its channels last."""
-        if value.channels_last or len(value.shape) < 3:
-            return value
-        return Image(self.turned(value.tensor, axes_last(len(value.shape))), value.shape, True)
-
-    def plain(self, value: Image) -> Image:
-        """Return a value in the order that the file says."""
-        if not value.channels_last:
-            return value
-        rank = len(value.shape)
-        return Image(self.turned(value.tensor, (0, rank - 1, *range(1, rank - 1))), value.shape)
-
-    def turned(self, source: Tensor, order: tuple[int, ...]) -> Tensor:
-        """Return a tensor with its axes in another order: a view where only axes of size 1 move."""
-        shape = tuple(source.shape[axis] for axis in order)
-        moved = [axis for axis in order if source.shape[axis] > 1]
-        if moved == sorted(moved):
-            return self.operation(OpKind.RESHAPE, source, shape, None, "view")
-        axes = spans(source.shape, [0] * len(shape), source.shape).axes
-        return self.operation(OpKind.TRANSPOSE, source, shape,
-                              MoveAttributes(tuple(axes[axis] for axis in order)), "turned")
-
     def _output(self, position: int, output: Any) -> Tensor | None:
         self.label = ""
         value = self.values.get(output.name)
@@ -401,7 +276,12 @@ class OnnxImporter:
                             f"network output {output.name} is not quantized"):
             return None
         assert isinstance(value, Image)
-        tensor = self.plain(value).tensor
+        # What comes from one, and goes to one, has its channels last still.
+        if value.channels_last and not self.moves_nothing(value):
+            self._leave_order("output", position, output.name, value)
+        else:
+            value = self.plain(value)
+        tensor = value.tensor
         kind = {"FLOAT": "float32", "UINT8": "uint8"}.get(self._type(output))
         if kind is not None:
             self.host.append(HostEdge("DequantizeLinear", "output", position, output.name, kind,

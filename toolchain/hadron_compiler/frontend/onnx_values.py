@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from hadron_compiler.ir.graph import Activation, Attributes, OpKind, Tensor
 
-__all__ = ["Chosen", "Constant", "Function", "Image", "Pending", "Quantized", "Value", "axes_last",
+__all__ = ["Chosen", "Constant", "Function", "Image", "Pending", "Quantized", "Value", "axes_first",
+           "axes_last",
            "stored_shape"]
 
 Array = npt.NDArray[Any]
@@ -18,6 +19,11 @@ Array = npt.NDArray[Any]
 def axes_last(rank: int) -> tuple[int, ...]:
     """Return the order of the axes of an image with its channels, the second axis, last."""
     return (0, *range(2, rank), 1)
+
+
+def axes_first(rank: int) -> tuple[int, ...]:
+    """Return the order that takes an image with its channels last back."""
+    return (0, rank - 1, *range(1, rank - 1))
 
 
 def stored_shape(shape: tuple[int, ...], channels_last: bool) -> tuple[int, ...]:

@@ -27,7 +27,25 @@ from hadron_compiler.ir.graph import (
 if TYPE_CHECKING:
     from hadron_compiler.frontend.onnx import OnnxImporter
 
-__all__ = ["WINDOWS", "weights_of", "with_bias"]
+__all__ = ["WINDOWS", "reaches_window", "weights_of", "with_bias"]
+
+
+_WITHOUT_CHANNELS = frozenset({
+    "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Gemm", "MatMul", "Gather", "Shape",
+    "Softmax", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceSum"})
+"""Operators behind which the second axis is no longer that of channels."""
+
+
+def reaches_window(nodes: Sequence[Any], name: str) -> bool:
+    """Tell whether a window slides over a network input: whether it has channels."""
+    reached = {name}
+    for node in nodes:
+        if not reached.isdisjoint(node.input):
+            if node.op_type in WINDOWS or node.op_type in ("Resize", "GlobalAveragePool"):
+                return True
+            if node.op_type not in _WITHOUT_CHANNELS:
+                reached.update(node.output)
+    return False
 
 
 def weights_of(importer: "OnnxImporter", value: Value | None, channel_axis: int,

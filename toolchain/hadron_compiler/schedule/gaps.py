@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.matrix import ConvolutionKernel
+from hadron_compiler.codegen.placed import ViewsError
 from hadron_compiler.ir.graph import Graph
 from hadron_spec.config import NpuConfig
 
@@ -15,6 +16,11 @@ def lay_out_inputs(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig) -
 
     LOAD makes the gaps: the rows must be whole beats of the bus. Nobody else may read the input,
     and what it reads it with must not be replaced later, as those of activations of eight bits are.
+
+    Raises
+    ------
+    ViewsError
+        With the output of a convolution that reads its input otherwise because it is a view.
     """
     if not config.row_pairs or config.shallow:
         return
@@ -31,6 +37,9 @@ def lay_out_inputs(graph: Graph, kernels: Sequence[Kernel], config: NpuConfig) -
                 and operation.activations[0].shape == tensor.shape and len(tensor.shape) == 4
                 and tensor.row % config.axi_bytes == 0):
             gap = kernel.read_row_pairs()
-            # Of all graphs of a network the inputs are the same tensors.
-            assert tensor.gap in (0, gap)
+            # Of all graphs of a network the inputs are the same tensors: what the first, which has
+            # no views, wants of one holds for all.
+            output = operation.outputs[0]
+            if output.is_view and gap != tensor.gap:
+                raise ViewsError({output})
             tensor.gap = gap
