@@ -41,8 +41,8 @@ from hadron_spec.config import NpuConfig
 __all__ = ["compile_model"]
 
 MANY_COMMANDS = 4000
-"""In a program of more commands than this, gathered loads and other shares of the weight memory and
-other views are not tried: each trial takes seconds, and what such programs lose is elsewhere."""
+"""In a program of more commands than this, gathered loads and other shares of the weight memory are
+not tried: each trial takes seconds, and what such programs lose is elsewhere."""
 
 HURRY = 1000
 """The `haste` of a choice that looks at fast memories alone."""
@@ -244,8 +244,6 @@ def _best_of(graphs: Sequence[Variant], config: NpuConfig, streamed: Tensor | No
     for variant in graphs:
         try:
             plans.append(_best_plan(variant, config, streamed))
-            if len(plans[-1].commands) > MANY_COMMANDS:
-                break
         except CapacityError as error:
             problem = error
     if problem is not None and not plans:
