@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hadron_compiler.errors import ModelFormatError
+from hadron_compiler.frontend.constants import Folded, fold_sizes
 from hadron_compiler.frontend.edges import find_edges
-from hadron_compiler.frontend.flatbuffer import RawModel, RawOperator, RawTensor, read_model
+from hadron_compiler.frontend.flatbuffer import RawOperator, RawTensor, read_model
 from hadron_compiler.frontend.operators import CONSTANT_INPUTS, SEVERAL_OUTPUTS, import_operator
 from hadron_compiler.frontend.problems import Problems
 from hadron_compiler.ir.graph import (
@@ -65,9 +66,9 @@ def operator_outputs(source: str, data: bytes) -> list[OperatorOutput]:
         When the file is not a TFLite model or is damaged.
     """
     model = read_model(source, data)
-    edges = find_edges(model)
+    gone = find_edges(model).operators | fold_sizes(model).operators
     return [OperatorOutput(index, raw.kind, tensor, model.tensors[tensor].name or f"#{tensor}")
-            for index, raw in enumerate(model.operators) if index not in edges.operators
+            for index, raw in enumerate(model.operators) if index not in gone
             for tensor in raw.outputs]
 
 
@@ -90,7 +91,7 @@ def import_tflite(source: str, data: bytes, *, keep_tensors: bool = False) -> Gr
     UnsupportedError
         With all the reasons why Hadron cannot run it.
     """
-    importer = _Importer(source, read_model(source, data))
+    importer = _Importer(source, fold_sizes(read_model(source, data)))
     graph = importer.build()
     if not keep_tensors:
         return graph
@@ -100,9 +101,9 @@ def import_tflite(source: str, data: bytes, *, keep_tensors: bool = False) -> Gr
 
 
 class _Importer:
-    def __init__(self, source: str, model: RawModel) -> None:
+    def __init__(self, source: str, folded: Folded) -> None:
         self.source = source
-        self.model = model
+        self.model, self.folded = folded.model, folded.operators
         self.problems = Problems()
         self.tensors: dict[int, Tensor] = {}
         self.reported: set[int] = set()
@@ -121,6 +122,8 @@ class _Importer:
         written = set(model.inputs)
         edges = find_edges(model)
         for index, raw in enumerate(model.operators):
+            if index in self.folded:
+                continue
             label = f"{raw.kind} #{index}"
             for i in raw.inputs:
                 if i != -1 and i not in written and model.tensors[i].data is None:

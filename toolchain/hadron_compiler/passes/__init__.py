@@ -7,6 +7,7 @@ from hadron_compiler.passes import (
     alias_reshapes,
     compose_tables,
     fold_pads,
+    merge_moves,
     merge_parts,
     remove_dead_operations,
     split_concatenations,
@@ -15,8 +16,8 @@ from hadron_compiler.passes import (
 
 __all__ = ["PASSES", "run_passes"]
 
-PASSES = (alias_reshapes.run, merge_parts.run, split_concatenations.run, fold_pads.run,
-          tabulate_functions.run, compose_tables.run, alias_identities.run,
+PASSES = (alias_reshapes.run, merge_parts.run, merge_moves.run, split_concatenations.run,
+          fold_pads.run, tabulate_functions.run, compose_tables.run, alias_identities.run,
           remove_dead_operations.run)
 
 
