@@ -130,8 +130,9 @@ def _split(where: str, array: npt.NDArray[Any], binding: TensorBinding,
         if len(array) == 0:
             raise UsageError(f"{where}: the array has the shape {list(array.shape)}: no samples")
         return [np.ascontiguousarray(sample).reshape(shape) for sample in array]
+    either = "" if order is None else f"{[shape[axis] for axis in order]} or "
     raise UsageError(f"{where}: the array has the shape {list(array.shape)}, input "
-                     f"{binding.name} has {list(shape)}")
+                     f"{binding.name} has {either}{list(shape)}")
 
 
 def _by_input(source: str, inputs: Any, bindings: Sequence[TensorBinding],

@@ -9,8 +9,10 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
+from hadron.errors import UsageError
 from hadron.session import Session
 from hadron_compiler import CompileError, Program, compile_model
+from hadron_compiler.frontend.onnx import OnnxImporter
 from hadron_spec.config import CONFIGS
 from hadron_testing.onnx_builder import Graph, compare
 
@@ -395,3 +397,31 @@ def test_refusals_say_what_would_do(rng: Rng) -> None:
     graph.x = graph.node("Mul", [y, graph.reals(-1)])
     assert refused(graph) == ("net.onnx: Mul #4: what is not quantized can be multiplied by one "
                               "positive number")
+
+
+def test_models_that_are_not_in_qdq_form_are_refused_with_a_way_out() -> None:
+    def refused(*kinds: str) -> str:
+        nodes = [helper.make_node(kind, ["x"] * 8, ["y"]) for kind in kinds]
+        x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 8]) for name in "xy")
+        model = helper.make_model(helper.make_graph(nodes, "g", [x], [y]))
+        with pytest.raises(CompileError) as caught:
+            OnnxImporter("net.onnx", onnx, model).build()
+        return str(caught.value)
+
+    assert refused("Relu") == (
+        "net.onnx: the model is not quantized: quantize it first, with "
+        "onnxruntime.quantization.quantize_static for example")
+    assert refused("QLinearConv", "MatMulInteger") == (
+        "net.onnx: the model has MatMulInteger, QLinearConv; Hadron runs the QDQ form: quantize "
+        "with quant_format=QuantFormat.QDQ, and not dynamically")
+
+
+def test_an_array_of_another_shape_is_told_both_orders(rng: Rng) -> None:
+    graph = Graph((1, 3, 6, 9))
+    y = graph.node("Conv", [graph.x, graph.weights(rng, 4, 3, 3, 3)])
+    graph.x = graph.requantize(y, 0.05, 0)
+    session = Session(compile_model(graph.model(), CONFIGS["h64"], name="net.onnx"))
+    with pytest.raises(UsageError) as caught:
+        session.run(np.zeros((1, 3, 5, 9), np.float32))
+    assert str(caught.value) == ("array: the array has the shape [1, 3, 5, 9], input x has "
+                                 "[1, 3, 6, 9] or [1, 6, 9, 3]")

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from hadron_compiler.errors import ModelFormatError
+from hadron_compiler.errors import ModelFormatError, UnsupportedError
 from hadron_compiler.frontend.onnx_builder import OnnxBuilder
 from hadron_compiler.frontend.onnx_constants import computed, kept_quantized
 from hadron_compiler.frontend.onnx_inputs import Given, Made
@@ -87,6 +87,7 @@ class OnnxImporter(OnnxBuilder):
 
     def build(self) -> Graph:
         """Return the graph, or raise all problems."""
+        self._check_form()
         for constant in self.graph.initializer:
             self.values[constant.name] = Constant(constant.name,
                                                   self.onnx.numpy_helper.to_array(constant))
@@ -104,6 +105,20 @@ class OnnxImporter(OnnxBuilder):
         self.problems.raise_if_any(self.source)
         return Graph(self.source, self.operations, self.inputs,
                      [tensor for tensor in outputs if tensor is not None], tuple(self.host))
+
+    def _check_form(self) -> None:
+        """Refuse what is not quantized, or is quantized in another form, as a whole."""
+        kinds = {node.op_type for node in self.graph.node}
+        other = sorted(kind for kind in kinds
+                       if kind.startswith("QLinear") or kind.endswith("Integer"))
+        if other:
+            raise UnsupportedError(self.source, [
+                f"the model has {', '.join(other)}; Hadron runs the QDQ form: quantize with "
+                "quant_format=QuantFormat.QDQ, and not dynamically"])
+        if not kinds & {"QuantizeLinear", "DequantizeLinear"}:
+            raise UnsupportedError(self.source, [
+                "the model is not quantized: quantize it first, with "
+                "onnxruntime.quantization.quantize_static for example"])
 
     def _input(self, value: Any) -> None:
         dimensions = value.type.tensor_type.shape.dim
