@@ -86,13 +86,15 @@ class CommandCycles:
     """What a command takes: `fixed` cycles, then `work` of them that may be slowed down.
 
     `port` tells whether a transfer's beats go through the scratchpad port that results, LOAD and
-    STORE share; `results` of an EXECUTE command go first there.
+    STORE share; `results` of an EXECUTE command go first there. `beats` are those of a transfer at
+    the memory port, fewer than its cycles where a beat takes several on chip.
     """
 
     fixed: int
     work: int
     port: bool
     results: int
+    beats: int = 0
 
     @property
     def total(self) -> int:
@@ -109,13 +111,14 @@ def command_cycles(command: Command, config: NpuConfig) -> CommandCycles:
         beats = -(-(start + fields["row_bytes"]) // bus) * fields["rows"]
         overhead = LOAD_OVERHEAD if command.opcode is Opcode.LOAD else STORE_OVERHEAD
         local = command.writes if command.opcode is Opcode.LOAD else command.reads
+        work = beats
         if local[0].space is Space.TABLE:
-            beats = max(beats, fields["row_bytes"] // TABLE_BYTES_PER_CYCLE)
+            work = max(beats, fields["row_bytes"] // TABLE_BYTES_PER_CYCLE)
         if fields.get("space") in (LocalSpace.NIBBLES, LocalSpace.SHALLOW_NIBBLES):
-            beats *= 2
+            work = 2 * beats
         port = all(part.space is Space.SCRATCHPAD for part in local)
         latency = 0 if fields.get("stream") else MEMORY_LATENCY
-        return CommandCycles(latency + overhead, beats, port, 0)
+        return CommandCycles(latency + overhead, work, port, 0, beats)
     counts = {name: fields[f"count_{name}"] for name in ("kg", "oy", "ox", "ky", "kx", "seg")}
     results = counts["kg"] * counts["oy"] * counts["ox"]
     steps = counts["ky"] * counts["kx"] * counts["seg"]

@@ -154,7 +154,9 @@ class _Simulation:
             moving = [unit for unit, run in self.running.items()
                       if unit is not Unit.EXECUTE and not run.fixed]
             for unit in moving:
-                rates[unit] = min(rates[unit], self.beats_per_cycle / len(moving))
+                cycles = self.running[unit].cycles
+                share = self.beats_per_cycle / len(moving)
+                rates[unit] = min(rates[unit], share * cycles.work / max(1, cycles.beats))
         return rates
 
     def _advance(self, unit: Unit, step: float, rate: float) -> None:
