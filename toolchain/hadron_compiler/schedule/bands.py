@@ -6,10 +6,11 @@ no more rows are kept than are still needed: it has a buffer for these, not a pl
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from hadron_compiler.allocate.intervals import align_up
+from hadron_compiler.allocate.intervals import Block
+from hadron_compiler.allocate.joined import place_joined
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.kernel import Kernel, Part
 from hadron_compiler.errors import CapacityError
@@ -68,12 +69,17 @@ class Rows:
 @dataclass(frozen=True)
 class RowBuffer:
     """Room for `capacity` rows of `row_bytes` each, a `gap` at their end included, `offset` bytes
-    into the workspace."""
+    into the workspace.
+
+    Where it is `shared`, the rows of a band end at its end: there those stay that later bands read.
+    Of the rest other tensors of the chain make use while it is not made nor read.
+    """
 
     capacity: int
     row_bytes: int
     offset: int
     gap: int = 0
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -237,13 +243,14 @@ class Chain:
             self._schedules[bands] = self.schedule(bands)
         schedule = self._schedules[bands]
         buffers: dict[Tensor, RowBuffer] = {}
-        offset = 0
+        groups: list[tuple[Block, ...]] = []
         for tensor in schedule[0]:
             if tensor not in self.internal and tensor not in streamed:
                 continue
             rows = [band[tensor] for band in schedule]
+            shared = tensor not in streamed
             capacity = max(some.end - some.keep for some in rows)
-            if tensor in streamed:
+            if not shared:
                 # The rows of the band before, or of the next, are on their way.
                 capacity += max(some.end - some.start for some in rows)
             writer = self.writers.get(tensor)
@@ -251,14 +258,29 @@ class Chain:
                      else writer.geometry.destination)
             capacity = min(capacity, image[0])
             row = image[1] * image[2] + tensor.gap
-            buffers[tensor] = RowBuffer(capacity, row, offset, tensor.gap)
-            offset += align_up(capacity * row + self.config.axi_bytes)
+            buffers[tensor] = RowBuffer(capacity, row, 0, tensor.gap, shared)
+            kept = max(some.start - some.keep for some in rows) if shared else capacity
+            groups.append((self._while_used(tensor, (capacity - kept) * row),
+                           self._always(kept * row + (0 if shared else self.config.axi_bytes))))
         scratch = max(
             member.kernel.scratch(max(rows[member.destination].end - rows[member.destination].start
                                       for rows in schedule), member.geometry.destination[1])
             for member in self.members)
-        return BandPlan(self.members, self.parts_of, schedule, buffers, offset,
-                        offset + align_up(scratch))
+        placement = place_joined([*groups, (self._always(scratch),)])
+        *offsets, last = placement.addresses
+        buffers = {tensor: replace(buffer, offset=offset) for (tensor, buffer), offset in zip(
+            buffers.items(), offsets, strict=True)}
+        return BandPlan(self.members, self.parts_of, schedule, buffers, last, placement.size)
+
+    def _always(self, size: int) -> Block:
+        return Block(size, self.first, self.end)
+
+    def _while_used(self, tensor: Tensor, size: int) -> Block:
+        """Return a block that lives from when a tensor is made in a band until it is read."""
+        writer = self.writers.get(tensor)
+        readers = [reader.index for reader in self.readers.get(tensor, [])]
+        return Block(size, self.first if writer is None else writer.index,
+                     max(readers, default=self.end))
 
     def minimum(self, streamed: frozenset[Tensor], capacity: int) -> int:
         """Return the workspace to ask for."""

@@ -50,33 +50,41 @@ class _Window:
         self.memory = memory
         self.config = config
         self.first, self.end = rows.keep, rows.start
+        if buffer.shared:
+            self.first = rows.start - buffer.capacity
 
     def _locate(self, first: int, y: int) -> int:
         """Return the address of row `y` when the buffer begins with row `first`."""
         pitch = self.buffer.row_bytes
-        phase = (self.memory + first * pitch) % self.config.axi_bytes
+        phase = 0 if self.buffer.shared else (self.memory + first * pitch) % self.config.axi_bytes
         return self.address + phase + (y - first) * pitch
 
     def advance(self, layer: int, rows: Rows) -> list[Command]:
         """Make room up to row `rows.end`; return the commands that move rows to the front."""
         made: list[Command] = []
-        if rows.end - self.first > self.buffer.capacity:
+        first = self.first
+        if self.buffer.shared:
+            first = rows.end - self.buffer.capacity
+        elif rows.end - self.first > self.buffer.capacity:
+            first = rows.keep
+        if first != self.first:
             # Rows with gaps between them one by one: nothing has written the gaps.
             kept = self.end - rows.keep
             together = 1 if self.buffer.gap else kept
             for y in range(rows.keep, self.end, max(together, 1)):
                 made += move_bytes(self.config, layer, self._locate(self.first, y),
-                                   self._locate(rows.keep, y),
+                                   self._locate(first, y),
                                    together * self.buffer.row_bytes - self.buffer.gap)
-            self.first = rows.keep
+            self.first = first
         self.end = rows.end
         return made
 
     def view(self, image: tuple[int, int, int]) -> View:
         """Return the view of all rows."""
         _, width, channels = image
-        return View(self._locate(self.first, self.first), (self.first, self.end), (0, width),
-                    (0, channels), self.buffer.row_bytes, channels)
+        first = max(0, self.first)
+        return View(self._locate(self.first, first), (first, self.end), (0, width), (0, channels),
+                    self.buffer.row_bytes, channels)
 
 
 class ChainBuilder:
@@ -119,7 +127,7 @@ class ChainBuilder:
                     self._fetch(member, tensor, replace(band[tensor], start=done[tensor],
                                                         end=max(end, done[tensor])))
                     done[tensor] = max(end, done[tensor])
-                self._compute(member, parts, replace(rows, start=piece.y[0], end=piece.y[1]))
+                self._compute(member, parts, rows, piece)
 
     def _pieces(self, member: Member, parts: tuple[Part, ...], rows: Rows,
                 fresh: list[Tensor]) -> list[Region]:
@@ -145,10 +153,11 @@ class ChainBuilder:
             view = view.narrow(Region((rows.start, rows.end), view.x))
             self.writer.load_rows(member.index, tensor, pitches, view)
 
-    def _compute(self, member: Member, parts: tuple[Part, ...], rows: Rows) -> None:
-        """Make rows of a layer's output, and store them where they go to memory."""
+    def _compute(self, member: Member, parts: tuple[Part, ...], rows: Rows,
+                 region: Region) -> None:
+        """Make some of the rows of a layer's output in a band, and store them where they go to
+        memory."""
         writer, geometry = self.writer, member.geometry
-        region = Region((rows.start, rows.end), geometry.whole.x)
         *placed, written = member.kernel.on_chip
         sources = tuple(self._view(tensor, geometry.source, pitches)
                         for tensor, pitches in zip(member.sources, placed, strict=True))
