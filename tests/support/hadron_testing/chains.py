@@ -41,10 +41,10 @@ def inverted_residuals(rng: np.random.Generator) -> tuple[Layers, list[Made]]:
 
 
 class _RandomBands(Chain):
-    """A chain of as many bands as a generator says, if they fit."""
+    """A chain of as many bands and shares of channels as a generator says, if they fit."""
 
     def __init__(self, rng: np.random.Generator, *arguments: object) -> None:
-        super().__init__(*arguments)
+        super().__init__(*arguments, shares=int(rng.integers(1, 5)))
         self.wanted = int(rng.integers(1, self.height + 1))
 
     def minimum(self, streamed: frozenset[Tensor], capacity: int) -> int:

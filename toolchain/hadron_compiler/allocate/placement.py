@@ -3,7 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hadron_compiler.allocate.intervals import Block, align_up, largest_gap, place
+from hadron_compiler.allocate.intervals import (
+    Block,
+    Placement,
+    align_up,
+    largest_gap,
+    place,
+)
 from hadron_compiler.errors import CapacityError
 from hadron_compiler.ir.graph import Graph, Operation, Tensor
 from hadron_compiler.schedule.bands import BandPlan, Chain
@@ -156,12 +162,7 @@ def place_activations(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
         minimums = [stage.minimum(streamed, config.act_bytes) for stage in stages]
         residents = [tensor for tensor in layout.lifetimes if tensor not in streamed]
         blocks = [Block(tensor.footprint, *layout.lifetimes[tensor]) for tensor in residents]
-        spaces = []
-        for sizes in (map(max, minimums, wanted), minimums):
-            spaces = [Block(size, index, index) for index, size in enumerate(sizes) if size]
-            placement = place(blocks + spaces)
-            if placement.size <= config.act_bytes:
-                break
+        spaces, placement = _place_all(blocks, minimums, wanted, config.act_bytes)
         if placement.size <= config.act_bytes:
             break
         streamed |= {_victim(residents, blocks + spaces, placement.addresses, config,
@@ -177,6 +178,29 @@ def place_activations(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
         used = sum(stop - begin for begin, stop in busy) + plan.workspace
         layout.peak = max(layout.peak, used)
     return layout
+
+
+def _place_all(blocks: Sequence[Block], minimums: Sequence[int], wanted: Sequence[int],
+               capacity: int) -> tuple[list[Block], Placement]:
+    """Place tensors and a workspace for each stage, of the size it wants. Where that is too much,
+    those take less that live where it overflows, but no less than their minimum.
+
+    Return the workspaces, and where all lie.
+    """
+    sizes = [max(some) for some in zip(minimums, wanted, strict=True)]
+    while True:
+        spaces = [Block(size, index, index) for index, size in enumerate(sizes) if size]
+        everything = [*blocks, *spaces]
+        placement = place(everything)
+        over = [(address + block.size - capacity, block) for block, address in zip(
+            everything, placement.addresses, strict=True) if address + block.size > capacity]
+        smaller = list(sizes)
+        for excess, block in over:
+            for index in range(block.first, block.last + 1):
+                smaller[index] = min(smaller[index], max(minimums[index], sizes[index] - excess))
+        if smaller == sizes:
+            return spaces, placement
+        sizes = smaller
 
 
 def _victim(residents: list[Tensor], blocks: list[Block], addresses: tuple[int, ...],

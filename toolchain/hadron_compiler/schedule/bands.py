@@ -8,6 +8,7 @@ no more rows are kept than are still needed: it has a buffer for these, not a pl
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 from hadron_compiler.allocate.intervals import Block
 from hadron_compiler.allocate.joined import place_joined
@@ -15,6 +16,7 @@ from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.kernel import Kernel, Part
 from hadron_compiler.errors import CapacityError
 from hadron_compiler.ir.graph import Graph, Operation, Tensor
+from hadron_compiler.schedule.shares import ChannelShare, channel_shares
 from hadron_compiler.schedule.tiles import OVERLAPPED_TILES, Tiler
 from hadron_spec.config import NpuConfig
 
@@ -50,7 +52,7 @@ class Member:
         """The tensors it reads, in the order of its operands."""
         return tuple(_key(tensor) for tensor in self.operation.activations)
 
-    @property
+    @cached_property
     def destination(self) -> Tensor:
         """The tensor it writes."""
         return _key(self.operation.outputs[0])
@@ -87,7 +89,8 @@ class BandPlan:
     """How a chain runs: the rows of every tensor in each band, and where they are kept.
 
     `members` and `parts_of` belong together; `scratch` is what the kernels need beside, `offset`
-    bytes into the workspace.
+    bytes into the workspace. `shares` are those of tensors that are made and read some channels at
+    a time, by a member and the next one.
     """
 
     members: tuple[Member, ...]
@@ -96,6 +99,7 @@ class BandPlan:
     buffers: dict[Tensor, RowBuffer]
     scratch: int
     workspace: int
+    shares: dict[Tensor, tuple[ChannelShare, ...]]
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -112,6 +116,9 @@ class Chain:
         One for each layer of the graph.
     first, end : int
         The layers, half-open.
+    shares : int
+        In how many shares of its channels a tensor is made and read, at most, where two neighbours
+        can do so: there is only room for one then. Rows that later bands read again are made again.
 
     Raises
     ------
@@ -121,7 +128,7 @@ class Chain:
     """
 
     def __init__(self, graph: Graph, tilers: Sequence[Tiler], config: NpuConfig, first: int,
-                 end: int) -> None:
+                 end: int, shares: int = 1) -> None:
         self.config = config
         self.first, self.end = first, end
         self.members = tuple(Member(i, graph.operations[i], tilers[i])
@@ -144,6 +151,15 @@ class Chain:
         self._plans: dict[tuple[int, frozenset[Tensor]], BandPlan] = {}
         self._schedules: dict[int, tuple[dict[Tensor, Rows], ...]] = {}
         self._check(outside)
+        inputs = {tensor.storage for tensor in graph.inputs}
+        self.shares: dict[Tensor, tuple[ChannelShare, ...]] = {}
+        for maker, reader in pairwise(self.members):
+            if (shares > 1 and maker.destination in self.internal
+                    and self.readers[maker.destination] == [reader]
+                    and inputs.isdisjoint(maker.sources)):
+                cut = channel_shares(maker.tiler, reader.tiler, shares)
+                if len(cut) > 1:
+                    self.shares[maker.destination] = cut
 
     def _check(self, outside: set[Tensor]) -> None:
         for member in self.members:
@@ -180,15 +196,21 @@ class Chain:
     def parts_of(self) -> tuple[tuple[Part, ...], ...]:
         """The parts of each layer: as few as there can be where the weights of all fit at once."""
         steps = self.config.weight_steps
+        known: dict[int, tuple[Part, ...]] = {}
+        for member in self.members:
+            for share in self.shares.get(member.destination, ()):
+                known[member.index] = (*known.get(member.index, ()), *share.makers)
+                known[member.index + 1] = (*known.get(member.index + 1, ()), *share.readers)
         try:
-            whole = tuple(tuple(member.kernel.parts(steps, None)) for member in self.members)
+            whole = tuple(known.get(member.index) or tuple(member.kernel.parts(steps, None))
+                          for member in self.members)
         except CapacityError:
             whole = ()
         constants = {part.constants for parts in whole for part in parts}
         total = sum(0 if some is None else some.steps for some in constants)
         if whole and total <= steps:
             return whole
-        return tuple(member.tiler.parts() for member in self.members)
+        return tuple(known.get(member.index) or member.tiler.parts() for member in self.members)
 
     def schedule(self, bands: int) -> tuple[dict[Tensor, Rows], ...]:
         """Return the rows of all tensors, band by band.
@@ -212,8 +234,10 @@ class Chain:
                 if tensor not in self.writers:
                     ends[tensor] = max(done[tensor],
                                        *(self._end(reader, ends) for reader in readers))
-            made.append({tensor: Rows(self._keep(tensor, done), done[tensor], end)
-                         for tensor, end in ends.items()})
+            # What is made again begins with the first row that is read again.
+            begun = done | {tensor: self._keep(tensor, done) for tensor in self.shares}
+            made.append({tensor: Rows(min(begun[tensor], self._keep(tensor, begun)), begun[tensor],
+                                      end) for tensor, end in ends.items()})
             done = ends
         return tuple(made)
 
@@ -257,7 +281,9 @@ class Chain:
             image = (self.readers[tensor][0].geometry.source if writer is None
                      else writer.geometry.destination)
             capacity = min(capacity, image[0])
-            row = image[1] * image[2] + tensor.gap
+            channels = max((share.size for share in self.shares.get(tensor, ())),
+                           default=image[2])
+            row = image[1] * channels + tensor.gap
             buffers[tensor] = RowBuffer(capacity, row, 0, tensor.gap, shared)
             kept = max(some.start - some.keep for some in rows) if shared else capacity
             groups.append((self._while_used(tensor, (capacity - kept) * row),
@@ -270,7 +296,8 @@ class Chain:
         *offsets, last = placement.addresses
         buffers = {tensor: replace(buffer, offset=offset) for (tensor, buffer), offset in zip(
             buffers.items(), offsets, strict=True)}
-        return BandPlan(self.members, self.parts_of, schedule, buffers, last, placement.size)
+        return BandPlan(self.members, self.parts_of, schedule, buffers, last, placement.size,
+                        self.shares)
 
     def _always(self, size: int) -> Block:
         return Block(size, self.first, self.end)
@@ -278,9 +305,13 @@ class Chain:
     def _while_used(self, tensor: Tensor, size: int) -> Block:
         """Return a block that lives from when a tensor is made in a band until it is read."""
         writer = self.writers.get(tensor)
-        readers = [reader.index for reader in self.readers.get(tensor, [])]
-        return Block(size, self.first if writer is None else writer.index,
+        readers = [self._time(reader) for reader in self.readers.get(tensor, [])]
+        return Block(size, self.first if writer is None else self._time(writer),
                      max(readers, default=self.end))
+
+    def _time(self, member: Member) -> int:
+        """Return when a member works: with the one whose channels it takes turns with."""
+        return member.index - any(source in self.shares for source in member.sources)
 
     def minimum(self, streamed: frozenset[Tensor], capacity: int) -> int:
         """Return the workspace to ask for."""

@@ -1,6 +1,6 @@
 """Write the commands of a chain: band by band, each layer's loads, work and stores."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hadron_compiler.codegen.command import Command
@@ -10,6 +10,7 @@ from hadron_compiler.codegen.moving import move_bytes
 from hadron_compiler.ir.graph import Tensor
 from hadron_compiler.schedule.bands import BandPlan, Member, RowBuffer, Rows
 from hadron_compiler.schedule.pieces import input_pieces
+from hadron_compiler.schedule.shares import ChannelShare
 from hadron_compiler.schedule.transfers import store_view
 from hadron_compiler.schedule.writer import CommandWriter
 from hadron_spec.commands import Unit
@@ -69,9 +70,9 @@ class _Window:
             first = rows.keep
         if first != self.first:
             # Rows with gaps between them one by one: nothing has written the gaps.
-            kept = self.end - rows.keep
+            kept = rows.start - rows.keep
             together = 1 if self.buffer.gap else kept
-            for y in range(rows.keep, self.end, max(together, 1)):
+            for y in range(rows.keep, rows.start, max(together, 1)):
                 made += move_bytes(self.config, layer, self._locate(self.first, y),
                                    self._locate(first, y),
                                    together * self.buffer.row_bytes - self.buffer.gap)
@@ -79,12 +80,13 @@ class _Window:
         self.end = rows.end
         return made
 
-    def view(self, image: tuple[int, int, int]) -> View:
-        """Return the view of all rows."""
+    def view(self, image: tuple[int, int, int], share: ChannelShare | None = None) -> View:
+        """Return the view of all rows: of all channels, or of those that there is room for."""
         _, width, channels = image
         first = max(0, self.first)
-        return View(self._locate(self.first, first), (first, self.end), (0, width), (0, channels),
-                    self.buffer.row_bytes, channels)
+        return View(self._locate(self.first, first), (first, self.end), (0, width),
+                    (0, channels) if share is None else share.channels, self.buffer.row_bytes,
+                    channels if share is None else self.buffer.row_bytes // width)
 
 
 class ChainBuilder:
@@ -112,13 +114,21 @@ class ChainBuilder:
     def band(self, band: Mapping[Tensor, Rows]) -> None:
         """Append the commands of the next band."""
         fetched: set[Tensor] = set()
-        for member, parts in zip(self.plan.members, self.plan.parts_of, strict=True):
-            rows = band[member.destination]
+        members = zip(self.plan.members, self.plan.parts_of, strict=True)
+        for member, parts in members:
+            shares = self.plan.shares.get(member.destination)
+            reader = member if shares is None else next(members)[0]
+            rows = band[reader.destination]
             if rows.start == rows.end:
                 continue
             fresh = [tensor for tensor in dict.fromkeys(member.sources)
                      if tensor not in self.written and tensor not in fetched]
             fetched.update(fresh)
+            if shares is not None:
+                for tensor in fresh:
+                    self._fetch(member, tensor, band[tensor])
+                self._compute_shares(member, reader, shares, band)
+                continue
             done = {tensor: band[tensor].start for tensor in fresh}
             for piece in self._pieces(member, parts, rows, fresh):
                 for tensor in fresh:
@@ -127,7 +137,9 @@ class ChainBuilder:
                     self._fetch(member, tensor, replace(band[tensor], start=done[tensor],
                                                         end=max(end, done[tensor])))
                     done[tensor] = max(end, done[tensor])
-                self._compute(member, parts, rows, piece)
+                self._advance(member, rows)
+                self._compute(member, parts, piece)
+                self._store(member, piece)
 
     def _pieces(self, member: Member, parts: tuple[Part, ...], rows: Rows,
                 fresh: list[Tensor]) -> list[Region]:
@@ -153,29 +165,52 @@ class ChainBuilder:
             view = view.narrow(Region((rows.start, rows.end), view.x))
             self.writer.load_rows(member.index, tensor, pitches, view)
 
-    def _compute(self, member: Member, parts: tuple[Part, ...], rows: Rows,
-                 region: Region) -> None:
-        """Make some of the rows of a layer's output in a band, and store them where they go to
-        memory."""
-        writer, geometry = self.writer, member.geometry
-        *placed, written = member.kernel.on_chip
-        sources = tuple(self._view(tensor, geometry.source, pitches)
-                        for tensor, pitches in zip(member.sources, placed, strict=True))
+    def _compute_shares(self, maker: Member, reader: Member, shares: Sequence[ChannelShare],
+                        band: Mapping[Tensor, Rows]) -> None:
+        """Make the rows of two layers, of which the second reads some channels of the first at a
+        time."""
+        made, rows = band[maker.destination], band[reader.destination]
+        self._advance(maker, made)
+        self._advance(reader, rows)
+        region = Region((rows.start, rows.end), reader.geometry.whole.x)
+        for share in shares:
+            self._compute(maker, share.makers, Region((made.start, made.end),
+                                                      maker.geometry.whole.x), share)
+            self._compute(reader, share.readers, region, share)
+        self._store(reader, region)
+
+    def _advance(self, member: Member, rows: Rows) -> None:
+        """Make room for the rows of a layer's output in a band."""
         window = self.windows.get(member.destination)
         if window is not None:
-            writer.commands += window.advance(member.index, rows)
-        destination = self._view(member.destination, geometry.destination, written)
+            self.writer.commands += window.advance(member.index, rows)
+
+    def _compute(self, member: Member, parts: Sequence[Part], region: Region,
+                 share: ChannelShare | None = None) -> None:
+        """Make some rows of a layer's output, of some channels."""
+        writer, geometry = self.writer, member.geometry
+        *placed, written = member.kernel.on_chip
+        sources = tuple(self._view(tensor, geometry.source, pitches, share)
+                        for tensor, pitches in zip(member.sources, placed, strict=True))
+        destination = self._view(member.destination, geometry.destination, written, share)
         for part in parts:
             if part.works_on(region):
                 step = writer.bring(member.index, part.constants)
                 writer.commands += part.commands(
                     Piece(member.index, region, sources, destination, step, self.scratch))
-        offset = writer.offsets.tensors.get(member.destination)
-        if window is not None and offset is not None:
-            writer.commands += store_view(member.index, offset, written,
-                                          destination.narrow(region), writer.config.axi_bytes)
 
-    def _view(self, tensor: Tensor, image: tuple[int, int, int], pitches: Pitches) -> View:
+    def _store(self, member: Member, region: Region) -> None:
+        """Store rows of a layer's output where they go to memory."""
+        offset = self.writer.offsets.tensors.get(member.destination)
+        if member.destination in self.windows and offset is not None:
+            written = member.kernel.on_chip[-1]
+            view = self._view(member.destination, member.geometry.destination, written)
+            self.writer.commands += store_view(member.index, offset, written, view.narrow(region),
+                                               self.writer.config.axi_bytes)
+
+    def _view(self, tensor: Tensor, image: tuple[int, int, int], pitches: Pitches,
+              share: ChannelShare | None = None) -> View:
         window = self.windows.get(tensor)
-        return (pitches.view(self.writer.layout.addresses[tensor.storage], image)
-                if window is None else window.view(image))
+        if window is None:
+            return pitches.view(self.writer.layout.addresses[tensor.storage], image)
+        return window.view(image, share if tensor in self.plan.shares else None)

@@ -23,6 +23,9 @@ LONGEST = 9
 MOST_OPTIONS = 3
 """Tensors of a stage for which both places are tried; of any more, the smallest stay on chip."""
 
+SHARES = (1, 6)
+"""Shares of channels in which tensors of a chain are made and read, at most: all are tried."""
+
 MOST_NODES = 32
 """Nodes of a layer that are followed, the best ones: many live tensors make many of them."""
 
@@ -135,7 +138,7 @@ class _Search:
         self.flexible: Tensors = frozenset(
             tensor for tensor in _crowded(self.spans, self.tight) if not tensor.deep)
         self.outside = {tensor.storage for tensor in graph.outputs}
-        self.chains: dict[tuple[int, int], Chain | None] = {}
+        self.chains: dict[tuple[int, int], Sequence[Chain]] = {}
         self.costs: dict[object, Cost] = {}
 
     def run(self, longest: int, value: Callable[[Cost], float]) -> _Path | None:
@@ -157,14 +160,16 @@ class _Search:
                ) -> Iterator[tuple[_Stage, int, Tensors]]:
         """Yield the stages that may come next, the layer after each, and what is on chip then."""
         for end in range(first + 1, min(len(self.tilers), first + longest) + 1):
-            chain = None
+            chains: Sequence[Chain | None] = (None,)
+            internal: Tensors = frozenset()
             if end > first + 1:
-                chain = self._chain(first, end)
-                if chain is None:
+                cuts = self._chains(first, end)
+                if not cuts:
                     return
-                if not chain.internal or self.tight.isdisjoint(range(first, end)):
+                internal = cuts[0].internal
+                if not internal or self.tight.isdisjoint(range(first, end)):
                     continue
-            internal = frozenset() if chain is None else chain.internal
+                chains = cuts
             touched = dict.fromkeys(tensor for index in range(first, end)
                                     for tensor in self.touched[index] if tensor not in internal)
             before = frozenset(some for some in touched if self.spans[some][0] < first)
@@ -175,18 +180,25 @@ class _Search:
                 streamed = (before - resident) | {
                     tensor for tensor, place in zip(free, places, strict=True) if place}
                 on_chip = resident | (frozenset(new) - streamed)
-                stage = self._stage(first, end, chain, streamed, on_chip)
-                if stage is not None:
-                    yield stage, end, frozenset(some for some in on_chip
-                                                if self.spans[some][1] >= end)
+                left = frozenset(some for some in on_chip if self.spans[some][1] >= end)
+                for chain in chains:
+                    stage = self._stage(first, end, chain, streamed, on_chip)
+                    if stage is not None:
+                        yield stage, end, left
 
-    def _chain(self, first: int, end: int) -> Chain | None:
-        """Return the chain of some layers, None where they cannot be one."""
+    def _chains(self, first: int, end: int) -> Sequence[Chain]:
+        """Return the chains of some layers, with tensors in shares and without: none where they
+        cannot be one."""
         if (first, end) not in self.chains:
+            chains = []
             try:
-                self.chains[first, end] = Chain(self.graph, self.tilers, self.config, first, end)
+                for shares in SHARES:
+                    chain = Chain(self.graph, self.tilers, self.config, first, end, shares)
+                    if shares == 1 or chain.shares:
+                        chains.append(chain)
             except CapacityError:
-                self.chains[first, end] = None
+                pass
+            self.chains[first, end] = chains
         return self.chains[first, end]
 
     def _stage(self, first: int, end: int, chain: Chain | None, streamed: Tensors,
@@ -202,7 +214,7 @@ class _Search:
             else:
                 plan = chain.choose(streamed, capacity)
                 workspace = plan.workspace
-                key = (first, end, streamed, len(plan.bands))
+                key = (chain, streamed, len(plan.bands))
                 if key not in self.costs:
                     self.costs[key] = chain_cost(self.graph, plan, streamed, self.config)
                 cost = self.costs[key]
