@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 
@@ -23,7 +24,7 @@ LONGEST = 9
 MOST_OPTIONS = 3
 """Tensors of a stage for which both places are tried; of any more, the smallest stay on chip."""
 
-SHARES = (1, 6)
+SHARES = (1, 4)
 """Shares of channels in which tensors of a chain are made and read, at most: all are tried."""
 
 MOST_NODES = 32
@@ -160,16 +161,15 @@ class _Search:
                ) -> Iterator[tuple[_Stage, int, Tensors]]:
         """Yield the stages that may come next, the layer after each, and what is on chip then."""
         for end in range(first + 1, min(len(self.tilers), first + longest) + 1):
-            chains: Sequence[Chain | None] = (None,)
+            chains: Sequence[Chain] = ()
             internal: Tensors = frozenset()
             if end > first + 1:
-                cuts = self._chains(first, end)
-                if not cuts:
+                chains = self._chains(first, end)
+                if not chains:
                     return
-                internal = cuts[0].internal
+                internal = chains[0].internal
                 if not internal or self.tight.isdisjoint(range(first, end)):
                     continue
-                chains = cuts
             touched = dict.fromkeys(tensor for index in range(first, end)
                                     for tensor in self.touched[index] if tensor not in internal)
             before = frozenset(some for some in touched if self.spans[some][0] < first)
@@ -181,46 +181,47 @@ class _Search:
                     tensor for tensor, place in zip(free, places, strict=True) if place}
                 on_chip = resident | (frozenset(new) - streamed)
                 left = frozenset(some for some in on_chip if self.spans[some][1] >= end)
-                for chain in chains:
-                    stage = self._stage(first, end, chain, streamed, on_chip)
-                    if stage is not None:
-                        yield stage, end, left
+                for stage in self._stages(first, end, chains, streamed, on_chip):
+                    yield stage, end, left
 
     def _chains(self, first: int, end: int) -> Sequence[Chain]:
         """Return the chains of some layers, with tensors in shares and without: none where they
         cannot be one."""
         if (first, end) not in self.chains:
             chains = []
-            try:
+            with suppress(CapacityError):
                 for shares in SHARES:
                     chain = Chain(self.graph, self.tilers, self.config, first, end, shares)
                     if shares == 1 or chain.shares:
                         chains.append(chain)
-            except CapacityError:
-                pass
             self.chains[first, end] = chains
         return self.chains[first, end]
 
-    def _stage(self, first: int, end: int, chain: Chain | None, streamed: Tensors,
-               on_chip: Tensors) -> _Stage | None:
-        """Return a stage beside what is on chip; None where that leaves too little."""
+    def _stages(self, first: int, end: int, chains: Sequence[Chain], streamed: Tensors,
+                on_chip: Tensors) -> Iterator[_Stage]:
+        """Yield the stages of some layers beside what is on chip: none where that leaves too
+        little, several chains where shares of channels need fewer bands."""
         capacity = self.config.act_bytes - sum(align_up(tensor.footprint) for tensor in on_chip)
         if capacity < 0:
-            return None
+            return
         edges = self._edge_bytes(first, end, on_chip)
-        try:
-            if chain is None:
+        moved = Cost(0, 0, edges, edges)
+        if not chains:
+            with suppress(CapacityError):
                 workspace, cost = self._layer(first, streamed, capacity)
-            else:
+                yield _Stage(first, None, workspace, cost + moved, streamed)
+        fewest: int | None = None
+        for chain in chains:
+            with suppress(CapacityError):
                 plan = chain.choose(streamed, capacity)
-                workspace = plan.workspace
-                key = (chain, streamed, len(plan.bands))
+                bands = len(plan.bands)
+                if fewest is not None and bands >= fewest:
+                    continue
+                fewest = bands
+                key = (chain, streamed, bands)
                 if key not in self.costs:
                     self.costs[key] = chain_cost(self.graph, plan, streamed, self.config)
-                cost = self.costs[key]
-        except CapacityError:
-            return None
-        return _Stage(first, chain, workspace, cost + Cost(0, 0, edges, edges), streamed)
+                yield _Stage(first, chain, plan.workspace, self.costs[key] + moved, streamed)
 
     def _layer(self, index: int, streamed: Tensors, capacity: int) -> tuple[int, Cost]:
         """Return workspace and cost of a layer by itself."""
