@@ -52,9 +52,10 @@ class _TileBuilder:
         kernel = self.kernels[index]
         sources = [tensor.storage for tensor in operation.activations if not tensor.in_memory]
         destination = operation.outputs[0].storage
-        self.writer.ring.begin_stage(plan.parts)
         whole = kernel.geometry.whole
         regions = plan.regions(whole)
+        repeated = len(regions) * kernel.geometry.images > 1 and not plan.channel_tiles
+        self.writer.ring.begin_stage(plan.parts, repeated)
         if len(regions) == 1 and any(self.writer.unloaded(tensor) for tensor in sources):
             regions = input_pieces(plan.parts, kernel, whole, self.config, self.layout.haste)
         blocks = [(part,) for part in plan.parts] if plan.channel_tiles else [plan.parts]

@@ -109,7 +109,7 @@ class ChainBuilder:
             tensor: _Window(buffer, workspace + buffer.offset, offsets.get(tensor, 0),
                             writer.config, plan.bands[first][tensor])
             for tensor, buffer in plan.buffers.items()}
-        writer.ring.begin_stage(plan.parts)
+        writer.ring.begin_stage(plan.parts, repeated=len(plan.bands) > 1)
 
     def band(self, band: Mapping[Tensor, Rows]) -> None:
         """Append the commands of the next band."""

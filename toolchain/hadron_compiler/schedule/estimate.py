@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from hadron_compiler.allocate.placement import Layout
 from hadron_compiler.codegen.command import Command, Space
 from hadron_compiler.codegen.geometry import Region
-from hadron_compiler.codegen.kernel import Part
 from hadron_compiler.ir.graph import Graph, Tensor
 from hadron_compiler.schedule.bands import BandPlan
 from hadron_compiler.schedule.build_bands import ChainBuilder
 from hadron_compiler.schedule.cycles import command_cycles, head_start
-from hadron_compiler.schedule.tiles import TilePlan, Tiler
+from hadron_compiler.schedule.tiles import TilePlan, Tiler, weight_loads
 from hadron_compiler.schedule.writer import CommandWriter, MemoryOffsets
 from hadron_spec.commands import COMMAND_BYTES, Opcode, Unit
 from hadron_spec.config import NpuConfig
@@ -81,13 +80,8 @@ def chain_cost(graph: Graph, plan: BandPlan, streamed: frozenset[Tensor],
     height = plan.members[-1].geometry.destination[0]
     rows = plan.bands[middle][plan.members[-1].destination]
     count = height / max(1, rows.end - rows.start)
-    once = _steps(plan.parts) <= config.weight_steps
     return (_cost(others, config).times(count)
-            + _cost(constants, config).times(1 if once else len(plan.bands)))
-
-
-def _steps(parts: Iterable[Part]) -> int:
-    return sum(some.steps for some in {part.constants for part in parts} if some is not None)
+            + _cost(constants, config).times(weight_loads(plan.parts, config, len(plan.bands))))
 
 
 def layer_cost(tiler: Tiler, plan: TilePlan, config: NpuConfig) -> Cost:
@@ -104,8 +98,7 @@ def layer_cost(tiler: Tiler, plan: TilePlan, config: NpuConfig) -> Cost:
         tiles *= len(plan.parts)
     moved = tiles * (tiler.sources * plan.source_size + tiler.destination * plan.destination.size)
     transfers = tiles * (tiler.sources + tiler.destination)
-    steps = _steps(plan.parts)
-    loads = 1 if steps <= config.weight_steps or plan.channel_tiles else tiles
+    loads = 1 if plan.channel_tiles else weight_loads(plan.parts, config, tiles)
     weights = sum(len(some.image) for some in {part.constants for part in plan.parts}
                   if some is not None)
     return cost + Cost(0, 0, moved, moved + transfers * COMMAND_BYTES + loads * weights)

@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from math import prod
 
 from hadron_compiler.allocate.intervals import align_up
+from hadron_compiler.allocate.weights import held_constants
 from hadron_compiler.codegen.geometry import Region
 from hadron_compiler.codegen.kernel import Kernel, Part
 from hadron_compiler.errors import CapacityError
@@ -14,7 +15,7 @@ from hadron_compiler.schedule.cycles import command_cycles
 from hadron_compiler.schedule.transfers import LocalLayout, local_layout
 from hadron_spec.config import NpuConfig
 
-__all__ = ["SHARES", "TilePlan", "Tiler"]
+__all__ = ["SHARES", "TilePlan", "Tiler", "weight_loads"]
 
 SHARES = ((4, 2, 1), (2, 1))
 """What part of the weight memory the weights of a part may take: small parts are loaded under the
@@ -225,8 +226,7 @@ class Tiler:
             tiles = regions * (len(plan.parts) if plan.channel_tiles else 1)
             constants = {part.constants for part in plan.parts} - {None}
             weights = sum(len(some.image) for some in constants if some is not None)
-            steps = sum(some.steps for some in constants if some is not None)
-            again = 1 if steps <= self.config.weight_steps or plan.channel_tiles else regions
+            again = 1 if plan.channel_tiles else weight_loads(plan.parts, self.config, regions)
             bus = self.config.axi_bytes
             moved = tiles * (self.sources * plan.source_size
                              + self.destination * plan.destination.size) / bus
@@ -281,6 +281,17 @@ class Tiler:
             else:
                 high = middle - 1
         return plan(low) if low else None
+
+
+def weight_loads(parts: Sequence[Part], config: NpuConfig, turns: int) -> float:
+    """Return how often a byte of the weights of a stage is loaded, on average, that uses them so
+    many times."""
+    wanted = {part.constants for part in parts if part.constants is not None}
+    total = sum(some.steps for some in wanted)
+    if turns == 1 or total <= config.weight_steps:
+        return 1
+    held = sum(some.steps for some in held_constants(parts, config.weight_steps))
+    return turns - (turns - 1) * held / total
 
 
 def _first_that_fits(kernel: Kernel, limits: Sequence[int],
