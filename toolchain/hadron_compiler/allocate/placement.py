@@ -10,6 +10,7 @@ from hadron_compiler.allocate.intervals import (
     largest_gap,
     place,
 )
+from hadron_compiler.allocate.two_ended import largest_free, place_at_ends
 from hadron_compiler.errors import CapacityError
 from hadron_compiler.ir.graph import Graph, Operation, Tensor
 from hadron_compiler.schedule.bands import BandPlan, Chain
@@ -182,12 +183,32 @@ def place_activations(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
 
 def _place_all(blocks: Sequence[Block], minimums: Sequence[int], wanted: Sequence[int],
                capacity: int) -> tuple[list[Block], Placement]:
-    """Place tensors and a workspace for each stage, of the size it wants. Where that is too much,
-    those take less that live where it overflows, but no less than their minimum.
+    """Place tensors and a workspace for each stage, of the size it wants if there is room, but no
+    less than its minimum. Return the workspaces, and where all lie.
 
-    Return the workspaces, and where all lie.
+    Where all do not get what they want, tensors are put to both ends of the scratchpad, too, so
+    that what is free lies in the middle: the way that leaves less wanting wins.
     """
     sizes = [max(some) for some in zip(minimums, wanted, strict=True)]
+    spaces, placement = _shrink(blocks, minimums, sizes, capacity)
+    got = [0] * len(sizes)
+    for space in spaces:
+        got[space.first] = space.size
+    if placement.size <= capacity and got == sizes:
+        return spaces, placement
+    both = place_at_ends(blocks, sizes, capacity)
+    if both is not None:
+        gaps = [min(size, largest_free(blocks, both, time, capacity))
+                for time, size in enumerate(sizes)]
+        enough = all(gap >= least for gap, least in zip(gaps, minimums, strict=True))
+        if enough and (placement.size > capacity or sum(gaps) > sum(got)):
+            return [], Placement(both, capacity)
+    return spaces, placement
+
+
+def _shrink(blocks: Sequence[Block], minimums: Sequence[int], sizes: Sequence[int], capacity: int
+            ) -> tuple[list[Block], Placement]:
+    """Place tensors and workspaces; those that live where they are too much take less."""
     while True:
         spaces = [Block(size, index, index) for index, size in enumerate(sizes) if size]
         everything = [*blocks, *spaces]
@@ -198,7 +219,7 @@ def _place_all(blocks: Sequence[Block], minimums: Sequence[int], wanted: Sequenc
         for excess, block in over:
             for index in range(block.first, block.last + 1):
                 smaller[index] = min(smaller[index], max(minimums[index], sizes[index] - excess))
-        if smaller == sizes:
+        if smaller == list(sizes):
             return spaces, placement
         sizes = smaller
 
