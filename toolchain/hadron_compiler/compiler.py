@@ -47,6 +47,9 @@ not tried: each trial takes seconds, and what such programs lose is elsewhere.""
 HURRY = 1000
 """The `haste` of a choice that looks at fast memories alone."""
 
+FINISHED = 2
+"""Drafts, the best ones, of which all ways to load inputs and weights are tried."""
+
 TFLITE_MARK = b"TFL3"
 """Bytes 4 to 7 of every TFLite file."""
 
@@ -194,15 +197,15 @@ def _plan(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
                 problem = error
         if drafts:
             costs = [(cost(draft), draft, choice) for draft, choice in drafts]
-            least, draft, choice = min(costs, key=itemgetter(0))
+            least, draft, _ = min(costs, key=itemgetter(0))
             if len(draft.commands) > MANY_COMMANDS:
                 found.append((least, 0, draft))
                 break
-            hurried = _draft(graph, sharing, config, replace(choice, haste=HURRY), streamed)
-            if (other := cost(hurried)) < least:
-                least, draft = other, hurried
-            found.append((least, 0, draft))
-            found += [(cost(draft, size), size, draft) for size in GATHERED_BYTES]
+            for least, draft, choice in sorted(costs, key=itemgetter(0))[:FINISHED]:
+                hurried = _draft(graph, sharing, config, replace(choice, haste=HURRY), streamed)
+                best = min((least, 0, draft), (cost(hurried), 0, hurried), key=itemgetter(0))
+                found.append(best)
+                found += [(cost(best[2], size), size, best[2]) for size in GATHERED_BYTES]
         if len(choices) > 1:  # Stages were searched for, which takes its time.
             break
     if problem is not None and not found:

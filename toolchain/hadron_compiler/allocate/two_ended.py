@@ -7,7 +7,8 @@ from hadron_compiler.allocate.intervals import ALIGN, Block, align_up, largest_g
 __all__ = ["largest_free", "place_at_ends"]
 
 
-def largest_free(blocks: Sequence[Block], addresses: Sequence[int], time: int, capacity: int) -> int:
+def largest_free(blocks: Sequence[Block], addresses: Sequence[int], time: int,
+                 capacity: int) -> int:
     """Return the size of the largest piece that is free at some time beside placed blocks."""
     start, end = largest_gap([
         (address, address + align_up(block.size))

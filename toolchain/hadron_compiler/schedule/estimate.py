@@ -19,6 +19,11 @@ from hadron_spec.config import NpuConfig
 __all__ = ["Cost", "chain_cost", "layer_cost"]
 
 
+EXPOSED = 0.2
+"""What part of transfers from a slow memory is not hidden by work of its stage, about, nor work by
+transfers: its first and its last."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """Cycles of EXECUTE, cycles in which its results take the scratchpad's port, bytes that pass
@@ -45,7 +50,8 @@ class Cost:
 
     def slow(self, bytes_per_cycle: float) -> float:
         """Return the cycles with a memory of so many bytes a cycle."""
-        return max(self.cycles, self.bytes / bytes_per_cycle)
+        moving = self.bytes / bytes_per_cycle
+        return max(self.cycles, moving) + EXPOSED * min(self.cycles, moving)
 
 
 def _cost(commands: Iterable[Command], config: NpuConfig) -> Cost:

@@ -81,10 +81,13 @@ def candidates(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig) -> list
     costs = [stage.cost for stage in alone.stages()]
     fast = sum(cost.fast(config) for cost in costs)
     slow = sum(cost.slow(SLOW_MEMORY) for cost in costs)
-    # About the product of both: what counts is by how much of it each falls.
-    fused = search.run(LONGEST, lambda cost: (cost.fast(config) / fast
-                                              + cost.slow(SLOW_MEMORY) / slow))
-    return [Choice(), *(path.choice() for path in (alone, fused) if path is not None)]
+    def value(cost: Cost) -> float:
+        # About the product of both: what counts is by how much of it each falls.
+        return cost.fast(config) / fast + cost.slow(SLOW_MEMORY) / slow
+
+    fused = [search.run(LONGEST, value, shares) for shares in range(1, len(SHARES) + 1)]
+    return [Choice(), *(path.choice() for path in dict.fromkeys([alone, *fused])
+                        if path is not None)]
 
 
 @dataclass(frozen=True)
@@ -142,22 +145,23 @@ class _Search:
         self.chains: dict[tuple[int, int], Sequence[Chain]] = {}
         self.costs: dict[object, Cost] = {}
 
-    def run(self, longest: int, value: Callable[[Cost], float]) -> _Path | None:
-        """Return the best path of stages of at most so many layers; None where there is none."""
+    def run(self, longest: int, value: Callable[[Cost], float], shares: int = 1) -> _Path | None:
+        """Return the best path of stages of at most so many layers, with the first so many of
+        `SHARES`; None where there is none."""
         count = len(self.tilers)
         nodes: list[dict[Tensors, _Path]] = [{} for _ in range(count + 1)]
         nodes[0][frozenset()] = _Path()
         for first in range(count):
             paths = sorted(nodes[first].items(), key=lambda node: node[1].value)
             for resident, path in paths[:MOST_NODES]:
-                for stage, end, left in self._edges(first, resident, longest):
+                for stage, end, left in self._edges(first, resident, longest, shares):
                     total = path.value + value(stage.cost)
                     known = nodes[end].get(left)
                     if known is None or total < known.value:
                         nodes[end][left] = _Path(total, stage, path)
         return min(nodes[count].values(), key=lambda path: path.value, default=None)
 
-    def _edges(self, first: int, resident: Tensors, longest: int
+    def _edges(self, first: int, resident: Tensors, longest: int, shares: int
                ) -> Iterator[tuple[_Stage, int, Tensors]]:
         """Yield the stages that may come next, the layer after each, and what is on chip then."""
         for end in range(first + 1, min(len(self.tilers), first + longest) + 1):
@@ -181,7 +185,7 @@ class _Search:
                     tensor for tensor, place in zip(free, places, strict=True) if place}
                 on_chip = resident | (frozenset(new) - streamed)
                 left = frozenset(some for some in on_chip if self.spans[some][1] >= end)
-                for stage in self._stages(first, end, chains, streamed, on_chip):
+                for stage in self._stages(first, end, chains[:shares], streamed, on_chip):
                     yield stage, end, left
 
     def _chains(self, first: int, end: int) -> Sequence[Chain]:
