@@ -1,5 +1,7 @@
 """Chains: which rows are made when, what they are thought to cost, and that they save traffic."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,23 @@ def test_every_row_is_made_once_and_is_there_when_it_is_read(residuals: bytes) -
             made = {tensor: rows.end for tensor, rows in band.items()}
         for tensor in chain.kept:
             assert made[tensor] == chain.writers[tensor].geometry.destination[0]
+
+
+def test_shares_of_channels_need_less_room_and_their_halo_is_made_again(
+        rng: np.random.Generator) -> None:
+    layers = Layers(rng, (1, 24, 20, 3))
+    x = layers.conv(layers.inputs[0], 8, (3, 3))
+    y = layers.depthwise(layers.conv(x, 48, (1, 1)), (3, 3))
+    graph, tilers = network(layers.builder.finish([layers.conv(y, 8, (1, 1))]))
+    whole = Chain(graph, tilers, H64, 1, 4)
+    cut = Chain(graph, tilers, H64, 1, 4, shares=4)
+    wide, = cut.shares
+    assert not whole.shares
+    assert [share.channels for share in cut.shares[wide]] == [(0, 12), (12, 24), (24, 36), (36, 48)]
+    plans = [chain.plan(3, frozenset()) for chain in (whole, cut)]
+    assert plans[1].workspace < plans[0].workspace
+    for before, band in pairwise(plans[1].bands):
+        assert band[wide].keep == band[wide].start == before[wide].end - 2
 
 
 def test_layers_of_several_images_make_no_chain(rng: np.random.Generator) -> None:
