@@ -10,6 +10,7 @@ from typing import Any
 __all__ = [
     "ACC_BITS",
     "ADD_LEFT_SHIFT",
+    "ADD_LEFT_SHIFT_DEEP",
     "AVERAGE_WEIGHT",
     "MULTIPLIER_FRACTION_BITS",
     "NARROW_BITS",
@@ -53,6 +54,9 @@ negative right after it. Effective scales of 128 and more are refused."""
 
 ADD_LEFT_SHIFT = 20
 """Left shift of ADD's operands. Source: tflite-micro kernels/add_common.cc (8-bit)."""
+
+ADD_LEFT_SHIFT_DEEP = 15
+"""The same of 16 bits."""
 
 AVERAGE_WEIGHT = 4
 """Weight of every element of an average: see :func:`average_multiplier`."""
@@ -135,15 +139,15 @@ def reduced_multiplier(multiplier: int) -> int:
     return reduced << 16
 
 
-def rescale_addend(x: Any, multiplier: Any, shift: Any) -> Any:
+def rescale_addend(x: Any, multiplier: Any, shift: Any, left_shift: int = ADD_LEFT_SHIFT) -> Any:
     """Scale one operand of ADD, zero point removed, to the common scale.
 
     The operand of the larger scale always has multiplier 2**30 and shift 0 (a scale of exactly
-    one half), for which this is ``x << 19``: hardware multiplies only the other one.
+    one half), for which this is ``x << left_shift - 1``: hardware multiplies only the other one.
 
     Source: tensorflow/lite/kernels/internal/reference/add.h, AddElementwise.
     """
-    return multiply_by_quantized_multiplier(x * (1 << ADD_LEFT_SHIFT), multiplier, shift)
+    return multiply_by_quantized_multiplier(x * (1 << left_shift), multiplier, shift)
 
 
 def largest_average(bits: int) -> int:

@@ -86,8 +86,10 @@ def float64_scale(input_scale: float, weight_scale: float, output_scale: float
     return int(fraction * (1 << 53)), exponent - 53
 
 
-def add_parameters(a_scale: float, b_scale: float, output_scale: float) -> AddParameters:
-    """Return the multipliers and shifts of ADD (and SUB).
+def add_parameters(a_scale: float, b_scale: float, output_scale: float,
+                   left_shift: int = ADD_LEFT_SHIFT) -> AddParameters:
+    """Return the multipliers and shifts of ADD (and SUB); of 16 bits, `left_shift` is
+    ADD_LEFT_SHIFT_DEEP.
 
     The operand of larger scale gets multiplier 2**30 and shift 0: exactly one half.
 
@@ -100,7 +102,7 @@ def add_parameters(a_scale: float, b_scale: float, output_scale: float) -> AddPa
     """
     a, b, output = float32(a_scale), float32(b_scale), float32(output_scale)
     twice_max = 2 * max(a, b)
-    real = twice_max / ((1 << ADD_LEFT_SHIFT) * output)
+    real = twice_max / ((1 << left_shift) * output)
     if real >= 1:
         raise QuantizationError(f"output scale {output_scale} is too small for inputs of scale "
                                 f"{a_scale} and {b_scale}")

@@ -13,7 +13,7 @@ from hadron_testing import oracle
 from hadron_testing.chains import inverted_residuals, random_chains
 from hadron_testing.large_models import Layers
 from hadron_testing.programs import memory_image, outputs_of
-from hadron_testing.random_deep import DEEP, mixed_network
+from hadron_testing.random_deep import DEEP, mixed_network, residual_network
 from hadron_testing.random_elementwise import UNARY
 from hadron_testing.random_graphs import random_graph
 from hadron_testing.random_models import GENERATORS, SIMPLE, random_network
@@ -87,6 +87,12 @@ def test_one_operator_of_16_bits(simulator, operator, rng):
 @OF_ALL_PRECISIONS
 def test_a_network_of_three_precisions(simulator, rng):
     _check_on_rtl(simulator, *mixed_network(rng), rng)
+
+
+@OF_ALL_PRECISIONS
+@pytest.mark.parametrize("size", [10, 32])
+def test_a_residual_network_of_16_bits_that_fits_or_not(simulator, size, rng):
+    _check_on_rtl(simulator, *residual_network(rng, size), rng)
 
 
 @OF_ALL_PRECISIONS

@@ -4,14 +4,21 @@ import numpy as np
 import pytest
 
 from hadron_model import operators
-from hadron_spec.numerics import multiply_rounding_once, quantize_multiplier, reduced_multiplier
+from hadron_spec.numerics import (
+    ADD_LEFT_SHIFT_DEEP,
+    multiply_rounding_once,
+    quantize_multiplier,
+    reduced_multiplier,
+)
 from hadron_spec.tflite_quantization import (
     activation_range,
+    add_parameters,
     convolution_multiplier,
     float32,
+    mean_multiplier,
 )
 from hadron_testing import oracle
-from hadron_testing.random_deep import DEEP, DeepCase
+from hadron_testing.random_deep import DEEP, DEEP_ON_HOST, DeepCase
 
 FUNCTIONS = {"CONV_2D": operators.deep_conv2d,
              "DEPTHWISE_CONV_2D": operators.deep_depthwise_conv2d,
@@ -20,10 +27,32 @@ FUNCTIONS = {"CONV_2D": operators.deep_conv2d,
 
 def evaluate(case: DeepCase) -> np.ndarray:
     (x, *constants), y = case.operands, case.output
-    if case.operator == "AVERAGE_POOL_2D":
+    if case.operator in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
         minimum, maximum = activation_range(case.attributes.pop("activation"), y.scale, 0, bits=16)
-        return operators.average_pool2d(case.inputs[0], **case.attributes, minimum=minimum,
-                                        maximum=maximum)
+        pool = getattr(operators, case.operator.lower().replace("_2d", "2d"))
+        return pool(case.inputs[0], **case.attributes, minimum=minimum, maximum=maximum)
+    if case.operator in ("ADD", "SUB"):
+        minimum, maximum = activation_range(case.attributes["activation"], y.scale, 0, bits=16)
+        parameters = add_parameters(x.scale, constants[0].scale, y.scale, ADD_LEFT_SHIFT_DEEP)
+        return operators.deep_add(*case.inputs, parameters=parameters, minimum=minimum,
+                                  maximum=maximum, sign=1 if case.operator == "ADD" else -1)
+    if case.operator in ("MAXIMUM", "MINIMUM"):
+        return getattr(operators, case.operator.lower())(*case.inputs)
+    if case.operator == "MEAN":
+        return operators.deep_mean(case.inputs[0], (1, 2), mean_multiplier(
+            x.scale, y.scale, x.shape[1] * x.shape[2]))
+    if case.operator in ("RELU", "RELU6"):
+        minimum, maximum = activation_range(case.operator, y.scale, 0, bits=16)
+        multiplier, shift = quantize_multiplier(float32(x.scale) / float32(y.scale))
+        return np.clip(operators.rescale(
+            case.inputs[0], multiplier=multiplier, shift=shift, input_zero_point=0,
+            output_zero_point=0, deep=True), minimum, maximum)
+    if case.operator == "SOFTMAX":
+        return operators.deep_softmax(case.inputs[0], x.scale, **case.attributes)
+    if case.operator == "PAD":
+        return operators.pad(case.inputs[0], **case.attributes, value=0)
+    if case.operator == "CONCATENATION":
+        return operators.concatenation(case.inputs, **case.attributes)
     if case.operator not in FUNCTIONS:
         multiplier, shift = quantize_multiplier(float32(x.scale) / float32(y.scale))
         return operators.rescale(
@@ -40,10 +69,10 @@ def evaluate(case: DeepCase) -> np.ndarray:
         maximum=maximum, **attributes)
 
 
-@pytest.mark.parametrize("operator", DEEP)
+@pytest.mark.parametrize("operator", [*DEEP, *DEEP_ON_HOST])
 def test_equals_the_reference_kernel(operator, rng):
     for _ in range(100):
-        case = DEEP[operator](rng)
+        case = (DEEP | DEEP_ON_HOST)[operator](rng)
         (expected,) = oracle.run(case.model, case.inputs)
         made = evaluate(case)
         assert made.dtype == expected.dtype

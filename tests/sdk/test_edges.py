@@ -1,12 +1,16 @@
 """A model of real numbers outside: the session quantizes, and ends as the model does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from hadron.session import Session
 from hadron.text_report import summary
+from hadron_spec.config import CONFIGS
 from hadron_testing import oracle
 from hadron_testing.large_models import Layers
+from hadron_testing.random_deep import classifier
 
 
 def _model(rng: np.random.Generator, last: str) -> bytes:
@@ -37,3 +41,15 @@ def test_real_numbers_in_and_out(last: str, rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(finished, expected)
     assert (f"host    QUANTIZE #0: input photo, from float32, 108 elements\nhost    {last} #2: "
             in summary(result.report))
+
+
+@pytest.mark.parametrize("last", ["SOFTMAX", "DEQUANTIZE"])
+def test_a_classifier_of_16_bits_as_converters_write_it(last: str, rng: np.random.Generator
+                                                        ) -> None:
+    model, x = classifier(rng, last)
+    expected, = oracle.run(model, [x])
+    result = Session(model, replace(CONFIGS["h64"], deep=True)).run(x)
+    finished = result.finished()
+    assert finished.dtype == expected.dtype
+    np.testing.assert_array_equal(finished, expected)
+    assert "host    SOFTMAX #4: " in summary(result.report)

@@ -66,14 +66,16 @@ def quantize_pixels(pixels: npt.NDArray[np.uint8], binding: TensorBinding,
 
 
 def quantize_reals(values: npt.NDArray[np.floating[Any]],
-                   binding: TensorBinding) -> npt.NDArray[np.int8]:
+                   binding: TensorBinding) -> npt.NDArray[np.signedinteger]:
     """Quantize real numbers for an input as TFLite's QUANTIZE does, in single precision.
 
     Source: tensorflow/lite/kernels/internal/reference/quantize.h, AffineQuantize.
     """
     scaled = values.astype(np.float32) / np.float32(binding.scale)
     rounded = np.trunc(scaled + np.copysign(np.float32(0.5), scaled)) + binding.zero_point
-    quantized: npt.NDArray[np.int8] = np.clip(rounded, -128, 127).astype(np.int8)
+    ends = np.iinfo(binding.dtype)
+    quantized: npt.NDArray[np.signedinteger] = np.clip(rounded, ends.min, ends.max).astype(
+        ends.dtype)
     return quantized
 
 

@@ -19,6 +19,7 @@ from hadron_compiler import Program, TensorBinding
 from hadron_cosim.memory_model import MemoryModel, memory_model
 from hadron_cosim.simulator import NpuSimulator, ProtocolError, SimulationResult
 from hadron_model.executor import Executor, Status
+from hadron_model.operators.deep_softmax import DEEP_SOFTMAX_SCALE, deep_softmax
 from hadron_spec.config import NpuConfig
 
 __all__ = ["LANES", "Bytes", "Result", "Session"]
@@ -57,7 +58,7 @@ class Result:
 
     def finished(self, name: str | None = None) -> npt.NDArray[Any]:
         """Return an output, the first unless named, as the model itself ends: what the report says
-        is left to the host (DEQUANTIZE, ARG_MAX, the order of axes) done."""
+        is left to the host (DEQUANTIZE, ARG_MAX, 16-bit SOFTMAX, the order of axes) done."""
         outputs = self.report.outputs
         position = 0 if name is None else [output.binding.name for output in outputs].index(name)
         binding = outputs[position].binding
@@ -70,6 +71,10 @@ class Result:
                 values = values.transpose((*range(more), *(more + axis for axis in edge.order)))
         for edge in edges:
             if edge.order is not None:
+                continue
+            if edge.beta is not None:
+                values = deep_softmax(values, binding.scale, edge.beta)
+                binding = replace(binding, scale=DEEP_SOFTMAX_SCALE)
                 continue
             if edge.axis is not None:
                 classes: npt.NDArray[Any] = values.argmax(
@@ -297,7 +302,8 @@ class Session:
         return tuple(top)
 
 
-def _dequantize(values: npt.NDArray[np.int8], binding: TensorBinding) -> npt.NDArray[np.float64]:
+def _dequantize(values: npt.NDArray[np.signedinteger], binding: TensorBinding
+                ) -> npt.NDArray[np.float64]:
     return (values.astype(np.float64) - binding.zero_point) * binding.scale
 
 

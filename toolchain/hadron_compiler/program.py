@@ -75,7 +75,7 @@ class HostEdge:
     name, dtype : str
         The model's own input or output: its name and type.
     elements : int
-        How many INT8 elements the host computes or reads.
+        How many elements the host computes or reads.
     axis : int or None
         ARG_MAX: the axis.
     keep_axis : bool
@@ -83,6 +83,8 @@ class HostEdge:
     order : tuple of int or None
         Transpose: the axes of the program's tensor, which has its channels last, in the order of
         the model's own.
+    beta : float or None
+        SOFTMAX of 16 bits: its factor.
     """
 
     op: str
@@ -94,6 +96,7 @@ class HostEdge:
     axis: int | None = None
     keep_axis: bool = False
     order: tuple[int, ...] | None = None
+    beta: float | None = None
 
     def __str__(self) -> str:
         way = "from" if self.side == "input" else "to"

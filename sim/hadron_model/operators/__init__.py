@@ -8,11 +8,14 @@ from hadron_model.operators.add import add
 from hadron_model.operators.concatenation import concatenation
 from hadron_model.operators.convolution import conv2d, depthwise_conv2d, transpose_conv
 from hadron_model.operators.deep import (
+    deep_add,
     deep_conv2d,
     deep_depthwise_conv2d,
     deep_fully_connected,
+    deep_mean,
     rescale,
 )
+from hadron_model.operators.deep_softmax import deep_softmax
 from hadron_model.operators.extremum import maximum, minimum
 from hadron_model.operators.fully_connected import (
     batch_matmul,
@@ -58,9 +61,12 @@ __all__ = [
     "broadcast_to",
     "concatenation",
     "conv2d",
+    "deep_add",
     "deep_conv2d",
     "deep_depthwise_conv2d",
     "deep_fully_connected",
+    "deep_mean",
+    "deep_softmax",
     "depth_to_space",
     "depthwise_conv2d",
     "fully_connected",

@@ -1,8 +1,10 @@
-"""CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED with activations of 16 bits, and QUANTIZE.
+"""CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, ADD, SUB, MEAN of activations of 16 bits; QUANTIZE.
 
 Source: tensorflow/lite/kernels/internal/reference/integer_ops/conv.h, depthwise_conv.h and
-fully_connected.h, of int16_t; reference/requantize.h, Requantize.
+fully_connected.h, reference/add.h and sub.h, of int16_t; reference/requantize.h, Requantize.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,8 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from hadron_model.operators.convolution import convolution_sums, depthwise_sums
 from hadron_model.operators.requantize import requantize, requantize_deep
 from hadron_model.operators.windows import Pair
+from hadron_spec.numerics import ADD_LEFT_SHIFT_DEEP, rescale_addend
+from hadron_spec.tflite_quantization import AddParameters
 
-__all__ = ["deep_conv2d", "deep_depthwise_conv2d", "deep_fully_connected", "rescale"]
+__all__ = ["deep_add", "deep_conv2d", "deep_depthwise_conv2d", "deep_fully_connected",
+           "deep_mean", "rescale"]
 
 _LOWEST, _HIGHEST = -1 << 15, (1 << 15) - 1
 
@@ -45,6 +50,23 @@ def deep_fully_connected(x: NDArray[np.int16], weights: NDArray[np.int8], bias: 
     if bias is not None:
         sums = sums + np.asarray(bias, np.int64)
     return requantize_deep(sums, multipliers, shifts, once=once, minimum=minimum, maximum=maximum)
+
+
+def deep_add(a: NDArray[np.int16], b: NDArray[np.int16], *, parameters: AddParameters,
+             sign: int = 1, minimum: int = _LOWEST, maximum: int = _HIGHEST) -> NDArray[np.int16]:
+    """Add or, with a `sign` of -1, subtract INT16, broadcasting as NumPy does."""
+    total = (rescale_addend(a.astype(np.int64), parameters.multiplier_a, parameters.shift_a,
+                            ADD_LEFT_SHIFT_DEEP)
+             + sign * rescale_addend(b.astype(np.int64), parameters.multiplier_b,
+                                     parameters.shift_b, ADD_LEFT_SHIFT_DEEP))
+    return requantize_deep(total, parameters.multiplier, parameters.shift, minimum=minimum,
+                           maximum=maximum)
+
+
+def deep_mean(x: NDArray[np.int16], axes: Sequence[int], scale: tuple[int, int]
+              ) -> NDArray[np.int16]:
+    """Add up INT16 along axes, which go, and rescale: `tflite_quantization.mean_multiplier`."""
+    return requantize_deep(np.asarray(x.astype(np.int64).sum(tuple(axes))), *scale)
 
 
 def rescale(x: NDArray[np.signedinteger], *, multiplier: int, shift: int, input_zero_point: int,

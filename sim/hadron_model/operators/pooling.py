@@ -8,7 +8,6 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hadron_model.operators.requantize import clamp
 from hadron_model.operators.windows import Pair, windows
 
 __all__ = ["average_pool2d", "max_pool2d"]
@@ -40,7 +39,10 @@ def average_pool2d(x: NDArray[Integer], *, size: Pair, stride: Pair = (1, 1),
     return clipped.astype(x.dtype)
 
 
-def max_pool2d(x: NDArray[np.int8], *, size: Pair, stride: Pair = (1, 1), padding: str = "VALID",
-               minimum: int = -128, maximum: int = 127) -> NDArray[np.int8]:
+def max_pool2d(x: NDArray[Integer], *, size: Pair, stride: Pair = (1, 1), padding: str = "VALID",
+               minimum: int = -128, maximum: int = 127) -> NDArray[Integer]:
     """Take the maximum of windows; padding never wins. Parameters as :func:`average_pool2d`."""
-    return clamp(windows(x, -128, size, stride, (1, 1), padding).max((4, 5)), minimum, maximum)
+    lowest = int(np.iinfo(x.dtype).min)
+    largest = windows(x, lowest, size, stride, (1, 1), padding).max((4, 5))
+    clipped: NDArray[Integer] = np.clip(largest, minimum, maximum).astype(x.dtype)
+    return clipped

@@ -8,7 +8,7 @@ import numpy as np
 from hadron_testing.draws import choose
 from hadron_testing.tflite_builder import ModelBuilder, Tensor
 
-__all__ = ["DEEP", "DeepCase", "mixed_network"]
+__all__ = ["DEEP", "DEEP_ON_HOST", "DeepCase", "classifier", "mixed_network", "residual_network"]
 
 @dataclass
 class DeepCase:
@@ -25,8 +25,8 @@ class DeepCase:
 def _case(rng: np.random.Generator, operator: str, builder: ModelBuilder, y: Tensor,
           attributes: dict[str, object]) -> DeepCase:
     operands = [builder.tensors[i] for i in builder.operators[-1].inputs]
-    return DeepCase(operator, builder.finish([y]), _inputs(rng, builder.inputs[0]), operands, y,
-                    attributes)
+    inputs = [value for x in builder.inputs for value in _inputs(rng, x)]
+    return DeepCase(operator, builder.finish([y]), inputs, operands, y, attributes)
 
 
 def _inputs(rng: np.random.Generator, x: Tensor) -> list[np.ndarray]:
@@ -63,7 +63,7 @@ def _convolution(rng: np.random.Generator, depthwise: bool) -> DeepCase:
     x = builder.input((1, *(int(n) for n in rng.integers(3, 9, 2)), depth), 0.001, dtype="int16")
     options = {"stride": tuple(int(n) for n in rng.integers(1, 3, 2)),
                "padding": choose(rng, ("SAME", "VALID")),
-               "activation": choose(rng, ("NONE", "RELU"))}
+               "activation": choose(rng, ("NONE", "RELU", "RELU6", "RELU_N1_TO_1"))}
     if depthwise:
         channels, taps = depth * int(rng.integers(1, 3)), kernel[0] * kernel[1]
         y = builder.depthwise_conv_2d(
@@ -109,6 +109,87 @@ def _average_pool(rng: np.random.Generator) -> DeepCase:
     return _case(rng, "AVERAGE_POOL_2D", builder, y, {"size": size, **attributes})
 
 
+def _binary(rng: np.random.Generator, operator: str) -> DeepCase:
+    builder = ModelBuilder()
+    shape = (1, *(int(n) for n in rng.integers(1, 9, 2)), int(rng.integers(1, 40)))
+    scale = 0.001
+    other = scale * (1 if rng.random() < 0.3 else float(10 ** rng.uniform(-3, 1)))
+    if operator in ("MAXIMUM", "MINIMUM"):
+        a, b = (builder.input(shape, scale, dtype="int16") for _ in range(2))
+        y = builder.tensor(shape, scale, 0, dtype="int16")
+        builder.operator(operator, [a, b], [y], "MaximumMinimum")
+        return _case(rng, operator, builder, y, {})
+    few = (1, 1, 1, shape[3])
+    shapes = (shape, few if rng.random() < 0.2 else shape)
+    a, b = (builder.input(some, s, dtype="int16")
+            for some, s in zip(shapes, rng.permutation([scale, other]), strict=True))
+    options = {"activation": choose(rng, ("NONE", "RELU"))}
+    y = builder.binary(operator, a, b, max(scale, other) * float(rng.uniform(0.5, 2.5)), 0,
+                       **options)
+    return _case(rng, operator, builder, y, options)
+
+
+def _softmax(rng: np.random.Generator) -> DeepCase:
+    builder = ModelBuilder()
+    x = builder.input((1, 3, int(rng.integers(1, 60))), float(10 ** rng.uniform(-5, -2)),
+                      dtype="int16")
+    y = builder.tensor(x.shape, 1 / 32768, 0, dtype="int16")
+    beta = float(choose(rng, (1.0, 0.5, 1.3)))
+    builder.operator("SOFTMAX", [x], [y], "Softmax", beta=beta)
+    return _case(rng, "SOFTMAX", builder, y, {"beta": beta})
+
+
+def _relu(rng: np.random.Generator, operator: str) -> DeepCase:
+    builder = ModelBuilder()
+    scale = float(rng.uniform(1e-4, 1e-3))
+    x = builder.input((1, 3, 5, int(rng.integers(1, 40))), scale, dtype="int16")
+    # TensorFlow Lite Micro's RELU6 does not rescale.
+    y = builder.unary(operator, x, scale * float(rng.uniform(0.5, 2)) if operator == "RELU"
+                      else scale, 0)
+    return _case(rng, operator, builder, y, {})
+
+
+def _pad(rng: np.random.Generator) -> DeepCase:
+    builder = ModelBuilder()
+    x = builder.input((1, *(int(n) for n in rng.integers(1, 9, 2)), int(rng.integers(1, 40))),
+                      0.001, dtype="int16")
+    edges = [(0, 0), *(tuple(int(n) for n in rng.integers(0, 3, 2)) for _ in range(2)), (0, 0)]
+    return _case(rng, "PAD", builder, builder.pad(x, edges), {"paddings": edges})
+
+
+def _concatenation(rng: np.random.Generator) -> DeepCase:
+    builder = ModelBuilder()
+    axis = int(rng.integers(1, 4))
+    shape = [1, *(int(n) for n in rng.integers(1, 9, 2)), int(rng.integers(1, 40))]
+    parts = []
+    for _ in range(int(rng.integers(2, 4))):
+        shape[axis] = int(rng.integers(1, 30))
+        parts.append(builder.input(shape, 0.001, dtype="int16"))
+    y = builder.concatenation(parts, 0.001, 0, axis=axis)
+    return _case(rng, "CONCATENATION", builder, y, {"axis": axis})
+
+
+def _mean(rng: np.random.Generator) -> DeepCase:
+    builder = ModelBuilder()
+    x = builder.input((1, *(int(n) for n in rng.integers(1, 9, 2)), int(rng.integers(1, 40))),
+                      0.001, dtype="int16")
+    y = builder.mean(x, (1, 2), 0.001 * float(rng.uniform(1, 3)), 0,
+                     keep_dims=bool(rng.random() < 0.5))
+    return _case(rng, "MEAN", builder, y, {})
+
+
+def _max_pool(rng: np.random.Generator) -> DeepCase:
+    builder = ModelBuilder()
+    size = tuple(int(n) for n in rng.integers(1, 4, 2))
+    x = builder.input((1, *(int(n) for n in rng.integers(5, 9, 2)), int(rng.integers(1, 40))),
+                      0.001, dtype="int16")
+    attributes = {"stride": tuple(int(n) for n in rng.integers(1, 4, 2)),
+                  "padding": choose(rng, ("SAME", "VALID")),
+                  "activation": choose(rng, ("NONE", "RELU", "RELU6"))}
+    y = builder.pool_2d("MAX_POOL_2D", x, size, **attributes)
+    return _case(rng, "MAX_POOL_2D", builder, y, {"size": size, **attributes})
+
+
 def quantize(builder: ModelBuilder, x: Tensor, scale: float, zero_point: int, dtype: str
              ) -> Tensor:
     """Add QUANTIZE."""
@@ -122,11 +203,24 @@ DEEP: dict[str, Callable[[np.random.Generator], DeepCase]] = {
     "DEPTHWISE_CONV_2D": lambda rng: _convolution(rng, True),
     "FULLY_CONNECTED": _fully_connected,
     "AVERAGE_POOL_2D": _average_pool,
+    "ADD": lambda rng: _binary(rng, "ADD"),
+    "SUB": lambda rng: _binary(rng, "SUB"),
+    "MAXIMUM": lambda rng: _binary(rng, "MAXIMUM"),
+    "MINIMUM": lambda rng: _binary(rng, "MINIMUM"),
+    "PAD": _pad,
+    "CONCATENATION": _concatenation,
+    "MEAN": _mean,
+    "MAX_POOL_2D": _max_pool,
+    "RELU": lambda rng: _relu(rng, "RELU"),
+    "RELU6": lambda rng: _relu(rng, "RELU6"),
     "QUANTIZE to INT8": lambda rng: _quantize(rng, "int16", "int8"),
     "QUANTIZE to INT16": lambda rng: _quantize(rng, "int8", "int16"),
     "QUANTIZE of INT16": lambda rng: _quantize(rng, "int16", "int16"),
 }
 """Generators by what they make."""
+
+DEEP_ON_HOST: dict[str, Callable[[np.random.Generator], DeepCase]] = {"SOFTMAX": _softmax}
+"""The same of what is left to the host."""
 
 
 def mixed_network(rng: np.random.Generator) -> tuple[bytes, list[np.ndarray]]:
@@ -152,3 +246,56 @@ def mixed_network(rng: np.random.Generator) -> tuple[bytes, list[np.ndarray]]:
     y = builder.fully_connected(y, _weights(rng, (10, 768), 768), _bias(rng, 10), 0.01,
                                 y.scale * 0.01 * 900, 0)
     return builder.finish([y]), _inputs(rng, x)
+
+
+def residual_network(rng: np.random.Generator, size: int, channels: int = 16
+                     ) -> tuple[bytes, list[np.ndarray]]:
+    """Make a network of INT16 with what residual and detection networks have: sums, maxima, means,
+    padding of its own, parts joined."""
+    builder = ModelBuilder(bias_bits=64)
+    x = builder.input((1, size, size, 3), 0.001, dtype="int16")
+
+    def convolution(x: Tensor, count: int, kernel: int = 3, **options: object) -> Tensor:
+        taps = kernel * kernel * x.shape[3]
+        return builder.conv_2d(x, _weights(rng, (count, kernel, kernel, x.shape[3]), taps),
+                               _bias(rng, count), _scales(rng, count), _output_scale(rng, x, taps),
+                               0, **options)
+
+    x = convolution(x, channels, activation="RELU")
+    y = convolution(convolution(x, channels, activation="RELU"), channels)
+    x = builder.binary("ADD", x, y, max(x.scale, y.scale) * 1.3, 0, activation="RELU")
+    pooled = builder.pool_2d("MAX_POOL_2D", x, (2, 2), stride=(2, 2))
+    y = builder.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
+    y = builder.depthwise_conv_2d(y, _weights(rng, (1, 3, 3, channels), 9), _bias(rng, channels),
+                                  _scales(rng, channels), x.scale, 0, stride=(2, 2),
+                                  padding="VALID")
+    y = quantize(builder, y, pooled.scale, 0, "int16")
+    x = builder.concatenation([pooled, y], pooled.scale, 0)
+    x = convolution(x, 24, kernel=1)
+    x = builder.binary("SUB", x, builder.pool_2d("AVERAGE_POOL_2D", x, (3, 3), padding="SAME"),
+                       x.scale, 0)
+    x = builder.mean(x, (1, 2), x.scale, 0)
+    y = builder.fully_connected(x, _weights(rng, (10, 24), 24), _bias(rng, 10), 0.01,
+                                x.scale, 0)
+    return builder.finish([y]), _inputs(rng, builder.inputs[0])
+
+
+def classifier(rng: np.random.Generator, last: str) -> tuple[bytes, np.ndarray]:
+    """Make a network of INT16 of real numbers, as a converter does: QUANTIZE in front of it,
+    SOFTMAX at its end and, if that is the `last`, DEQUANTIZE behind."""
+    builder = ModelBuilder(bias_bits=64)
+    given = builder.input((1, 8, 8, 3), dtype="float32", name="photo")
+    x = builder.tensor(given.shape, 1 / 32768, 0, dtype="int16")
+    builder.operator("QUANTIZE", [given], [x], "Quantize")
+    x = builder.conv_2d(x, _weights(rng, (10, 3, 3, 3), 27), _bias(rng, 10), _scales(rng, 10),
+                        6 / 32767, 0, activation="RELU6")
+    x = builder.mean(x, (1, 2), x.scale, 0)
+    x = builder.fully_connected(x, _weights(rng, (5, 10), 10), _bias(rng, 5), 0.01,
+                                _output_scale(rng, x, 10), 0)
+    y = builder.tensor(x.shape, 1 / 32768, 0, dtype="int16", name="probabilities")
+    builder.operator("SOFTMAX", [x], [y], "Softmax", beta=1.0)
+    if last == "DEQUANTIZE":
+        scores = builder.tensor(y.shape, dtype="float32", name="scores")
+        builder.operator("DEQUANTIZE", [y], [scores], "Dequantize")
+        y = scores
+    return builder.finish([y]), rng.uniform(-1.1, 1.1, given.shape).astype(np.float32)

@@ -185,7 +185,7 @@ class ModelBuilder:
     def binary(self, opcode: str, a: Tensor, b: Tensor, scale: float, zero_point: int, *,
                activation: str = "NONE") -> Tensor:
         """Add ADD, SUB or MUL with NumPy's broadcasting."""
-        out = self.tensor(np.broadcast_shapes(a.shape, b.shape), scale, zero_point)
+        out = self.tensor(np.broadcast_shapes(a.shape, b.shape), scale, zero_point, dtype=a.dtype)
         self.operator(opcode, [a, b], [out], opcode.capitalize(), version=2,
                       fusedActivationFunction=_activation(activation))
         return out
@@ -216,7 +216,7 @@ class ModelBuilder:
         """Add CONCATENATION along `axis`."""
         shape = list(parts[0].shape)
         shape[axis] = sum(part.shape[axis] for part in parts)
-        out = self.tensor(shape, scale, zero_point)
+        out = self.tensor(shape, scale, zero_point, dtype=parts[0].dtype)
         self.operator("CONCATENATION", parts, [out], "Concatenation", version=2, axis=axis,
                       fusedActivationFunction=_activation(activation))
         return out
@@ -255,7 +255,7 @@ class ModelBuilder:
         """Add MEAN over `axes`."""
         shape = [1 if i in axes else n for i, n in enumerate(x.shape)
                  if keep_dims or i not in axes]
-        out = self.tensor(shape, scale, zero_point)
+        out = self.tensor(shape, scale, zero_point, dtype=x.dtype)
         self.operator("MEAN", [x, self.constant(np.asarray(axes, np.int32))], [out], "Reducer",
                       version=2, keepDims=keep_dims)
         return out
@@ -263,7 +263,7 @@ class ModelBuilder:
     def unary(self, opcode: str, x: Tensor, scale: float, zero_point: int,
               options: str | None = None, **values: object) -> Tensor:
         """Add an operator of one input and an output of its shape, as LOGISTIC or HARD_SWISH."""
-        out = self.tensor(x.shape, scale, zero_point)
+        out = self.tensor(x.shape, scale, zero_point, dtype=x.dtype)
         self.operator(opcode, [x], [out], options, **values)
         return out
 

@@ -237,14 +237,6 @@ def _victim(residents: list[Tensor], blocks: list[Block], addresses: tuple[int, 
         worst = blocks[top].first
     live = [tensor for tensor, block in zip(residents, blocks, strict=False)
             if block.first <= worst <= block.last]
-    deep = max((tensor for tensor in live if tensor.deep), key=lambda tensor: tensor.size,
-               default=None)
-    live = [tensor for tensor in live if not tensor.deep]
-    if not live and deep is not None:
-        raise CapacityError(
-            f"{stages[worst][0]}: tensor {deep.name} of 16 bits has {deep.size} bytes and must fit "
-            f"the scratchpad whole, configuration {config.name!r} has "
-            f"act_bytes={config.act_bytes}")
     if not live:
         name, minimum = stages[worst]
         raise CapacityError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -134,24 +135,34 @@ class LookupKernel(Kernel):
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`; there is one."""
         check_channels(self.name, max_channels)
-        plane = self.geometry.destination_bytes if self.stage.deep_results else 0
-        return [LookupPart(self.config, self.tables, self.stage, plane)]
+        return [LookupPart(self.config, self.tables, self.stage)]
+
+
+def _source_loops(sources: Sequence[int]) -> dict[str, Loop]:
+    """Return the loops over operands: one, or two where each half of them has a place of its
+    own."""
+    distances = {after - before for before, after in pairwise(sources)}
+    if len(distances) <= 1:
+        return {"seg": Loop(len(sources), *distances)}
+    half = len(sources) // 2
+    distance = sources[half] - sources[0]
+    if [source + distance for source in sources[:half]] != [*sources[half:]]:
+        raise ValueError(f"no loops reach {[*sources]}")
+    return {"kx": Loop(2, distance), "seg": Loop(half, sources[1] - sources[0])}
 
 
 class LookupPart(Part):
     """The only part of a `LookupKernel`: a command for a run of bytes.
 
-    Several operands lie equally far from one another.
+    Several operands lie equally far from one another, or those of each half.
     """
 
     channels = (0, 1)
     source_channels = (0, 1)
 
-    def __init__(self, config: NpuConfig, tables: Sequence[Table], stage: LookupStage,
-                 plane: int = 0) -> None:
+    def __init__(self, config: NpuConfig, tables: Sequence[Table], stage: LookupStage) -> None:
         self.config = config
         self.stage = stage
-        self.plane = plane
         self.sources = len(tables)
         parameters = pack_parameters(0, stage.multiplier, stage.shift)
         image = parameters.ljust(config.lanes, b"\0") + b"".join(
@@ -169,14 +180,14 @@ class LookupPart(Part):
     def _command(self, piece: Piece, run: Run, outputs: int) -> Command:
         """Return the command of a run, `outputs` bytes a step."""
         stage, columns = self.stage, self.config.columns
+        plane = piece.destination.plane if stage.deep_results else 0
         # An operand that is read twice has one view.
         sources = [run.sources[min(i, len(run.sources) - 1)] for i in range(self.sources)]
         fields = {
             **loop_fields({"oy": Loop(run.count, run.source_pitch, 0, 0, run.destination_pitch),
                            "ox": Loop(run.size // outputs, columns, 0, 0, columns),
-                           "seg": Loop(self.sources, sources[min(1, len(sources) - 1)]
-                                       - sources[0])}, bounded=False,
-                          destination_plane=self.plane),
+                           **_source_loops(sources)}, bounded=False,
+                          destination_plane=plane),
             "source": sources[0], "destination": run.destination, "outputs": outputs,
             "last_outputs": outputs, "weight_step": piece.weight_step, "wide": int(stage.wide),
             "zero_point": stage.zero_point, "minimum": stage.minimum, "maximum": stage.maximum,
@@ -187,4 +198,4 @@ class LookupPart(Part):
         reads.append(Range(Space.WEIGHTS, piece.weight_step,
                            piece.weight_step + self.constants.steps))
         return Command(Opcode.LOOKUP, piece.layer, fields, reads,
-                       planes(run.writes(run.size), self.plane))
+                       planes(run.writes(run.size), plane))

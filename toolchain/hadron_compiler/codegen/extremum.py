@@ -9,7 +9,7 @@ from hadron_compiler.codegen.loops import Loop, loop_fields
 from hadron_spec.commands import FIELDS, Opcode
 from hadron_spec.config import NpuConfig
 
-__all__ = ["ExtremumKernel"]
+__all__ = ["ExtremumKernel", "ExtremumPart"]
 
 MAX_CHUNKS = FIELDS[Opcode.MAX]["count_kg"].maximum
 
@@ -33,10 +33,13 @@ class ExtremumKernel(Kernel):
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`; there is one."""
         check_channels(self.name, max_channels)
-        return [_ExtremumPart(self.config.columns, self.least)]
+        return [ExtremumPart(self.config.columns, self.least)]
 
 
-class _ExtremumPart(Part):
+class ExtremumPart(Part):
+    """The only part of an `ExtremumKernel`: a command for a run of bytes. Of one operand it is a
+    copy; several lie equally far from one another."""
+
     channels = (0, 1)
     source_channels = (0, 1)
     constants = None
@@ -46,6 +49,7 @@ class _ExtremumPart(Part):
         self.least = least
 
     def commands(self, piece: Piece) -> list[Command]:
+        """See `Part.commands`."""
         most = MAX_CHUNKS * self.columns
         return [self._command(piece, run.part(start, min(most, run.size - start)))
                 for run in runs_of(piece) for start in range(0, run.size, most)]
@@ -54,15 +58,16 @@ class _ExtremumPart(Part):
         """Return the command of a run."""
         columns = self.columns
         chunks = -(-run.size // columns)
-        a, b = run.sources
+        first, *others = run.sources
+        distance = others[0] - first if others else 0
         fields = {
             **loop_fields({"kg": Loop(chunks, columns, 0, 0, columns),
                            "oy": Loop(run.count, run.source_pitch, 0, 0, run.destination_pitch),
-                           "seg": Loop(2, b - a)}, bounded=False),
-            "source": a, "destination": run.destination, "outputs": min(columns, run.size),
+                           "seg": Loop(len(run.sources), distance)}, bounded=False),
+            "source": first, "destination": run.destination, "outputs": min(columns, run.size),
             "last_outputs": run.size - (chunks - 1) * columns, "least": int(self.least),
             "minimum": -128, "maximum": 127,
         }
         return Command(Opcode.MAX, piece.layer, fields,
-                       [run.reads(place, run.size) for place in range(2)],
+                       [run.reads(place, run.size) for place in range(len(run.sources))],
                        [run.writes(run.size)])

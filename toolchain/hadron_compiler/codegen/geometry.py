@@ -118,6 +118,8 @@ class Pitches:
     image: int
     row: int
     pixel: int
+    plane: int = 0
+    """From low to high bytes of 16-bit activations; 0 of others."""
 
     def apart(self, gap: int, rows: int) -> "Pitches":
         """Return the pitches of images of so many rows with a gap behind each."""
@@ -133,7 +135,7 @@ class Pitches:
         """Return the view of one of the images of a tensor at an address."""
         height, width, channels = image
         return View(address + self.offset + index * self.image, (0, height), (0, width),
-                    (0, channels), self.row, self.pixel)
+                    (0, channels), self.row, self.pixel, self.plane)
 
 
 def pitches_of(tensor: Tensor, images: int, image: tuple[int, int, int]) -> Pitches | None:
@@ -159,7 +161,8 @@ class View:
     """Bytes of an image in the scratchpad: where row `y`, column `x`, channel `channel` begins.
 
     `y`, `x` and `channel` are half-open ranges of the image that the view holds; its first byte is
-    at `address`. Rows are `row_pitch`, pixels `pixel_pitch` bytes apart.
+    at `address`. Rows are `row_pitch`, pixels `pixel_pitch` bytes apart. Of 16-bit activations
+    these are the low bytes; the high ones lie `plane` bytes behind them.
     """
 
     address: int
@@ -168,6 +171,11 @@ class View:
     channel: tuple[int, int]
     row_pitch: int
     pixel_pitch: int
+    plane: int = 0
+
+    def plane_of(self, place: int) -> "View":
+        """Return the view of the low bytes (0) or of the high ones (1)."""
+        return replace(self, address=self.address + place * self.plane, plane=0)
 
     @property
     def rows(self) -> int:

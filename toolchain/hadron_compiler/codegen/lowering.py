@@ -18,6 +18,7 @@ from hadron_compiler.codegen.integers import (
     output_stage,
 )
 from hadron_compiler.codegen.kernel import Kernel
+from hadron_compiler.codegen.lowering_deep import lower_clamp
 from hadron_compiler.codegen.lowering_elementwise import (
     lower_extremum,
     lower_lookup,
@@ -63,6 +64,7 @@ from hadron_compiler.codegen.transposed import transpose_conv
 from hadron_compiler.errors import CompileError, UnsupportedError
 from hadron_compiler.ir.graph import (
     ChannelTablesAttributes,
+    ClampAttributes,
     ConvolutionAttributes,
     DigitSumsAttributes,
     DynamicWeightsAttributes,
@@ -361,6 +363,7 @@ _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
 _BY_ATTRIBUTES: dict[type, Callable[[Operation, NpuConfig], Kernel]] = {
     ExtremumAttributes: lower_extremum,
     ChannelTablesAttributes: lower_prelu,
+    ClampAttributes: lower_clamp,
     DigitSumsAttributes: lower_digit_sums,
     DynamicWeightsAttributes: _dynamic_weights,
     LookupAttributes: lower_lookup,

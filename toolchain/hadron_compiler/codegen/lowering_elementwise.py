@@ -10,6 +10,7 @@ from hadron_compiler.codegen.extremum import ExtremumKernel
 from hadron_compiler.codegen.geometry import Geometry, pitches_of
 from hadron_compiler.codegen.integers import bounds, check_shift, needs_wide
 from hadron_compiler.codegen.kernel import Kernel
+from hadron_compiler.codegen.lowering_deep import lower_deep_extremum, lower_deep_sum
 from hadron_compiler.codegen.product import ProductKernel
 from hadron_compiler.ir.graph import (
     AddAttributes,
@@ -41,6 +42,8 @@ def lower_sum(operation: Operation, config: NpuConfig, sign: int) -> Kernel:
     attributes = operation.attributes
     assert isinstance(attributes, AddAttributes)
     a, b, output = operation.required(0), operation.required(1), operation.outputs[0]
+    if output.deep:
+        return lower_deep_sum(operation, config, sign)
     parameters = add_parameters(a.scale, b.scale, output.scale)
     x = np.arange(-128, 128)
     tables = [
@@ -79,6 +82,8 @@ def lower_extremum(operation: Operation, config: NpuConfig) -> Kernel:
     """Return the kernel of MAXIMUM or MINIMUM."""
     attributes = operation.attributes
     assert isinstance(attributes, ExtremumAttributes)
+    if operation.outputs[0].deep:
+        return lower_deep_extremum(operation, config)
     return ExtremumKernel(config, operation.label, operation.outputs[0].shape, attributes.least,
                           _gaps(operation))
 

@@ -4,6 +4,7 @@ from math import prod
 
 import numpy as np
 
+from hadron_compiler.codegen.byte_planes import InBothPlanesKernel
 from hadron_compiler.codegen.copy import CopyKernel
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.integers import RefusedError
@@ -19,11 +20,12 @@ from hadron_compiler.ir.graph import (
     PadAttributes,
     Window,
 )
+from hadron_spec.commands import DEEP_OFFSET
 from hadron_spec.config import NpuConfig
 
 __all__ = ["lower_concatenation", "lower_move", "lower_pad"]
 
-_NO_FILL = "activations of 16 bits are padded in front of a convolution only"
+_NO_FILL = "activations of 16 bits are filled by PAD only"
 
 
 def lower_pad(operation: Operation, config: NpuConfig) -> Kernel:
@@ -31,12 +33,14 @@ def lower_pad(operation: Operation, config: NpuConfig) -> Kernel:
     attributes = operation.attributes
     assert isinstance(attributes, PadAttributes)
     source, output = operation.required(0), operation.outputs[0]
-    if source.deep:
-        raise RefusedError(_NO_FILL)
     images, height, width, channels = source.shape
     _, rows, columns, _ = output.shape
     geometry = Geometry(images, (height, width, channels), (rows, columns, channels),
                         Window(pad_top=attributes.top, pad_left=attributes.left))
+    if source.deep:
+        return InBothPlanesKernel(*(
+            MaxPoolKernel(config, operation.label, geometry, -128, 127, fill)
+            for fill in (-DEEP_OFFSET, 0)))
     return MaxPoolKernel(config, operation.label, geometry, -128, 127, output.zero_point)
 
 
@@ -53,6 +57,9 @@ def lower_concatenation(operation: Operation, config: NpuConfig) -> Kernel:
     first, size = attributes.first * inner, source.shape[axis] * inner
     geometry = Geometry(1, (rows, columns, size), (rows, columns, shape[axis] * inner),
                         channels=(first, first + size))
+    if source.deep:
+        return InBothPlanesKernel(CopyKernel(config, operation.label, geometry),
+                                  CopyKernel(config, operation.label, geometry))
     return CopyKernel(config, operation.label, geometry)
 
 

@@ -5,7 +5,13 @@ from math import lcm
 import numpy as np
 
 from hadron_compiler.codegen.geometry import Geometry
-from hadron_compiler.codegen.integers import bounds, check_bound, check_shift, needs_wide
+from hadron_compiler.codegen.integers import (
+    bounds,
+    check_bound,
+    check_right,
+    check_shift,
+    needs_wide,
+)
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.matrix import ConvolutionKernel, OutputStage
 from hadron_compiler.codegen.partial_sums import DigitSumsKernel, PartialSumsKernel
@@ -25,6 +31,7 @@ from hadron_compiler.ir.graph import (
     ReduceAttributes,
     Window,
 )
+from hadron_spec.commands import DEEP_OFFSET
 from hadron_spec.config import NpuConfig
 from hadron_spec.numerics import AVERAGE_WEIGHT
 from hadron_spec.tflite_quantization import mean_multiplier
@@ -50,9 +57,15 @@ def _mean_stage(operation: Operation, count: int) -> OutputStage:
                                         count if operation.kind is OpKind.MEAN else 1)
     zero = source.zero_point
     check_shift(np.array([shift]))
-    lowest, highest = np.array([count * (-128 - zero)]), np.array([count * (127 - zero)])
+    deep = source.deep
+    ends = 1 << (15 if deep else 7)
+    lowest, highest = np.array([count * (-ends - zero)]), np.array([count * (ends - 1 - zero)])
     check_bound(np.maximum(np.abs(lowest), np.abs(highest)), "the sum of channel")
     multipliers, shifts = np.array([multiplier]), np.array([shift])
+    if deep:
+        check_right(shifts)
+        return OutputStage(np.array([DEEP_OFFSET * count]), multipliers, shifts,
+                           np.ones(1, np.bool_), 0, -ends, ends - 1, deep, deep)
     return OutputStage(
         np.array([-zero * count]), multipliers, shifts,
         needs_wide((lowest, highest), multipliers, shifts, output.zero_point, (-128, 127)),
@@ -64,7 +77,7 @@ def lower_mean(operation: Operation, config: NpuConfig) -> Kernel:
     geometry = _reduced(operation)
     count = geometry.window.kernel_y * geometry.window.kernel_x
     stage = _mean_stage(operation, count)
-    if _is_product(geometry, config):
+    if not stage.deep and _is_product(geometry, config):
         return _product(operation, config, geometry, stage, 1)
     return MeanKernel(config, operation.label, geometry, stage)
 

@@ -46,7 +46,10 @@ def place_operands(kernel: Kernel, operation: Operation) -> set[Tensor]:
 
     def place(tensor: Tensor, image: tuple[int, int, int], gaps: bool) -> Pitches:
         height, width, channels = image
-        dense = Pitches(0, height * width * channels, width * channels, channels)
+        size = height * width * channels
+        # A kernel that takes both planes for bytes knows of no distance between them.
+        in_planes = tensor.deep and geometry.images * size == tensor.elements
+        dense = Pitches(0, size, width * channels, channels, tensor.elements * in_planes)
         if not tensor.is_view:
             return dense
         placed = pitches_of(tensor, geometry.images, image)

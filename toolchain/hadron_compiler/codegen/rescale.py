@@ -1,6 +1,7 @@
-"""QUANTIZE from and to 16 bits: what passes between layers of unlike precision.
+"""QUANTIZE from and to 16 bits, and RELU of them: what passes between layers of unlike precision.
 
-Source: tflite-micro kernels/quantize_common.cc; reference/requantize.h, Requantize.
+Source: tflite-micro kernels/quantize_common.cc; reference/requantize.h, Requantize;
+kernels/activations_common.cc, ReluQuantized.
 """
 
 from math import prod
@@ -12,7 +13,7 @@ from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.integers import RefusedError
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.matrix import DepthwiseKernel, OutputStage
-from hadron_compiler.ir.graph import Operation
+from hadron_compiler.ir.graph import Operation, RescaleAttributes
 from hadron_spec.commands import DEEP_OFFSET
 from hadron_spec.config import NpuConfig
 from hadron_spec.numerics import multiply_by_quantized_multiplier, quantize_multiplier
@@ -26,6 +27,8 @@ MOST_DOUBLINGS = 6
 
 def lower_rescale(operation: Operation, config: NpuConfig) -> Kernel:
     """Return a table of 16-bit entries, or of 16-bit activations a convolution of one element."""
+    attributes = operation.attributes
+    assert isinstance(attributes, RescaleAttributes)
     source, output = operation.required(0), operation.outputs[0]
     multiplier, shift = quantize_multiplier(float32(source.scale) / float32(output.scale))
     zero = output.zero_point
@@ -44,6 +47,8 @@ def lower_rescale(operation: Operation, config: NpuConfig) -> Kernel:
     image = (prod(outer), width, channels)
     weight = 1 << doublings
     ends = (-1 << 15, (1 << 15) - 1) if output.deep else (-128, 127)
+    if attributes.positive:
+        ends = (0, ends[1])
     stage = OutputStage(
         np.full(channels, DEEP_OFFSET * weight), np.full(channels, multiplier),
         np.full(channels, shift - doublings), np.ones(channels, np.bool_), zero, *ends,

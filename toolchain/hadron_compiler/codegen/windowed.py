@@ -166,8 +166,8 @@ def _fields(command: WindowedCommand, piece: Piece) -> tuple[dict[str, int], str
     loops[command.blocks_in] = walk
     fields = {
         **command.fields,
-        **loop_fields(loops, bounded=bounded, source_plane=_source_plane(command),
-                      destination_plane=_destination_plane(command)),
+        **loop_fields(loops, bounded=bounded, source_plane=_source_plane(command, piece),
+                      destination_plane=_destination_plane(command, piece)),
         "source": source.locate(row, column, first_byte),
         "destination": destination.locate(region.y[0], region.x[0], blocks.destination),
         "outputs": blocks.outputs,
@@ -192,26 +192,27 @@ def _fields(command: WindowedCommand, piece: Piece) -> tuple[dict[str, int], str
     return fields, out_of_range(command.opcode, fields)
 
 
-def _source_plane(command: WindowedCommand) -> int:
+def _source_plane(command: WindowedCommand, piece: Piece) -> int:
     """Return the distance from low to high bytes of the source, 0 unless it has 16 bits."""
-    return command.geometry.source_bytes if command.fields.get("deep") else 0
+    return piece.sources[0].plane if command.fields.get("deep") else 0
 
 
-def _destination_plane(command: WindowedCommand) -> int:
+def _destination_plane(command: WindowedCommand, piece: Piece) -> int:
     """Return the distance from the first to the second byte that a result is, or 0."""
     if command.fields.get("deep_results"):
-        return command.geometry.destination_bytes
+        return piece.destination.plane
     return command.second
 
 
 def _command(command: WindowedCommand, piece: Piece, fields: dict[str, int]) -> Command:
     region = piece.region
     reads = planes(piece.sources[0].bytes_of(command.geometry.needed(region), command.reads),
-                   _source_plane(command))
+                   _source_plane(command, piece))
     if command.weight_steps:
         reads.append(Range(Space.WEIGHTS, piece.weight_step,
                            piece.weight_step + command.weight_steps))
     channels = command.blocks.channels
-    writes = planes(piece.destination.bytes_of(region, channels), _destination_plane(command))
+    writes = planes(piece.destination.bytes_of(region, channels),
+                    _destination_plane(command, piece))
     macs = region.rows * region.columns * (channels[1] - channels[0]) * command.macs_per_output
     return Command(command.opcode, piece.layer, fields, reads, writes, macs)

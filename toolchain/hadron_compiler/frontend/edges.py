@@ -1,13 +1,14 @@
 """Operators at the edges of a network that are left to the host, and said to be.
 
-A converter puts them where the network's inputs and outputs are not INT8: nothing the NPU computes
-comes before or after them.
+A converter puts them where the network's inputs and outputs are no integers, or the last layer is
+one that the NPU does not have: nothing the NPU computes comes before or after them.
 """
 
 from dataclasses import dataclass, field
 
-from hadron_compiler.frontend.flatbuffer import RawModel, RawTensor
+from hadron_compiler.frontend.flatbuffer import RawModel, RawOperator, RawTensor
 from hadron_compiler.program import HostEdge
+from hadron_model.operators.deep_softmax import DEEP_SOFTMAX_SCALE
 
 __all__ = ["EDGE_OPERATORS", "Edges", "find_edges"]
 
@@ -16,8 +17,11 @@ EDGE_OPERATORS = {
                 "the host, and reported",
     "DEQUANTIZE": "of a network output: left to the host, and reported",
     "ARG_MAX": "of a network output, any axis: left to the host, and reported",
+    "SOFTMAX": "of 16 bits, of a network output: left to the host, and reported",
 }
 """What is supported of operators at the edges."""
+
+_ACTIVATIONS = ("INT8", "INT16")
 
 
 @dataclass
@@ -35,42 +39,59 @@ class Edges:
 
 
 def find_edges(model: RawModel) -> Edges:
-    """Find QUANTIZE of a network input, DEQUANTIZE and ARG_MAX of a network output."""
+    """Find QUANTIZE of a network input, DEQUANTIZE, ARG_MAX and 16-bit SOFTMAX of an output."""
     edges = Edges(list(model.inputs), list(model.outputs))
     readers: dict[int, int] = {}
     for operator in model.operators:
         for i in operator.inputs:
             readers[i] = readers.get(i, 0) + 1
-    for index, operator in enumerate(model.operators):
+    outputs: list[HostEdge] = []
+    # From the last on: what the host computes, other operators of the host may read.
+    for index, operator in reversed(list(enumerate(model.operators))):
         if len(operator.outputs) != 1 or not operator.inputs or -1 in operator.inputs:
             continue
         source, output = operator.inputs[0], operator.outputs[0]
         given, made = model.tensors[source], model.tensors[output]
         label = f"{operator.kind} #{index}"
         alone = source in edges.inputs and readers[source] == 1 and source not in model.outputs
-        if (operator.kind == "QUANTIZE" and alone and made.dtype == "INT8"
+        if (operator.kind == "QUANTIZE" and alone and made.dtype in _ACTIVATIONS
                 and (given.dtype == "FLOAT32" or _shifted(given, made))):
             position = edges.inputs.index(source)
             edges.inputs[position] = output
-            edges.host.append(HostEdge(label, "input", position, given.name, given.dtype.lower(),
-                                       made.elements))
+            edges.host.insert(0, HostEdge(label, "input", position, given.name,
+                                          given.dtype.lower(), made.elements))
             edges.operators.add(index)
-        elif (given.dtype == "INT8" and output not in readers
+        elif (given.dtype in _ACTIVATIONS and not readers.get(output)
               and edges.outputs.count(output) == 1 and source not in model.inputs
-              and (operator.kind in ("DEQUANTIZE", "ARG_MAX")
+              and (operator.kind in ("DEQUANTIZE", "ARG_MAX") or _is_deep_softmax(operator, model)
                    or (operator.kind == "QUANTIZE" and _shifted(made, given)))):
-            axis = None
+            axis = beta = None
             if operator.kind == "ARG_MAX":
                 constant = model.tensors[operator.inputs[1]].data
                 if constant is None or constant.size != 1 or not given.shape:
                     continue
                 axis = int(constant.ravel()[0]) % len(given.shape)
+            elif operator.kind == "SOFTMAX":
+                assert operator.options is not None
+                beta = float(operator.options["Beta"])
             position = edges.outputs.index(output)
             edges.outputs[position] = source
-            edges.host.append(HostEdge(label, "output", position, made.name, made.dtype.lower(),
-                                       given.elements, axis))
+            for read in operator.inputs:
+                readers[read] -= 1
+            outputs.insert(0, HostEdge(label, "output", position, made.name, made.dtype.lower(),
+                                       given.elements, axis, beta=beta))
             edges.operators.add(index)
+    edges.host += outputs
     return edges
+
+
+def _is_deep_softmax(operator: RawOperator, model: RawModel) -> bool:
+    """Tell whether an operator is a SOFTMAX from 16 bits to 16 bits."""
+    if operator.kind != "SOFTMAX" or operator.options is None:
+        return False
+    given, made = (model.tensors[some[0]] for some in (operator.inputs, operator.outputs))
+    return (given.dtype == made.dtype == "INT16" and made.scales == (DEEP_SOFTMAX_SCALE,)
+            and made.zero_points == (0,) and float(operator.options["Beta"]) > 0)
 
 
 def _shifted(wide: RawTensor, narrow: RawTensor) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 
 from hadron_compiler.frontend import binary, matmul, movement, spatial
 from hadron_compiler.frontend.checker import Checker, Options
+from hadron_compiler.frontend.deep_pools import deep_max_pool
 from hadron_compiler.frontend.edges import EDGE_OPERATORS
 from hadron_compiler.frontend.onnx_operators import OPERATORS as ONNX_OPERATORS
 from hadron_compiler.frontend.problems import Problems
@@ -256,6 +257,8 @@ def _average_pool_2d(check: Checker) -> Any:
 def _max_pool_2d(check: Checker) -> Any:
     """MAX_POOL_2D: any window."""
     window = _pool(check)
+    if window is not None and check.operation.required(0).deep:
+        return deep_max_pool(check, window)
     return window and PoolAttributes(window, check.activation())
 
 
@@ -302,6 +305,7 @@ def _concatenation(check: Checker) -> Any:
 
 def _mean(check: Checker) -> Any:
     """MEAN: over neighbouring axes, any number of elements."""
+    check.same_type()
     return _reduce(check)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from hadron_compiler.frontend.checker import Checker
-from hadron_compiler.ir.graph import OpKind, RescaleAttributes, TableAttributes
+from hadron_compiler.ir.graph import ClampAttributes, OpKind, RescaleAttributes, TableAttributes
 from hadron_spec import tflite_tables
-from hadron_spec.tflite_quantization import QuantizationError
+from hadron_spec.tflite_quantization import QuantizationError, activation_range
 from hadron_spec.tflite_tables import Quantization
 
 __all__ = ["UNARY"]
@@ -21,7 +21,7 @@ def _table(text: str, make: Table) -> Callable[[Checker], Any]:
         if not check.output_shape(source.shape):
             return None
         if source.deep or output.deep:
-            return RescaleAttributes()
+            return _deep(check)
         try:
             table = make(check, (source.scale, source.zero_point),
                          (output.scale, output.zero_point))
@@ -31,6 +31,17 @@ def _table(text: str, make: Table) -> Callable[[Checker], Any]:
         return TableAttributes(tuple(table))
     importer.__doc__ = text
     return importer
+
+
+def _deep(check: Checker) -> Any:
+    kind, output = check.operation.kind, check.operation.outputs[0]
+    if kind is OpKind.QUANTIZE:
+        return RescaleAttributes()
+    check.same_type()
+    if kind is OpKind.RELU:
+        return RescaleAttributes(positive=True)
+    check.same_quantization()
+    return ClampAttributes(*activation_range("RELU6", output.scale, 0, bits=16))
 
 
 def _relu(activation: str) -> Table:

@@ -14,6 +14,7 @@ __all__ = [
     "AddAttributes",
     "Attributes",
     "ChannelTablesAttributes",
+    "ClampAttributes",
     "ConcatenationAttributes",
     "ConvolutionAttributes",
     "DigitSumsAttributes",
@@ -134,7 +135,17 @@ class AddAttributes:
 
 @dataclass(frozen=True)
 class RescaleAttributes:
-    """QUANTIZE from or to 16 bits."""
+    """QUANTIZE from or to 16 bits, and RELU of them, of which nothing less than zero is left."""
+
+    positive: bool = False
+
+
+@dataclass(frozen=True)
+class ClampAttributes:
+    """16-bit values brought between two bounds."""
+
+    smallest: int
+    largest: int
 
 
 @dataclass(frozen=True)
@@ -306,6 +317,7 @@ Attributes: TypeAlias = (
     | PartialSumsAttributes
     | DigitSumsAttributes
     | RescaleAttributes
+    | ClampAttributes
     | PadAttributes
     | MoveAttributes
     | SoftmaxAttributes

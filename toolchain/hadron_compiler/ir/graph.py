@@ -16,6 +16,7 @@ from hadron_compiler.ir.attributes import (
     AddAttributes,
     Attributes,
     ChannelTablesAttributes,
+    ClampAttributes,
     ConcatenationAttributes,
     ConvolutionAttributes,
     DigitSumsAttributes,
@@ -51,6 +52,7 @@ __all__ = [
     "AddAttributes",
     "Attributes",
     "ChannelTablesAttributes",
+    "ClampAttributes",
     "ConcatenationAttributes",
     "ConvolutionAttributes",
     "DType",
@@ -151,10 +153,12 @@ _BYTES = {DType.INT16: 2, DType.INT32: 4}
 
 DEEP_KINDS = frozenset({
     OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED, OpKind.AVERAGE_POOL_2D,
+    OpKind.ADD, OpKind.SUB, OpKind.MAXIMUM, OpKind.MINIMUM, OpKind.CONCATENATION,
+    OpKind.MEAN, OpKind.MAX_POOL_2D, OpKind.RELU, OpKind.RELU6,
     OpKind.QUANTIZE, OpKind.RESHAPE, OpKind.SQUEEZE, OpKind.EXPAND_DIMS, OpKind.PAD, OpKind.SLICE,
     OpKind.STRIDED_SLICE, OpKind.SPLIT, OpKind.SPLIT_V, OpKind.UNPACK, OpKind.TRANSPOSE,
     OpKind.RESIZE_NEAREST_NEIGHBOR, OpKind.BROADCAST_TO})
-"""Operators whose activations may have 16 bits; PAD in front of a convolution."""
+"""Operators whose activations may have 16 bits."""
 
 NIBBLE_KINDS = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED)
 """Operators whose weights may have four bits."""

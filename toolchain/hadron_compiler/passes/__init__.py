@@ -10,15 +10,16 @@ from hadron_compiler.passes import (
     merge_moves,
     merge_parts,
     remove_dead_operations,
+    split_activations,
     split_concatenations,
     tabulate_functions,
 )
 
 __all__ = ["PASSES", "run_passes"]
 
-PASSES = (alias_reshapes.run, merge_parts.run, merge_moves.run, split_concatenations.run,
-          fold_pads.run, tabulate_functions.run, compose_tables.run, alias_identities.run,
-          remove_dead_operations.run)
+PASSES = (alias_reshapes.run, split_activations.run, merge_parts.run, merge_moves.run,
+          split_concatenations.run, fold_pads.run, tabulate_functions.run, compose_tables.run,
+          alias_identities.run, remove_dead_operations.run)
 
 
 def run_passes(graph: Graph) -> Graph:

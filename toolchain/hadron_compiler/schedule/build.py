@@ -58,9 +58,8 @@ class _TileBuilder:
         self.writer.ring.begin_stage(plan.parts, repeated)
         if len(regions) == 1 and any(self.writer.unloaded(tensor) for tensor in sources):
             regions = input_pieces(plan.parts, kernel, whole, self.config, self.layout.haste)
-        blocks = [(part,) for part in plan.parts] if plan.channel_tiles else [plan.parts]
-        tiles = ([(block, region) for region in regions for block in blocks] if plan.in_turn
-                 else list(product(blocks, regions)))
+        tiles = ([(block, region) for region in regions for block in plan.blocks] if plan.in_turn
+                 else list(product(plan.blocks, regions)))
         turns = product(range(kernel.geometry.images), tiles)
         for turn, (image, (block, region)) in enumerate(turns):
             self._tile(_Tile(index, kernel.geometry, plan, workspace, block, image, region,
@@ -123,7 +122,7 @@ class _TileBuilder:
         """Return the view of a streamed piece in its buffer, at the offset the bus asks for."""
         first = (offset + region.y[0] * pitches.row + region.x[0] * pitches.pixel + channels[0])
         return View(buffer + first % self.config.axi_bytes, region.y, region.x, channels,
-                    local.row_pitch, local.pixel_pitch)
+                    local.row_pitch, local.pixel_pitch, local.plane)
 
 
 @dataclass(frozen=True)

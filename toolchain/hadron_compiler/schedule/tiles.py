@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import groupby
 from math import prod
 
 from hadron_compiler.allocate.intervals import align_up
@@ -48,6 +49,17 @@ class TilePlan:
     def in_turn(self) -> bool:
         """Whether every tile takes all parts in turn, because of their sums."""
         return not all(part.finishes for part in self.parts)
+
+    @property
+    def blocks(self) -> list[tuple[Part, ...]]:
+        """The parts that make a tile together: with `channel_tiles` those of the same channels,
+        each of which may work on some pixels only."""
+        if not self.channel_tiles:
+            return [self.parts]
+        if self.in_turn:
+            return [(part,) for part in self.parts]
+        return [tuple(block) for _, block in groupby(
+            self.parts, lambda part: (part.channels, part.source_channels))]
 
     @property
     def source_size(self) -> int:
@@ -223,7 +235,7 @@ class Tiler:
             work = regions * sum(
                 command_cycles(command, self.config).total for part in plan.parts
                 if part.works_on(region) for command in part.commands(piece))
-            tiles = regions * (len(plan.parts) if plan.channel_tiles else 1)
+            tiles = regions * len(plan.blocks)
             constants = {part.constants for part in plan.parts} - {None}
             weights = sum(len(some.image) for some in constants if some is not None)
             again = 1 if plan.channel_tiles else weight_loads(plan.parts, self.config, regions)

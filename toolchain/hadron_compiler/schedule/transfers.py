@@ -22,11 +22,13 @@ def _congruent(minimum: int, value: int, modulus: int) -> int:
 
 @dataclass(frozen=True)
 class LocalLayout:
-    """Pitches of a piece of an image in the scratchpad, and the bytes it takes with its offset."""
+    """Pitches of a piece of an image in the scratchpad, and the bytes it takes with its offset; of
+    16-bit activations those of both planes, which are `plane` bytes apart."""
 
     row_pitch: int
     pixel_pitch: int
     size: int
+    plane: int = 0
 
 
 def local_layout(pitches: Pitches, rows: int, columns: int, channels: int,
@@ -40,8 +42,11 @@ def local_layout(pitches: Pitches, rows: int, columns: int, channels: int,
     pixel = channels if channels == pitches.pixel else _congruent(channels, pitches.pixel, bus)
     row = (pitches.row if columns * channels == pitches.row
            else _congruent(columns * pixel, pitches.row, bus)) + gap
-    size = (rows - 1) * row + (columns - 1) * pixel + channels
-    return LocalLayout(row, pixel, size + bus)
+    size = (rows - 1) * row + (columns - 1) * pixel + channels + bus
+    if not pitches.plane:
+        return LocalLayout(row, pixel, size)
+    plane = _congruent(size, pitches.plane, bus)
+    return LocalLayout(row, pixel, plane + size, plane)
 
 
 def load_bytes(layer: int, space: Space, memory: int, local: int, size: int,
@@ -92,12 +97,20 @@ def load_view(layer: int, memory: int, pitches: Pitches, view: View, bus: int,
               gap: int = 0) -> list[Command]:
     """Return the LOADs that fill a view from an image whose first byte is at offset `memory`. With
     gaps behind its rows the view need not be aligned as the image is."""
-    return _transfers(Opcode.LOAD, layer, memory, pitches, view, bus, gap > 0)
+    return [command for offset, plane in _planes(memory, pitches, view)
+            for command in _transfers(Opcode.LOAD, layer, offset, pitches, plane, bus, gap > 0)]
 
 
 def store_view(layer: int, memory: int, pitches: Pitches, view: View, bus: int) -> list[Command]:
     """Return the STOREs that copy a view to an image whose first byte is at offset `memory`."""
-    return _transfers(Opcode.STORE, layer, memory, pitches, view, bus)
+    return [command for offset, plane in _planes(memory, pitches, view)
+            for command in _transfers(Opcode.STORE, layer, offset, pitches, plane, bus)]
+
+
+def _planes(memory: int, pitches: Pitches, view: View) -> list[tuple[int, View]]:
+    """Return offset and view of what is moved, of 16-bit activations those of each plane."""
+    return [(memory + place * pitches.plane, view.plane_of(place))
+            for place in range(2 if pitches.plane else 1)]
 
 
 def _transfers(opcode: Opcode, layer: int, memory: int, pitches: Pitches, view: View,
