@@ -1,6 +1,6 @@
 """Frames of the serial link become accesses of the host bus; see `hadron_spec.link`."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -47,6 +47,7 @@ class SerialBridge(wiring.Component):
         opcode = Signal(8)
         address = Signal(32)
         left = Signal(16)
+        # Set wherever nothing waits in it, so that little decides whether.
         word = Signal(32)
         byte = Signal(3)
         failed = Signal()
@@ -65,13 +66,12 @@ class SerialBridge(wiring.Component):
         with m.FSM():
             with m.State("OPCODE"):
                 m.d.comb += self.i.ready.eq(1)
-                m.d.sync += [byte.eq(0), failed.eq(0)]
+                m.d.sync += [byte.eq(0), failed.eq(0), word.eq(link.UNKNOWN)]
                 with m.If(self.i.valid):
                     m.d.sync += opcode.eq(self.i.payload)
                     with m.If((self.i.payload == link.READ) | (self.i.payload == link.WRITE)):
                         m.next = "HEADER"
                     with m.Else():
-                        m.d.sync += word.eq(link.UNKNOWN)
                         m.next = "STATUS"
             with m.State("HEADER"):
                 m.d.comb += [self.i.ready.eq(1), in_frame.eq(1)]
@@ -90,11 +90,8 @@ class SerialBridge(wiring.Component):
                 m.d.sync += none_left.eq(left == 0)
                 m.next = "NEXT"
             with m.State("NEXT"):
-                m.d.sync += byte.eq(0)
+                m.d.sync += [byte.eq(0), word.eq(Mux(failed, link.ERROR, link.OK))]
                 with m.If(none_left):
-                    m.d.sync += word.eq(link.OK)
-                    with m.If(failed):
-                        m.d.sync += word.eq(link.ERROR)
                     m.next = "STATUS"
                 with m.Elif(opcode == link.WRITE):
                     m.next = "RECEIVE"
@@ -114,6 +111,7 @@ class SerialBridge(wiring.Component):
                     m.next = "RESPONSE"
             with m.State("RESPONSE"):
                 m.d.comb += response.ready.eq(1)
+                m.d.sync += word.eq(response.p.data)
                 with m.If(response.valid):
                     m.d.sync += [
                         address.eq(address + 4),
@@ -123,7 +121,6 @@ class SerialBridge(wiring.Component):
                     ]
                     m.next = "COUNT"
                     with m.If(opcode == link.READ):
-                        m.d.sync += word.eq(response.p.data)
                         m.next = "SEND"
             with m.State("SEND"):
                 m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(word[:8])]

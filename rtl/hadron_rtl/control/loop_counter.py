@@ -33,6 +33,8 @@ class LoopCounter(wiring.Component):
         The present step has been used; the outputs describe the next one from the next cycle on.
     last : Out(levels)
         Bit i: loop i is in its last pass (bit 0 is the outermost).
+    inner_last : Out(levels)
+        Bit i: all loops inside of loop i are in their last pass.
     level : Out(levels)
         One-hot: the outermost loop that advances after this step; 0 after the last step.
 
@@ -49,6 +51,7 @@ class LoopCounter(wiring.Component):
             "start": In(1),
             "advance": In(1),
             "last": Out(levels),
+            "inner_last": Out(levels),
             "level": Out(levels),
         })
 
@@ -61,8 +64,12 @@ class LoopCounter(wiring.Component):
             single = Signal(name=f"single{i}", reset_less=True)
             double = Signal(name=f"double{i}", reset_less=True)
             m.d.sync += [single.eq(self.counts[i] == 1), double.eq(self.counts[i] == 2)]
-            inner_last = self.last[i + 1 :].all()
+            # Kept, so that it is there before `advance` is: chained behind it, level by level, it
+            # would take fewer gates and come late.
+            inner_last = Signal(name=f"inner_last{i}", attrs={"keep": 1})
             m.d.comb += [
+                inner_last.eq(self.last[i + 1 :].all()),
+                self.inner_last[i].eq(inner_last),
                 self.last[i].eq(last),
                 self.level[i].eq(inner_last & ~last),
             ]

@@ -178,7 +178,7 @@ class LoopNest(wiring.Component):
         low = deep & ~half
         if self.config.deep:
             m.d.sync += deep.eq(command.deep)
-        last = counter.last[_INNER:].all() & ~low
+        last = counter.inner_last[_INNER - 1] & ~low
         parameter_step = running & ((waiting == 1) | ((waiting == 2) & ~command.tall))
         must_wait = last | waits
         weight_step = Signal()
@@ -191,18 +191,20 @@ class LoopNest(wiring.Component):
         ]
         with m.If(self.start):
             m.d.sync += [running.eq(1), waiting.eq(Mux(command.continues, 0, pause)),
-                         walks.eq(command.continues | ~pauses),
                          first.eq(~command.continues), half.eq(0)]
         with m.Elif(weight_step):
             m.d.sync += [
-                running.eq(~counter.last.all() | low),
+                running.eq(~(counter.inner_last[0] & counter.last[0]) | low),
                 waiting.eq(Mux(counter.level[0] & ~low, pause, 0)),
-                walks.eq(low | ~counter.last[1:].all() | ~(counter.last[0] | pauses)),
                 first.eq(last),
                 half.eq(low),
             ]
         with m.Elif(parameters):
-            m.d.sync += [waiting.eq(waiting - 1), walks.eq(waiting == 1)]
+            m.d.sync += waiting.eq(waiting - 1)
+        ends_kg = counter.advance & counter.inner_last[0]
+        m.d.sync += walks.eq(Mux(
+            self.start, command.continues | ~pauses,
+            (walks | (waiting == 1)) & ~(ends_kg & (counter.last[0] | pauses))))
 
         two_cycles = command.wide
         if self.config.shallow:

@@ -134,7 +134,7 @@ class Writer(wiring.Component):
         ]
         with m.If(self.start):
             m.d.sync += active.eq(1)
-        with m.Elif(accept & counter.last.all()):
+        with m.Elif(accept & counter.inner_last[0] & counter.last[0]):
             m.d.sync += active.eq(0)
 
         write = self.o.payload
@@ -148,7 +148,7 @@ class Writer(wiring.Component):
         strobes = Signal(columns, reset_less=True)
         m.d.sync += [
             self.o.valid.eq(accept),
-            self.finished.eq(accept & counter.last.all()),
+            self.finished.eq(accept & counter.inner_last[0] & counter.last[0]),
             difference.eq(selected),
             contents.eq(results.payload),
             strobes.eq(Mux(counter.last[0], last_strobe, strobe)),
