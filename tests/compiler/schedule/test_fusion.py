@@ -76,6 +76,16 @@ def test_shares_of_channels_need_less_room_and_their_halo_is_made_again(
         assert band[wide].keep == band[wide].start == before[wide].end - 2
 
 
+def test_a_layer_that_reads_shares_of_channels_makes_none(rng: np.random.Generator) -> None:
+    layers = Layers(rng, (1, 24, 20, 3))
+    y = layers.conv(layers.inputs[0], 8, (3, 3))
+    for layer in range(4):
+        y = layers.depthwise(y, (3, 3)) if layer else layers.conv(y, 48, (1, 1))
+    graph, tilers = network(layers.builder.finish([y]))
+    chain = Chain(graph, tilers, H64, 1, 5, shares=4)
+    assert [chain.writers[tensor].index for tensor in chain.shares] == [1, 3]
+
+
 def test_layers_of_several_images_make_no_chain(rng: np.random.Generator) -> None:
     layers = Layers(rng, (2, 9, 9, 4))
     y = layers.conv(layers.conv(layers.inputs[0], 5, (1, 1)), 6, (1, 1))

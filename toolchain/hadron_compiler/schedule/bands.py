@@ -119,7 +119,7 @@ class Chain:
     shares : int
         In how many shares of its channels a tensor is made and read, at most, where two neighbours
         can do so: there is only room for one then. Rows that later bands read again are made again.
-        A chain with views has none.
+        Layers take turns in pairs, so one that reads shares makes none.
 
     Raises
     ------
@@ -155,8 +155,9 @@ class Chain:
         inputs = {tensor.storage for tensor in graph.inputs}
         self.shares: dict[Tensor, tuple[ChannelShare, ...]] = {}
         for maker, reader in pairwise(self.members):
-            if (shares > 1 and not self.views and maker.destination in self.internal
+            if (shares > 1 and maker.destination in self.internal
                     and self.readers[maker.destination] == [reader]
+                    and self.shares.keys().isdisjoint(maker.sources)
                     and inputs.isdisjoint(maker.sources)):
                 cut = channel_shares(maker.tiler, reader.tiler, shares)
                 if len(cut) > 1:
