@@ -14,12 +14,12 @@ from hadron_compiler.codegen.elementwise import (
     LookupStage,
     Table,
     check_channels,
+    check_steps,
     flat_geometry,
 )
 from hadron_compiler.codegen.extremum import ExtremumPart
 from hadron_compiler.codegen.geometry import View
-from hadron_compiler.codegen.kernel import Kernel, Part, Piece
-from hadron_compiler.errors import CapacityError
+from hadron_compiler.codegen.kernel import Kernel, Part, Piece, WrappedPart
 from hadron_spec.config import NpuConfig
 
 __all__ = ["BytePlanesKernel", "InBothPlanesKernel", "Operand", "Pass", "Result", "Scratch"]
@@ -87,22 +87,15 @@ class BytePlanesKernel(Kernel):
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`."""
         check_channels(self.name, max_channels)
-        needed = max(part.constants.steps for part in self._parts if part.constants is not None)
-        if needed > max_steps:
-            raise CapacityError(f"{self.name}: its tables need {needed} steps of weight memory, at "
-                                f"most {max_steps} are free")
+        check_steps(self.name, "its tables", self._parts, max_steps)
         return self._parts
 
 
-class _PassPart(Part):
-    channels = (0, 1)
-    source_channels = (0, 1)
-
+class _PassPart(WrappedPart):
     def __init__(self, config: NpuConfig, what: Pass) -> None:
+        super().__init__(LookupPart(config, what.tables, what.stage) if what.tables
+                         else ExtremumPart(config.columns, what.least))
         self.what = what
-        self.part: Part = (LookupPart(config, what.tables, what.stage) if what.tables
-                           else ExtremumPart(config.columns, what.least))
-        self.constants = self.part.constants
 
     def commands(self, piece: Piece) -> list[Command]:
         def view(plane: Operand | Scratch | Result) -> View:
@@ -141,13 +134,10 @@ class InBothPlanesKernel(Kernel):
             for place, kernel in enumerate(self.planes)), strict=True) for part in pair]
 
 
-class _PlanePart(Part):
+class _PlanePart(WrappedPart):
     def __init__(self, part: Part, plane: int) -> None:
-        self.part = part
+        super().__init__(part)
         self.plane = plane
-        self.channels = part.channels
-        self.source_channels = part.source_channels
-        self.constants = part.constants
 
     def commands(self, piece: Piece) -> list[Command]:
         return self.part.commands(replace(

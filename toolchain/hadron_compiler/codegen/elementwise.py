@@ -17,7 +17,7 @@ from hadron_spec.commands import FIELDS, Opcode, pack_parameters
 from hadron_spec.config import NpuConfig
 
 __all__ = ["LookupKernel", "LookupPart", "LookupStage", "Run", "Table", "check_channels",
-           "flat_geometry", "runs_of"]
+           "check_steps", "flat_geometry", "runs_of"]
 
 MAX_CHUNKS = FIELDS[Opcode.LOOKUP]["count_ox"].maximum
 
@@ -112,6 +112,14 @@ def check_channels(name: str, max_channels: int | None) -> None:
     """Refuse to cut the channels of a tensor whose bytes are worked on one after the other."""
     if max_channels is not None:
         raise CapacityError(f"{name}: a pixel of all channels does not fit the scratchpad")
+
+
+def check_steps(name: str, what: str, parts: Sequence[Part], max_steps: int) -> None:
+    """Refuse parts whose constants, of which `what` says what they are, do not fit."""
+    needed = max(part.constants.steps for part in parts if part.constants is not None)
+    if needed > max_steps:
+        raise CapacityError(f"{name}: {what} need {needed} steps of weight memory, at most "
+                            f"{max_steps} are free")
 
 
 class LookupKernel(Kernel):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from hadron_compiler.codegen.command import Command
 from hadron_compiler.codegen.geometry import Geometry, Region, View, needed_lines
-from hadron_compiler.codegen.kernel import Kernel, Part, Piece
+from hadron_compiler.codegen.kernel import Kernel, Part, Piece, WrappedPart
 from hadron_compiler.errors import CapacityError
 
 __all__ = ["InterleavedKernel", "Share"]
@@ -129,14 +129,10 @@ class InterleavedKernel(Kernel):
                 for part in share.kernel.parts(max_steps, None)]
 
 
-class _InterleavedPart(Part):
+class _InterleavedPart(WrappedPart):
     def __init__(self, share: Share, part: Part) -> None:
+        super().__init__(part)
         self.share = share
-        self.part = part
-        self.channels = part.channels
-        self.source_channels = part.source_channels
-        self.constants = part.constants
-        self.finishes = part.finishes
 
     def works_on(self, region: Region) -> bool:
         """Tell whether the part has a share in a region."""

@@ -19,8 +19,8 @@ from hadron_compiler.codegen.precision import Precision
 from hadron_compiler.ir.graph import Tensor
 from hadron_spec.config import NpuConfig
 
-__all__ = ["UNSCALED", "Constants", "Kernel", "Part", "Piece", "diagonal_steps", "shared_constants",
-           "weight_constants"]
+__all__ = ["UNSCALED", "Constants", "Kernel", "Part", "Piece", "WrappedPart", "diagonal_steps",
+           "shared_constants", "weight_constants"]
 
 
 @dataclass(eq=False, frozen=True)
@@ -99,6 +99,21 @@ class Part(ABC):
     @abstractmethod
     def commands(self, piece: Piece) -> list[Command]:
         """Return the EXECUTE commands that compute the piece, whose region it works on."""
+
+
+class WrappedPart(Part):
+    """A part that has another one do its work, on other views."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        self.channels = part.channels
+        self.source_channels = part.source_channels
+        self.constants = part.constants
+        self.finishes = part.finishes
+
+    def works_on(self, region: Region) -> bool:
+        """See `Part.works_on`."""
+        return self.part.works_on(region)
 
 
 class Kernel(ABC):

@@ -17,11 +17,11 @@ from hadron_compiler.codegen.elementwise import (
     LookupStage,
     Table,
     check_channels,
+    check_steps,
     flat_geometry,
 )
 from hadron_compiler.codegen.geometry import View
-from hadron_compiler.codegen.kernel import Kernel, Part, Piece
-from hadron_compiler.errors import CapacityError
+from hadron_compiler.codegen.kernel import Kernel, Part, Piece, WrappedPart
 from hadron_spec.config import NpuConfig
 
 __all__ = ["ProductKernel"]
@@ -88,10 +88,7 @@ class ProductKernel(Kernel):
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`."""
         check_channels(self.name, max_channels)
-        needed = max(part.constants.steps for part in self._parts if part.constants is not None)
-        if needed > max_steps:
-            raise CapacityError(f"{self.name}: four tables need {needed} steps of weight memory, "
-                                f"at most {max_steps} are free")
+        check_steps(self.name, "four tables", self._parts, max_steps)
         return self._parts
 
 
@@ -104,16 +101,7 @@ def _scratch_view(piece: Piece, place: int) -> View:
                 row, channels)
 
 
-class _WrappedPart(Part):
-    channels = (0, 1)
-    source_channels = (0, 1)
-
-    def __init__(self, part: LookupPart) -> None:
-        self.part = part
-        self.constants = part.constants
-
-
-class _HalfPart(_WrappedPart):
+class _HalfPart(WrappedPart):
     def __init__(self, part: LookupPart, place: int) -> None:
         super().__init__(part)
         self.place = place
@@ -122,7 +110,7 @@ class _HalfPart(_WrappedPart):
         return self.part.commands(replace(piece, destination=_scratch_view(piece, self.place)))
 
 
-class _SumPart(_WrappedPart):
+class _SumPart(WrappedPart):
     def commands(self, piece: Piece) -> list[Command]:
         views = tuple(_scratch_view(piece, place) for place in range(len(_HALVES)))
         return self.part.commands(replace(piece, sources=views))

@@ -46,7 +46,7 @@ from hadron_spec.real_tables import REAL_FUNCTIONS, real_table
 if TYPE_CHECKING:
     from hadron_compiler.frontend.onnx import OnnxImporter
 
-__all__ = ["ELEMENTWISE"]
+__all__ = ["ELEMENTWISE", "constant_tensor", "quantized_constant"]
 
 Real = Callable[[float], float]
 RealPair = Callable[[float, float], float]
@@ -137,21 +137,28 @@ def quantized_constant(value: Constant) -> Quantized:
     return Quantized(value.name, np.rint(real / scale).astype(np.int64), (scale,), (0,), 0)
 
 
+def constant_tensor(importer: "OnnxImporter", value: Constant | Quantized,
+                    shape: tuple[int, ...], last: bool = False) -> Tensor | None:
+    """Return a constant of one scale, repeated up to `shape`, as a tensor of INT8; with `last`,
+    channels last."""
+    if isinstance(value, Constant):
+        value = quantized_constant(value)
+    if not importer.require(len(value.scales) == 1, f"constant {value.name} has "
+                            f"{len(value.scales)} scales, must be 1"):
+        return None
+    data = np.broadcast_to(value.data, shape)
+    if last:
+        data = np.moveaxis(data, 1, -1)
+    return Tensor(value.name, stored_shape(shape, last), DType.INT8, value.scales,
+                  value.zero_points, 0, np.ascontiguousarray(data).astype(np.int8))
+
+
 def _operand(importer: "OnnxImporter", value: Value | None, shape: tuple[int, ...],
              last: bool) -> Tensor | None:
     """Return an operand with the shape that the output's tensor has."""
+    if isinstance(value, Constant | Quantized):
+        return constant_tensor(importer, value, shape, last)
     stored = stored_shape(shape, last)
-    if isinstance(value, Constant):
-        value = quantized_constant(value)
-    if isinstance(value, Quantized):
-        if not importer.require(len(value.scales) == 1, f"constant {value.name} has "
-                                f"{len(value.scales)} scales, must be 1"):
-            return None
-        data = np.broadcast_to(value.data, shape)
-        if last:
-            data = np.moveaxis(data, 1, -1)
-        return Tensor(value.name, stored, DType.INT8, value.scales, value.zero_points, 0,
-                      np.ascontiguousarray(data).astype(np.int8))
     image = image_at(importer, [value])
     if image is None:
         return None

@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hadron_compiler.frontend.onnx_elementwise import ELEMENTWISE, quantized_constant
+from hadron_compiler.frontend.onnx_elementwise import ELEMENTWISE, constant_tensor
 from hadron_compiler.frontend.onnx_inputs import Given, Handler, Options, Value, image_at
 from hadron_compiler.frontend.onnx_movement import MOVEMENT
 from hadron_compiler.frontend.onnx_reductions import REDUCTIONS
 from hadron_compiler.frontend.onnx_values import Constant, Pending, Quantized
 from hadron_compiler.frontend.onnx_windows import WINDOWS, weights_of, with_bias
 from hadron_compiler.ir.graph import (
-    DType,
     FullyConnectedAttributes,
     MatmulAttributes,
     OpKind,
-    Tensor,
 )
 
 if TYPE_CHECKING:
@@ -61,15 +59,11 @@ def _mat_mul(importer: "OnnxImporter", node: Any, given: Given, options: Options
         return _dense(importer, given, False)
     tensors = []
     for position, value in enumerate(given):
-        if isinstance(value, Constant):
-            value = quantized_constant(value)
-        if isinstance(value, Quantized):
-            if not importer.require(len(value.scales) == 1, f"constant {value.name} has "
-                                    f"{len(value.scales)} scales, must be 1"):
+        if isinstance(value, Constant | Quantized):
+            constant = constant_tensor(importer, value, value.data.shape)
+            if constant is None:
                 return None
-            data = value.data.astype(np.int8)
-            tensors.append(Tensor(value.name, data.shape, DType.INT8, value.scales,
-                                  value.zero_points, 0, data))
+            tensors.append(constant)
             continue
         image = image_at(importer, given, position)
         if image is None:
