@@ -10,12 +10,9 @@ from ..postproc.delay import delayed
 from ..vendor.masked_adder import MaskedAdder
 from .adder_tree import AdderTree
 from .packed_columns import ColumnsSignature, columns_latency
-from .soft_multiplier import SoftMultiplier
+from .soft_dot_product import SoftDotProduct
 
 __all__ = ["HalvedColumns"]
-
-_HALF_BITS = 12
-"""Bits of the product of a weight of at least -127 with half of an activation."""
 
 
 class HalvedColumns(wiring.Component):
@@ -73,23 +70,15 @@ class HalvedColumns(wiring.Component):
         """Add up the products of the halves of activations, and the weights."""
         # Weights that are stored times a power of two make sums as many times as large.
         scale = exact_log2(SHALLOW_ODD) if column else 0
-        trees = {}
-        for name, bits in (("low", _HALF_BITS), ("high", _HALF_BITS), ("weights", 4)):
-            trees[name] = tree = AdderTree(shape=signed(bits), count=self.lanes)
-            m.submodules[f"{name}_tree{column}"] = tree
-        for lane in range(self.lanes):
-            m.submodules[f"lane{lane}_{column}"] = multiplier = SoftMultiplier(halves=True)
-            m.d.comb += [
-                multiplier.a.eq(weights[lane]),
-                multiplier.b.eq(x[lane]),
-                trees["low"].i[lane].eq(multiplier.low[:_HALF_BITS].as_signed()),
-                trees["high"].i[lane].eq(multiplier.high[:_HALF_BITS].as_signed()),
-                trees["weights"].i[lane].eq(weights[lane][scale:scale + 4].as_signed()),
-            ]
-        low, high = trees["low"].o, trees["high"].o
+        m.submodules[f"product{column}"] = product = SoftDotProduct(lanes=self.lanes)
+        m.submodules[f"weights_tree{column}"] = tree = AdderTree(
+            shape=signed(4), count=self.lanes)
+        m.d.comb += [product.a.eq(weights), product.b.eq(x)]
+        m.d.comb += [node.eq(weight[scale:scale + 4].as_signed())
+                     for node, weight in zip(tree.i, weights, strict=True)]
+        low, high = product.low, product.high
         # The sum of the weights is there before those of the products.
-        offset = delayed(m, trees["weights"].o, SoftMultiplier.HALVES_LATENCY,
-                         name=f"offset{column}")
+        offset = delayed(m, tree.o, product.LATENCY - tree.LATENCY, name=f"offset{column}")
         shape = self.sums[column].shape()
         m.submodules[f"whole_adder{column}"] = whole = MaskedAdder(width=shape.width)
         m.submodules[f"first_adder{column}"] = first = MaskedAdder(width=len(low), subtract=True)
@@ -105,7 +94,7 @@ class HalvedColumns(wiring.Component):
             total.eq(Mux(self.shallow, first.o[scale:].as_signed(), whole.o.as_signed())),
             second.eq(high[scale:].as_signed()),
         ]
-        rest = self.LATENCY - (1 + SoftMultiplier.HALVES_LATENCY + trees["low"].LATENCY + 1)
+        rest = self.LATENCY - (1 + product.LATENCY + 1)
         m.d.comb += [
             self.sums[column].eq(delayed(m, total, rest, name=f"sum{column}")),
             self.second_sums[column].eq(delayed(m, second, rest, name=f"second_sum{column}")),

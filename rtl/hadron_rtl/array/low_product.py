@@ -35,7 +35,7 @@ class LowProduct(wiring.Component):
         a, b = self.a, self.b
 
         # Rows 0 and 1 of the partial products add up to `left`, rows 2 to 4 to `right`.
-        m.submodules.rows = rows = MaskedAdder(width=5)
+        m.submodules.rows = rows = MaskedAdder(width=5, masks=True)
         left = Signal(5, reset_less=True)
         right = Signal(3, reset_less=True)
         m.d.comb += [

@@ -3,9 +3,9 @@
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, wiring
 
-from .adder_tree import AdderTree
+from ..postproc.delay import delayed
 from .packed_columns import ColumnsSignature, columns_latency
-from .soft_multiplier import SoftMultiplier
+from .soft_dot_product import SoftDotProduct, add_shifted
 
 __all__ = ["SoftColumns"]
 
@@ -40,37 +40,17 @@ class SoftColumns(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # Products of weights of at least -127 fit in 15 bits.
-        trees = [AdderTree(shape=signed(15), count=self.lanes) for _ in range(2)]
-        for column, tree in enumerate(trees):
-            m.submodules[f"tree{column}"] = tree
-
         x = Signal(data.ArrayLayout(signed(8), self.lanes), reset_less=True)
         m.d.sync += x.eq(self.x)
-        for lane in range(self.lanes):
-            byte0 = self.weights[0][lane]
-            weights = [Signal(signed(8), name=f"w{column}_{lane}", reset_less=True)
-                       for column in range(2)]
-            m.d.sync += [
-                weights[0].eq(byte0),
-                weights[1].eq(self.weights[1][lane] + byte0[7]),
-            ]
-            for column, tree in enumerate(trees):
-                multiplier = SoftMultiplier()
-                m.submodules[f"lane{lane}_{column}"] = multiplier
-                m.d.comb += [
-                    multiplier.a.eq(x[lane]),
-                    multiplier.b.eq(weights[column]),
-                    tree.i[lane].eq(multiplier.o[:15].as_signed()),
-                ]
-
-        latency = 1 + SoftMultiplier.LATENCY + trees[0].LATENCY
-        for column, tree in enumerate(trees):
-            value = tree.o
-            for stage in range(self.LATENCY - latency):
-                delayed = Signal.like(tree.o, name=f"sum{column}_{stage}", reset_less=True)
-                m.d.sync += delayed.eq(value)
-                value = delayed
-            m.d.comb += self.sums[column].eq(value)
+        for column in range(2):
+            weights = Signal(x.shape(), name=f"weights{column}", reset_less=True)
+            for weight, byte0, byte1 in zip(weights, *self.weights, strict=True):
+                # The odd column is stored less one where the even one is negative.
+                m.d.sync += weight.eq(byte1 + byte0[7] if column else byte0)
+            m.submodules[f"product{column}"] = product = SoftDotProduct(lanes=self.lanes)
+            m.d.comb += [product.a.eq(x), product.b.eq(weights)]
+            total = add_shifted(m, product.low, product.high, 4, name=f"column{column}",
+                                width=self.sums[column].shape().width)
+            rest = self.LATENCY - (1 + product.LATENCY + 1)
+            m.d.comb += self.sums[column].eq(delayed(m, total, rest, name=f"sum{column}"))
         return m
-

@@ -35,7 +35,7 @@ def soft_product(m: Module, value: Value, factor: Value, *, name: str) -> Signal
         bits = factor[low:low + 2]
         width = len(value) + len(bits)
         total = Signal(Shape(width, signed), name=f"{name}_part_{low}", reset_less=True)
-        m.submodules[f"{name}_adder_{low}"] = adder = MaskedAdder(width=width)
+        m.submodules[f"{name}_adder_{low}"] = adder = MaskedAdder(width=width, masks=True)
         extended = Signal(Shape(width, signed), name=f"{name}_value_{low}")
         m.d.comb += [
             extended.eq(value),

@@ -22,11 +22,13 @@ def yosys(folder, script):
     subprocess.run([sys.executable, "-c", launch, "-q", "run.ys"], cwd=folder, check=True)
 
 
-@pytest.mark.parametrize("options", [{}, {"subtract": True}, {"carries": True}], ids=str)
+@pytest.mark.parametrize("options", [
+    (), ("subtract",), ("carries",), ("masks",), ("subtract", "masks"), ("carries", "masks"),
+    ("joins",), ("carries", "joins")], ids="-".join)
 @pytest.mark.parametrize("width", [1, 4, 5])
 def test_masked_adder_equals_its_twin_on_ecp5(width, options, tmp_path):
     for name, platform in (("twin", None), ("cells", Ecp5Export())):
-        adder = MaskedAdder(width=width, **options)
+        adder = MaskedAdder(width=width, **dict.fromkeys(options, True))
         text = rtlil.convert(adder, name=name, platform=platform, emit_src=False)
         (tmp_path / f"{name}.il").write_text(text)
     yosys(tmp_path, """
@@ -45,6 +47,13 @@ def test_masked_adder_equals_its_twin_on_ecp5(width, options, tmp_path):
 def test_masked_adder_does_not_subtract_with_a_carry():
     with pytest.raises(ValueError, match=r"^carries=True, must be False with subtract=True$"):
         MaskedAdder(width=4, subtract=True, carries=True)
+
+
+@pytest.mark.parametrize("option", ["subtract", "masks"])
+def test_masked_adder_joins_nothing_but_plain_operands(option):
+    message = r"^joins=True, must be False with subtract=True or masks=True$"
+    with pytest.raises(ValueError, match=message):
+        MaskedAdder(width=4, joins=True, **{option: True})
 
 
 def cells(component):
