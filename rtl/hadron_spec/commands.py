@@ -99,7 +99,7 @@ class Opcode(IntEnum):
     LOOKUP = 0x32
     """Array: sum over the inner loops of table entries, a table a step: addition, functions."""
     SOFTMAX = 0x33
-    """Softmax over count_ox elements of count_kg * count_oy rows."""
+    """Softmax over count_ox elements, less than `softmax_elements`, of count_kg * count_oy rows."""
     DEPTHWISE = 0x34
     """Array: each channel by itself, windows of up to 3 x 3, or 5 x 5 with `tall`, strides of 1 and
     2."""

@@ -43,6 +43,9 @@ class NpuConfig:
         32768. A convolution needs one step a `lanes` input taps, plus one for its parameters.
     softmax_multipliers : int
         Hardware multipliers of the softmax unit, 1 or 4.
+    softmax_elements : int
+        Elements that the softmax unit holds, 2048 or 4096: a block RAM, or two. A row has one less
+        at most.
     axi_data_width : int
         Width of the memory port in bits: 32, 64 or 128, and at most `8 * lanes`.
     nibbles : bool
@@ -68,6 +71,7 @@ class NpuConfig:
     act_bytes: int
     weight_steps: int
     softmax_multipliers: int = 1
+    softmax_elements: int = 2048
     axi_data_width: int = 128
     nibbles: bool = True
     deep: bool = False
@@ -95,6 +99,7 @@ class NpuConfig:
         check("weight_steps", _is_power_of_two(self.weight_steps)
               and 16 <= self.weight_steps <= 32768, "a power of two from 16 to 32768")
         check("softmax_multipliers", self.softmax_multipliers in (1, 4), "1 or 4")
+        check("softmax_elements", self.softmax_elements in (2048, 4096), "2048 or 4096")
         check("axi_data_width", self.axi_data_width in (32, 64, 128)
               and self.axi_data_width <= 8 * self.lanes, "32, 64 or 128, at most 8 * lanes")
 
@@ -117,6 +122,11 @@ class NpuConfig:
     def table_steps(self) -> int:
         """Steps of the weight memory that one table of LOOKUP takes."""
         return 4 * LOOKUP_ENTRIES // self.lanes
+
+    @property
+    def softmax_row(self) -> int:
+        """Most elements of a row of SOFTMAX."""
+        return self.softmax_elements - 1
 
     @property
     def axi_bytes(self) -> int:

@@ -117,6 +117,8 @@ def _check_fields(config: NpuConfig, opcode: Opcode, fields: Mapping[str, int],
             check("last_outputs", 0, config.columns // 2)
     if opcode == Opcode.LOOKUP:
         check("count_kg", 1, 1)
+    if opcode == Opcode.SOFTMAX:
+        check("count_ox", 1, config.softmax_row)
     if unit_of(opcode) == Unit.EXECUTE:
         check("tall", 0, int(opcode == Opcode.DEPTHWISE))
         check("shallow", 0, int(config.shallow and opcode == Opcode.MATRIX))

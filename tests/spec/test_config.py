@@ -28,6 +28,8 @@ BAD = [
     ("weight_steps", 8, "a power of two from 16 to 32768"),
     ("weight_steps", 100, "a power of two from 16 to 32768"),
     ("weight_steps", 65536, "a power of two from 16 to 32768"),
+    ("softmax_elements", 1024, "2048 or 4096"),
+    ("softmax_elements", 8192, "2048 or 4096"),
     ("axi_data_width", 256, "32, 64 or 128, at most 8 * lanes"),
 ]
 

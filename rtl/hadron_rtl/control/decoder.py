@@ -275,8 +275,9 @@ class CommandDecoder(wiring.Component):
             return value > config.columns
 
         load, execute, store = (units[unit] for unit in Unit)
-        lookup, depthwise, matrix = (
-            _is(opcodes, opcode) for opcode in (Opcode.LOOKUP, Opcode.DEPTHWISE, Opcode.MATRIX))
+        lookup, softmax, depthwise, matrix = (
+            _is(opcodes, opcode)
+            for opcode in (Opcode.LOOKUP, Opcode.SOFTMAX, Opcode.DEPTHWISE, Opcode.MATRIX))
         spaces = len(config.spaces)
         # Without either, `once` says of `shallow` as well that it is not there.
         absent = [name for name, there in (
@@ -328,6 +329,8 @@ class CommandDecoder(wiring.Component):
             depthwise & windows,
             execute & (~depthwise | not_tall) & broken("tall", Opcode.DEPTHWISE, is_set),
             lookup & broken("count_kg", Opcode.LOOKUP, lambda value: value != 1),
+            softmax & broken("count_ox", Opcode.SOFTMAX,
+                             lambda value: value >= config.softmax_elements),
             *precision,
             *pairs,
         )

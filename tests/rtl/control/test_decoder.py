@@ -32,9 +32,11 @@ WIDTHS = [32, 64, 128]
 DEPTH = 2
 
 
-def _config(width: int, *, deep: bool = True, row_pairs: bool = True, shallow: bool = True):
+def _config(width: int, *, deep: bool = True, row_pairs: bool = True, shallow: bool = True,
+            softmax_elements: int = 2048):
     return dataclasses.replace(CONFIGS["h256"], axi_data_width=width, deep=deep,
-                               row_pairs=row_pairs, shallow=shallow)
+                               row_pairs=row_pairs, shallow=shallow,
+                               softmax_elements=softmax_elements)
 
 
 def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
@@ -65,6 +67,8 @@ def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
         values["continues"] = 0
     if opcode == Opcode.LOOKUP:
         values["count_kg"] = 1
+    if opcode == Opcode.SOFTMAX:
+        values["count_ox"] = int(rng.integers(1, config.softmax_row + 1))
     if opcode == Opcode.DEPTHWISE:
         values |= {"count_ox": max(values["count_ox"], WINDOW_ROWS), "count_ky": 1, "count_seg": 1,
                    "count_kx": int(rng.integers(WINDOW_COLUMNS, STRIP_PIXELS + 1))}
@@ -80,8 +84,9 @@ class _Bench:
     """A decoder with its three queues."""
 
     def __init__(self, width: int, *, deep: bool = True, row_pairs: bool = True,
-                 shallow: bool = True):
-        self.config = _config(width, deep=deep, row_pairs=row_pairs, shallow=shallow)
+                 shallow: bool = True, softmax_elements: int = 2048):
+        self.config = _config(width, deep=deep, row_pairs=row_pairs, shallow=shallow,
+                              softmax_elements=softmax_elements)
         self.decoder = CommandDecoder(self.config)
         self.queues = {
             unit: CommandQueue(
@@ -317,6 +322,26 @@ def test_an_instance_without_row_pairs_refuses_split():
                      last_outputs=1, split=1)
     bench = _Bench(64, row_pairs=False)
     assert _failure_of(bench, command) == (ErrorCode.FIELD, 0)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("elements", [2048, 4096])
+def test_rows_of_softmax_are_refused_that_the_unit_does_not_hold(width, elements):
+    bench = _Bench(width, softmax_elements=elements)
+    fields = {f"count_{level}": 1 for level in LEVELS} | {"outputs": 1}
+
+    def row(opcode: Opcode, size: int) -> bytes:
+        return encode(opcode, **(fields | {"count_ox": size}))
+
+    good = row(Opcode.SOFTMAX, elements - 1) + row(Opcode.MAX, 65535)
+    for size in (elements, elements + 1, 65535):
+        bad = row(Opcode.SOFTMAX, size)
+        assert _failure_of(_Bench(width, softmax_elements=elements), good + bad) == (
+            ErrorCode.FIELD, 2)
+        with pytest.raises(CommandFailureError, match=f"^FIELD: SOFTMAX: count_ox={size}, must be "
+                                                      f"1 to {elements - 1}$"):
+            decode_command(bench.config, 0, bad)
+    decode_command(bench.config, 0, row(Opcode.SOFTMAX, elements - 1))
 
 
 def test_store_ignores_space(rng):

@@ -9,10 +9,10 @@ from hadron_spec import numerics
 from hadron_spec.config import NpuConfig
 
 
-def config(axi_data_width: int = 64, multipliers: int = 4) -> NpuConfig:
+def config(axi_data_width: int = 64, multipliers: int = 4, size: int = 2048) -> NpuConfig:
     return NpuConfig(name="test", lanes=16, columns=4, dsp_columns=0, act_bytes=32 << 10,
                      weight_steps=16, axi_data_width=axi_data_width,
-                     softmax_multipliers=multipliers)
+                     softmax_multipliers=multipliers, softmax_elements=size)
 
 
 def expected(table: list[int], rows) -> list[int]:
@@ -27,9 +27,9 @@ def expected(table: list[int], rows) -> list[int]:
     return outputs
 
 
-def run(table, rows, *, width=64, multipliers=4, rng=None, offer=1.0):
+def run(table, rows, *, width=64, multipliers=4, size=2048, rng=None, offer=1.0):
     """Return the outputs, the cycles they came at and those each element was taken at."""
-    dut = Softmax(config(width, multipliers))
+    dut = Softmax(config(width, multipliers, size))
     count = len(rows[0])
     elements = [int(x) for row in rows for x in row]
     outputs, came, taken = [], [], []
@@ -129,21 +129,25 @@ def test_many_equal_elements_reach_the_largest_shifts():
         assert outputs == [-127 if classes < 512 else -128] * classes
 
 
-def test_the_longest_rows_fill_the_buffer(rng):
+@pytest.mark.parametrize(("size", "rows"), [(2048, 2), (4096, 1)])
+def test_the_longest_rows_fill_the_buffer(rng, size, rows):
     table = numerics.softmax_table(0.02)
-    rows = [np.clip(rng.normal(0, 60, 4095), -128, 127).astype(int)]
-    outputs, *_ = run(table, rows)
+    row = config(size=size).softmax_row
+    rows = [np.clip(rng.normal(0, 60, row), -128, 127).astype(int) for _ in range(rows)]
+    outputs, *_ = run(table, rows, size=size)
     assert outputs == expected(table, rows)
 
 
-def test_rows_wait_for_room_in_the_buffer(rng):
+@pytest.mark.parametrize("size", [2048, 4096])
+def test_rows_wait_for_room_in_the_buffer(rng, size):
     table = numerics.softmax_table(0.02)
-    rows = [np.clip(rng.normal(0, 60, 1400), -128, 127).astype(int) for _ in range(3)]
-    outputs, came, taken = run(table, rows)
+    rows = [np.clip(rng.normal(0, 60, 700), -128, 127).astype(int)
+            for _ in range(size * 3 // 2048)]
+    outputs, came, taken = run(table, rows, size=size)
     assert outputs == expected(table, rows)
-    # The third row's end finds as much room as outputs have left.
-    assert taken[4096] > came[0]
-    assert taken[4095] == taken[0] + 4095
+    # The last row's end finds as much room as outputs have left.
+    assert taken[size] > came[0]
+    assert taken[size - 1] == taken[0] + size - 1
 
 
 @pytest.mark.parametrize("multipliers", [1, 4])
