@@ -208,6 +208,8 @@ def test_supported_operators_are_the_compilers() -> None:
     assert read("o.json")["operators"] == supported_operators()
     assert all(re.search(rf"^{name} ", text, re.MULTILINE) for name in supported_operators())
     assert "h64 has 32,768 bytes for activations and 32,768 for weights" in text
+    assert "A row of SOFTMAX has at most 2,047 elements." in text
+    assert read("o.json")["softmax_row"] == CONFIGS["h64"].softmax_row == 2047
 
 
 def test_doctor_finds_everything_here() -> None:

@@ -397,6 +397,11 @@ def test_refusals_say_what_would_do(rng: Rng) -> None:
     graph.x = graph.node("Mul", [y, graph.reals(-1)])
     assert refused(graph) == ("net.onnx: Mul #4: what is not quantized can be multiplied by one "
                               "positive number")
+    graph = Graph((1, 4, 70, 70))
+    y = graph.node("Reshape", [graph.x, graph.integers(4, 4900)])
+    graph.x = graph.requantize(graph.node("Softmax", [y]), 1 / 256, -128)
+    assert refused(graph) == ("net.onnx: Softmax #3: a row has 4900 elements, at most 4095 are "
+                              "supported")
 
 
 def test_models_that_are_not_in_qdq_form_are_refused_with_a_way_out() -> None:

@@ -24,8 +24,9 @@ def supported_ops(config: Config = None, json_file: JsonFile = None) -> None:
         terminal.print(f"{name:<{width}}" + f"\n{'':<{width}}".join(lines))
     terminal.print(f"Tensors are INT8 with fixed shapes of up to 6 dimensions.\n{sizes.name} has "
                    f"{sizes.act_bytes:,} bytes for activations and {sizes.weight_bytes:,} for "
-                   f"weights; what is larger runs in tiles.")
+                   f"weights; what is larger runs in tiles. A row of SOFTMAX has at most "
+                   f"{sizes.softmax_row:,} elements.")
     if json_file is not None:
         write_json(json_file, {
             "config": sizes.name, "act_bytes": sizes.act_bytes, "weight_bytes": sizes.weight_bytes,
-            "operators": operators})
+            "softmax_row": sizes.softmax_row, "operators": operators})

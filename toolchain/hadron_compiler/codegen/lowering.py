@@ -61,7 +61,7 @@ from hadron_compiler.codegen.rescale import lower_rescale
 from hadron_compiler.codegen.softmax import SoftmaxKernel
 from hadron_compiler.codegen.strips import StripKernel, strip_cycles, takes_strips
 from hadron_compiler.codegen.transposed import transpose_conv
-from hadron_compiler.errors import CompileError, UnsupportedError
+from hadron_compiler.errors import CapacityError, CompileError, UnsupportedError
 from hadron_compiler.ir.graph import (
     ChannelTablesAttributes,
     ClampAttributes,
@@ -87,7 +87,7 @@ from hadron_compiler.ir.graph import (
 )
 from hadron_spec.commands import WEIGHT_MAX
 from hadron_spec.config import NpuConfig
-from hadron_spec.numerics import softmax_table
+from hadron_spec.numerics import SOFTMAX_COUNT_MAX, softmax_table
 from hadron_spec.tflite_quantization import (
     QuantizationError,
     convolution_multiplier,
@@ -102,6 +102,8 @@ def lower(graph: Graph, config: NpuConfig) -> list[Kernel]:
 
     Raises
     ------
+    CapacityError
+        When the hardware does not hold a row of SOFTMAX.
     UnsupportedError
         With all operators whose numbers are out of the hardware's range.
     ViewsError
@@ -335,6 +337,11 @@ def _softmax(operation: Operation, config: NpuConfig) -> Kernel:
     assert isinstance(attributes, SoftmaxAttributes)
     source = operation.required(0)
     elements = source.shape[-1]
+    if elements > config.softmax_row:
+        raise CapacityError(
+            f"{operation.label}: a row of {source.name} has {elements} elements, at most "
+            f"{config.softmax_row} fit (configuration {config.name!r} has "
+            f"softmax_elements={config.softmax_elements}; with {SOFTMAX_COUNT_MAX + 1} they fit)")
     table = softmax_table(float32(attributes.beta) * float32(source.scale))
     return SoftmaxKernel(source.elements // elements, elements, table)
 

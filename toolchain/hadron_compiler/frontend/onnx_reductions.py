@@ -27,6 +27,7 @@ from hadron_compiler.ir.graph import (
     Tensor,
     Window,
 )
+from hadron_spec.numerics import SOFTMAX_COUNT_MAX
 
 if TYPE_CHECKING:
     from hadron_compiler.frontend.onnx import OnnxImporter
@@ -114,6 +115,11 @@ def _softmax(importer: "OnnxImporter", node: Any, given: Given, options: Options
         return None
     rank = len(source.shape)
     axis = int(options.get("axis", -1)) % rank
+    elements = source.shape[axis]
+    if not importer.require(elements <= SOFTMAX_COUNT_MAX,
+                            f"a row has {elements} elements, at most {SOFTMAX_COUNT_MAX} are "
+                            "supported"):
+        return None
     if axis == 1 and rank > 2:
         source = importer.image(source)
     elif source.channels_last:

@@ -35,11 +35,11 @@ from hadron_compiler.ir.graph import (
     TransposeConvolutionAttributes,
     Window,
 )
-from hadron_spec.numerics import largest_average
+from hadron_spec.numerics import SOFTMAX_COUNT_MAX, largest_average
 from hadron_spec.tflite_quantization import padding_before, window_output
 
-__all__ = ["CONSTANT_INPUTS", "MAX_CONCATENATED", "MAX_SOFTMAX_ELEMENTS",
-           "SEVERAL_OUTPUTS", "import_operator", "supported_operators"]
+__all__ = ["CONSTANT_INPUTS", "MAX_CONCATENATED", "SEVERAL_OUTPUTS", "import_operator",
+           "supported_operators"]
 
 MAX_CONCATENATED = 256
 """Most inputs of CONCATENATION: each is a layer of its own."""
@@ -91,10 +91,6 @@ CONSTANT_INPUTS: dict[OpKind, tuple[int, int, frozenset[int]]] = {
 
 SEVERAL_OUTPUTS = frozenset({OpKind.SPLIT, OpKind.SPLIT_V, OpKind.UNPACK})
 """Operators of one output or more."""
-
-MAX_SOFTMAX_ELEMENTS = 4095
-"""Longest softmax row: the sum of exponentials has 12 integer bits.
-Source: tensorflow/lite/kernels/internal/reference/softmax.h, kAccumulationIntegerBits."""
 
 _WITHOUT_OPTIONS = (
     OpKind.RESHAPE, OpKind.SQUEEZE, OpKind.EXPAND_DIMS, OpKind.PAD, OpKind.PADV2, OpKind.SLICE,
@@ -351,14 +347,14 @@ def _reduce(check: Checker) -> ReduceAttributes | None:
 
 
 def _softmax(check: Checker) -> Any:
-    """SOFTMAX: over the last axis, up to 4095 elements, any beta, output scale 1/256 and zero
-    point -128."""
+    """SOFTMAX: over the last axis, up to 2047 elements, 4095 in a configuration with
+    softmax_elements = 4096, any beta, output scale 1/256 and zero point -128."""
     source, output = check.operation.required(0), check.operation.outputs[0]
     check.require(len(source.shape) > 0, f"input {source.name} is a scalar")
     check.output_shape(source.shape)
     elements = source.shape[-1] if source.shape else 1
-    check.require(elements <= MAX_SOFTMAX_ELEMENTS, f"a row has {elements} elements, at most "
-                                                    f"{MAX_SOFTMAX_ELEMENTS} are supported")
+    check.require(elements <= SOFTMAX_COUNT_MAX, f"a row has {elements} elements, at most "
+                                                 f"{SOFTMAX_COUNT_MAX} are supported")
     check.require(output.scale == 1 / 256 and output.zero_point == -128,
                   f"output {output.name} has scale {output.scale} and zero point "
                   f"{output.zero_point}, must be 1/256 and -128")
