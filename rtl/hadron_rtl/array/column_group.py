@@ -171,7 +171,9 @@ class ColumnGroup(wiring.Component):
     def _factors(self, m):
         """Return what to multiply: the activations, or a window of one of the group's channels."""
         m.submodules.window_former = former = WindowFormer()
+        windows = self._link_sums_is(m, Sums.WINDOWS)
         m.d.comb += [
+            former.active.eq(windows),
             former.tall.eq(self.o.tall),
             former.push.eq(self.o.push),
             former.pixel.eq(self.o.pixel),
@@ -181,10 +183,14 @@ class ColumnGroup(wiring.Component):
             former.x[channel].eq(self.o.x[self.group + channel * (self.config.columns // 2)])
             for channel in range(2)
         ]
-        windows = self._link_sums_is(m, Sums.WINDOWS)
+        # The link's register once more, but zero with windows, as these are without: choosing takes
+        # a gate less a bit.
+        x = Signal(self.o.x.shape(), name="factors_x", reset_less=True)
+        m.d.sync += x.eq(self.i.x)
+        with m.If(windows):
+            m.d.sync += x.eq(0)
         factors = Signal(self.o.x.shape(), reset_less=True)
-        m.d.sync += factors.as_value().eq(Mux(
-            windows, former.o.as_value(), self.o.x.as_value()))
+        m.d.sync += factors.eq(x.as_value() | former.o.as_value())
         return factors
 
     def _link_sums_is(self, m, sums):
@@ -266,25 +272,26 @@ class ColumnGroup(wiring.Component):
         for i in range(2):
             accumulator = Signal(signed(32), name=f"accumulator{i}", reset_less=True)
             result = Signal(signed(32), name=f"result{i}", reset_less=True)
-            addend = Signal(signed(32), name=f"addend{i}", reset_less=True)
-            added = Mux(entries, lookups[i].entry, columns.sums[i])
+            products = columns.sums[i]
             if self.config.deep:
-                # A sum of products: mapping nested multiplexers fails (Yosys 0.66, abc9).
-                product = Signal(signed(32), name=f"product{i}")
-                m.d.comb += product.eq(columns.sums[i])
-                high = self.o.high
-                added = (lookups[i].entry & entries.replicate(32)
-                         | product & (~(entries | high)).replicate(32)
-                         | (product << 8)[:32] & high.replicate(32))
-            m.submodules[f"adder{i}"] = adder = MaskedAdder(width=32)
-            m.d.comb += [adder.a.eq(accumulator), adder.b.eq(addend)]
+                products = Mux(self.o.high, products << 8, products)
+            # Of products and entries one is zero.
+            added = Signal(products.shape(), name=f"products{i}", reset_less=True)
+            m.submodules[f"adder{i}"] = adder = MaskedAdder(width=32, joins=True)
+            m.d.comb += [
+                adder.a.eq(accumulator),
+                adder.b.eq(added),
+                adder.c.eq(delayed(m, lookups[i].entry, 1, name=f"entry{i}")),
+            ]
             m.d.sync += [
-                addend.eq(added),
+                added.eq(products),
                 accumulator.eq(adder.o),
                 result.eq(adder.o),
             ]
             with m.If(self.o.clear):
                 m.d.sync += accumulator.eq(0)
+            with m.If(entries):
+                m.d.sync += added.eq(0)
             m.d.comb += results.i.accumulators[i].eq(
                 Mux(self.o.second, self._second_result(m, i, columns), result)
                 if self.config.shallow else result)

@@ -80,14 +80,11 @@ class WeightMemory(wiring.Component):
                     tables | (address[column_lsb:step_lsb] == 2 * self.group + i))),
                 ram.write_address.eq(steps),
                 ram.write_data.eq(Cat(self.write.data for _ in range(beats))),
+                ram.write_strobe.eq(self.write.strobe.replicate(beats)),
                 ram.read_address.eq(self.steps[i]),
                 self.weights[i].as_value().eq(ram.read_data),
             ]
-            for j in range(beats):
-                enable = Signal(name=f"enable{i}_{j}")
-                m.d.comb += [
-                    enable.eq(selected & (beat == j)),
-                    ram.write_strobe.word_select(j, config.axi_bytes).eq(
-                        self.write.strobe & enable.replicate(config.axi_bytes)),
-                ]
+            words = len(ram.write_enable) // beats
+            m.d.comb += ram.write_enable.eq(Cat(
+                (selected & (beat == j)).replicate(words) for j in range(beats)))
         return m

@@ -24,6 +24,8 @@ class WindowFormer(wiring.Component):
 
     Members
     -------
+    active : In(1)
+        Windows are formed; without it they are zero from the next cycle on.
     tall : In(1)
         Windows are tall. Stable while pixels come and windows are taken.
     push : In(1)
@@ -44,6 +46,7 @@ class WindowFormer(wiring.Component):
     Cost (LFE5U, yosys 0.66): 8 TRELLIS_DPR16X4, 168 LUT4, 289 registers.
     """
 
+    active: In(1)
     tall: In(1)
     push: In(1)
     pixel: In(range(STRIP_PIXELS))
@@ -94,5 +97,7 @@ class WindowFormer(wiring.Component):
         assert len(leaving) == TALL_ROWS == WINDOW_COLUMNS
         with m.If(late_push & self.tall):
             m.d.sync += [kept.eq(left) for kept, left in zip(windows[1][2], leaving, strict=True)]
+        with m.If(~self.active):
+            m.d.sync += [window.eq(0) for window in windows]
         m.d.comb += self.o.eq(Mux(self.half, windows[1], windows[0]))
         return m

@@ -1,6 +1,6 @@
 """A block RAM with one write and one read port and registered output."""
 
-from amaranth.hdl import Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -39,6 +39,8 @@ class BlockRam(wiring.Component):
         What to write.
     write_strobe : In(width // 8)
         Bit i: write byte i of the word.
+    write_enable : In(width // 32), init all ones
+        Bit i: the strobes of bytes 4 * i to 4 * i + 3 count. It costs nothing up to 1024 words.
     read_address : In(range(depth))
         Word to read, every cycle.
     read_data : Out(width)
@@ -68,6 +70,7 @@ class BlockRam(wiring.Component):
             "write_address": In(range(depth)),
             "write_data": In(width),
             "write_strobe": In(width // 8),
+            "write_enable": In(width // 32, init=(1 << width // 32) - 1),
             "read_address": In(range(depth)),
             "read_data": Out(width),
         })
@@ -86,11 +89,15 @@ class BlockRam(wiring.Component):
             read.addr.eq(self.read_address),
             write.addr.eq(self.write_address),
             write.data.eq(self.write_data),
-            write.en.eq(self.write_strobe),
+            write.en.eq(self._strobes()),
             self.read_data.eq(output),
         ]
         m.d.sync += output.eq(read.data)
         return m
+
+    def _strobes(self):
+        """Return the strobes that count."""
+        return self.write_strobe & Cat(enable.replicate(4) for enable in self.write_enable)
 
     def _block_rams(self):
         m = Module()
@@ -114,10 +121,11 @@ class BlockRam(wiring.Component):
                     word[9 * i:9 * i + 8].eq(self.write_data[part]),
                     self.read_data[part].eq(output[9 * i:9 * i + 8]),
                 ]
-            # Blocks of several bytes have byte enables, so that their write enable may stay on.
             instance, connection = pseudo_dp16kd(
                 width=9 * block_bytes,
-                write=strobe if block_bytes == 1 else Const(1), byte_enables=strobe,
+                write=self._strobes()[first] if block_bytes == 1 else self.write_enable[first // 4],
+                # Of blocks of several bytes.
+                byte_enables=strobe,
                 write_address=self.write_address, write_data=word,
                 read_address=self.read_address, read_data=output)
             m.submodules[f"block{first}"] = instance
@@ -127,7 +135,7 @@ class BlockRam(wiring.Component):
         for first in range(0, self.width, block_bits):
             part = slice(first, first + block_bits)
             instance, connection = pseudo_dp16kd(
-                width=block_bits, write=self.write_strobe[first // 8], byte_enables=Const(0),
+                width=block_bits, write=self._strobes()[first // 8], byte_enables=Const(0),
                 write_address=self.write_address, write_data=self.write_data[part],
                 read_address=self.read_address, read_data=self.read_data[part])
             m.submodules[f"block{first}"] = instance

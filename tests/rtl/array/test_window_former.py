@@ -31,6 +31,7 @@ def test_shows_the_windows_of_both_channels_one_after_the_other(rng):
         return part.tolist()
 
     async def testbench(ctx):
+        ctx.set(dut.active, 1)
         # What was kept of an earlier strip must not matter.
         for row in range(-2, rows):
             for right in range(width):
@@ -60,6 +61,7 @@ def test_the_second_channel_is_shown_while_the_next_pixel_comes(rng):
     pixels = rng.integers(-128, 128, (WINDOW_ROWS, STRIP_PIXELS, 2))
 
     async def testbench(ctx):
+        ctx.set(dut.active, 1)
         ctx.set(dut.push, 1)
         ctx.set(dut.half, 1)
         for row in range(WINDOW_ROWS):
@@ -71,6 +73,29 @@ def test_the_second_channel_is_shown_while_the_next_pixel_comes(rng):
                 if row == WINDOW_ROWS - 1 and last >= WINDOW_COLUMNS - 1:
                     wanted = pixels[:, last - WINDOW_COLUMNS + 1:last + 1, 1].tolist()
                     assert [list(line) for line in ctx.get(dut.o)] == wanted
+
+    simulate(dut, testbench)
+
+
+@pytest.mark.parametrize("tall", [0, 1])
+def test_shows_nothing_when_not_active(rng, tall):
+    dut = WindowFormer()
+
+    async def testbench(ctx):
+        ctx.set(dut.push, 1)
+        ctx.set(dut.tall, tall)
+        for active in (1, 0):
+            ctx.set(dut.active, active)
+            for cycle in range((TALL_ROWS + 1) * STRIP_PIXELS):
+                ctx.set(dut.pixel, cycle % STRIP_PIXELS)
+                ctx.set(dut.x, rng.integers(1, 128, 2).tolist())
+                await ctx.tick()
+                shown = []
+                for half in range(2):
+                    ctx.set(dut.half, half)
+                    shown.append(any(any(line) for line in ctx.get(dut.o)))
+                assert active or not any(shown)
+            assert all(shown) == active
 
     simulate(dut, testbench)
 
@@ -87,6 +112,7 @@ def test_shows_both_halves_of_a_tall_window_one_after_the_other(rng, gaps):
         return [value for line in ctx.get(dut.o) for value in line]
 
     async def testbench(ctx):
+        ctx.set(dut.active, 1)
         ctx.set(dut.tall, 1)
         now = before = None
         # What was kept of an earlier strip must not matter.

@@ -54,11 +54,13 @@ def test_block_ram_reads_what_it_was_written_byte_by_byte(depth, rng):
         expected = []
         for _ in range(300):
             read, written = (int(v) for v in rng.choice(addresses, 2))
-            strobe = int(rng.integers(256))
+            strobe, enable = int(rng.integers(256)), int(rng.integers(4))
             data = rng.bytes(8)
             ctx.set(dut.read_address, read)
             ctx.set(dut.write_address, written)
             ctx.set(dut.write_strobe, strobe)
+            ctx.set(dut.write_enable, enable)
+            strobe &= (enable & 1) * 0x0F | (enable >> 1) * 0xF0
             ctx.set(dut.write_data, int.from_bytes(data, "little"))
             expected.append(None if read == written and strobe
                             else int.from_bytes(memory[read], "little"))
