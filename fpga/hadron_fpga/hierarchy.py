@@ -21,11 +21,15 @@ clean"""
 
 
 def keep(*modules: str) -> str:
-    """Return the Yosys command that, before synthesis, has modules mapped apart.
+    """Return Yosys commands that, before synthesis, have modules mapped apart.
+
+    And have registers stay that are marked to be kept, which for Yosys's own passes the signal's
+    attribute does not do: alike ones would become one.
 
     Parameters
     ----------
     modules : str
         Patterns of module names, as Amaranth gives them: the path of the instance.
     """
-    return f"setattr -mod -set keep_hierarchy 1 {' '.join(modules)}"
+    return (f"setattr -mod -set keep_hierarchy 1 {' '.join(modules)}\n"
+            "setattr -set keep 1 a:keep %ci1 t:$dff %i")

@@ -18,6 +18,7 @@ from hadron_rtl.postproc.softmax import Softmax
 from hadron_rtl.postproc.vector_unit import VectorUnit
 from hadron_rtl.postproc.writer import Writer
 from hadron_rtl.stream.local import LocalWrite
+from hadron_rtl.vendor.own_register import own_register
 from hadron_spec.commands import Opcode
 from hadron_spec.config import NpuConfig
 
@@ -306,10 +307,9 @@ class ExecuteUnit(wiring.Component):
             # The requantizer takes what it only clamps at once.
             vectors.ready.eq(~uses.softmax | softmax.i.ready),
         ]
-        m.d.comb += [
-            value.eq(Mux(uses.vector, vectors.payload[column], sums.payload[column]))
-            for column, value in enumerate(requantizer.i.payload)
-        ]
+        for column, value in enumerate(requantizer.i.payload):
+            of_vector = own_register(m, vector, name=f"of_vector{column}")
+            m.d.comb += value.eq(Mux(of_vector, vectors.payload[column], sums.payload[column]))
 
         results = writer.results
         m.d.comb += [

@@ -117,7 +117,8 @@ class BurstGenerator(wiring.Component):
         limit = Signal(range(largest + 1), reset_less=True)
         misaligned = Signal(reset_less=True)
         outside = Signal(reset_less=True)
-        in_memory = Signal(reset_less=True)
+        # What `memory_end` may be: anything with `stream`.
+        memory_limit = Signal(33, reset_less=True)
         pitch_outside = Signal(reset_less=True)
         # The row: it fits once checked, so counts of beats need only the bits of the space.
         row_address = Signal(ADDRESS_BITS, reset_less=True)
@@ -136,7 +137,9 @@ class BurstGenerator(wiring.Component):
         # which need not care whether the transfer fails.
         row_last = Signal()
         setup = Signal()
-        fails = Signal(reset_less=True)
+        memory_fails = Signal(reset_less=True)
+        local_fails = Signal(reset_less=True)
+        fails = memory_fails | local_fails
 
         # A register, so that whoever takes a burst does not reach all of these in the same cycle.
         m.submodules.output = output = StreamRegister(self.burst)
@@ -197,8 +200,10 @@ class BurstGenerator(wiring.Component):
                     outside.eq(Cat(command.local_address[narrow:],
                                    command.row_bytes[narrow:]).any()),
                     pitch_outside.eq(command.local_pitch[narrow:].any()),
-                    in_memory.eq(~command.stream),
+                    memory_limit.eq(self.memory_bytes),
                 ]
+                with m.If(command.stream):
+                    m.d.sync += memory_limit.eq(-1)
                 with m.If(self.command.valid):
                     m.d.sync += setup.eq(1)
                     m.next = "SETUP"
@@ -220,8 +225,10 @@ class BurstGenerator(wiring.Component):
                     m.next = "FAILED"
 
             with m.State("SPLIT"):
-                m.d.sync += fails.eq(((memory_end > self.memory_bytes) & in_memory)
-                                     | (local_end > limit) | outside)
+                m.d.sync += [
+                    memory_fails.eq(memory_end > memory_limit),
+                    local_fails.eq((local_end > limit) | outside),
+                ]
                 with m.If(left <= to_boundary):
                     m.d.sync += [beats.eq(left), row_last.eq(1)]
                 with m.Else():

@@ -300,18 +300,19 @@ class CommandDecoder(wiring.Component):
         if config.shallow:
             precision.append(execute & continues & broken("shallow", Opcode.MATRIX, is_set))
         pairs = () if config.row_pairs else (execute & broken("split", Opcode.MATRIX, is_set),)
-        windows = Cat(
+        # Not joined here: what is registered is a comparison and a few bits each.
+        windows = (
             broken("count_ox", Opcode.DEPTHWISE, lambda value: value < WINDOW_ROWS),
-            broken("count_kx", Opcode.DEPTHWISE,
-                   lambda value: (value < WINDOW_COLUMNS) | (value > STRIP_PIXELS)),
+            broken("count_kx", Opcode.DEPTHWISE, lambda value: value < WINDOW_COLUMNS),
+            broken("count_kx", Opcode.DEPTHWISE, lambda value: value > STRIP_PIXELS),
             broken("count_ky", Opcode.DEPTHWISE, lambda value: value != 1),
             broken("count_seg", Opcode.DEPTHWISE, lambda value: value != 1),
-        ).any()
-        transfer = Cat(
+        )
+        transfer = (
             broken("row_bytes", Opcode.LOAD, is_zero),
             broken("rows", Opcode.LOAD, is_zero),
-        ).any()
-        compute = Cat(
+        )
+        compute = (
             *(broken(f"count_{level}", Opcode.MATRIX, is_zero) for level in LEVELS),
             broken("outputs", Opcode.MATRIX, is_zero),
             broken("outputs", Opcode.MATRIX, too_many),
@@ -319,14 +320,14 @@ class CommandDecoder(wiring.Component):
             broken("height", Opcode.MATRIX, lambda value: value > BOUND_MAX),
             broken("width_bytes", Opcode.MATRIX, lambda value: value > BOUND_MAX),
             broken("weight_step", Opcode.MATRIX, lambda value: value >= config.weight_steps),
-        ).any()
+        )
         return Cat(
-            (load | store) & transfer,
+            *((load | store) & rule for rule in transfer),
             store & broken("stream", Opcode.STORE, lambda value: value != 0),
             load & broken("space", Opcode.LOAD, lambda value: value >= spaces),
-            execute & compute,
+            *(execute & rule for rule in compute),
             execute & continues & ~(matrix & continuable),
-            depthwise & windows,
+            *(depthwise & rule for rule in windows),
             execute & (~depthwise | not_tall) & broken("tall", Opcode.DEPTHWISE, is_set),
             lookup & broken("count_kg", Opcode.LOOKUP, lambda value: value != 1),
             softmax & broken("count_ox", Opcode.SOFTMAX,

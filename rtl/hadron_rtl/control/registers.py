@@ -139,7 +139,9 @@ class ControlRegisters(wiring.Component):
 
     def _write(self, m: Module, pending: Signal) -> None:
         bus = self.bus
-        address = Signal(ADDRESS_WIDTH - 2, reset_less=True)
+        writable = [r for r in REGISTERS if r.access is not Access.RO]
+        # One bit a register, found as the address comes: each enables 32 registers.
+        selected = Signal(len(writable), reset_less=True)
         word = Signal(32, reset_less=True)
         strobe = Signal(4, reset_less=True)
         has_address = Signal()
@@ -148,7 +150,10 @@ class ControlRegisters(wiring.Component):
         m.d.comb += [bus.awready.eq(~has_address), bus.wready.eq(~has_word)]
         m.d.sync += pending.eq((pending & ~clear) | self.events)
         with m.If(bus.awvalid & bus.awready):
-            m.d.sync += [has_address.eq(1), address.eq(bus.awaddr[2:])]
+            m.d.sync += [
+                has_address.eq(1),
+                selected.eq(Cat(bus.awaddr[2:] == r.offset // 4 for r in writable)),
+            ]
         with m.If(bus.wvalid & bus.wready):
             m.d.sync += [
                 has_word.eq(1),
@@ -164,22 +169,19 @@ class ControlRegisters(wiring.Component):
                 bus.bvalid.eq(1),
                 bus.bresp.eq(Response.SLVERR),
             ]
-            with m.Switch(address):
-                for r in REGISTERS:
-                    if r.access is Access.RO:
-                        continue
-                    with m.Case(r.offset // 4):
-                        m.d.sync += bus.bresp.eq(Response.OKAY)
-                        if r.access is Access.RW:
-                            stored = self.read_write[r.name.lower()]
-                            existing = word & Const(field_mask(r), 32)
-                            for byte in range(4):
-                                with m.If(strobe[byte]):
-                                    m.d.sync += stored.word_select(byte, 8).eq(
-                                        existing.word_select(byte, 8))
-                        elif r.access is Access.W1C:
-                            m.d.comb += clear.eq(word & strobe[0].replicate(EVENTS))
-                        else:
-                            for field in r.fields:
-                                m.d.comb += getattr(self, field.name.lower()).eq(
-                                    word[field.lsb] & strobe[field.lsb // 8])
+            for i, r in enumerate(writable):
+                with m.If(selected[i]):
+                    m.d.sync += bus.bresp.eq(Response.OKAY)
+                    if r.access is Access.RW:
+                        stored = self.read_write[r.name.lower()]
+                        existing = word & Const(field_mask(r), 32)
+                        for byte in range(4):
+                            with m.If(strobe[byte]):
+                                m.d.sync += stored.word_select(byte, 8).eq(
+                                    existing.word_select(byte, 8))
+                    elif r.access is Access.W1C:
+                        m.d.comb += clear.eq(word & strobe[0].replicate(EVENTS))
+                    else:
+                        for field in r.fields:
+                            m.d.comb += getattr(self, field.name.lower()).eq(
+                                word[field.lsb] & strobe[field.lsb // 8])

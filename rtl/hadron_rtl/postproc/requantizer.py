@@ -72,8 +72,14 @@ class Requantizer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         second = Signal()
-        m.d.sync += second.eq(self.i.valid & (self.mode == Mode.WIDE) & ~second)
-        m.d.comb += self.i.ready.eq((self.mode != Mode.WIDE) | second)
+        # A register: all groups take their results with it.
+        ready = Signal()
+        wide = self.mode == Mode.WIDE
+        m.d.sync += [
+            second.eq(self.i.valid & wide & ~second),
+            ready.eq(~wide | (self.i.valid & ~second)),
+        ]
+        m.d.comb += self.i.ready.eq(ready)
         scaled = Signal(RequantizerLane.latency(Mode.NARROW))
         # The high bytes of deep results follow the low ones.
         command = self.command

@@ -8,6 +8,7 @@ from hadron_spec.numerics import MULTIPLIER_FRACTION_BITS, NARROW_BITS
 
 from ..array.layouts import COLUMN_PARAMETERS
 from ..control.layouts import ExecuteCommand
+from ..vendor.own_register import own_register
 from .delay import delayed
 from .rounding_shift import RoundingShift
 from .scaling_multiplier import ScalingMultiplier
@@ -98,8 +99,7 @@ class RequantizerLane(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        wide = Signal(reset_less=True)
-        m.d.sync += wide.eq(self.mode == Mode.WIDE)
+        wide = own_register(m, self.mode == Mode.WIDE, name="wide")
         value = Signal(signed(32), reset_less=True)
         m.d.sync += value.eq(self.value)
         high = delayed(m, self.high, self._INPUT + self._OPERAND - 1, name="high")
@@ -159,16 +159,18 @@ class RequantizerLane(wiring.Component):
 
     def _output(self, m: Module, value, scaled, increment):
         """Add the zero point, clamp. Ten bits are enough for all that clamps to the same bound."""
-        clamp_only = Signal(reset_less=True)
+        clamp_only = own_register(m, self.mode == Mode.CLAMP, name="clamp_only")
+        zero_point = own_register(m, self.command.zero_point, name="zero_point")
         width = len(scaled) + 1
         with_zero_point = Signal(signed(width), reset_less=True)
-        m.d.sync += clamp_only.eq(self.mode == Mode.CLAMP)
         m.d.sync += with_zero_point.eq(
             (Cat(Const(1, 1), Mux(clamp_only, value[:8].as_signed(), scaled)).as_signed()
              + Cat(increment & ~clamp_only,
-                   Mux(clamp_only, 0, self.command.zero_point)).as_signed())[1:])
+                   Mux(clamp_only, 0, zero_point)).as_signed())[1:])
         size = 16 if self.deep else 8
-        smallest, largest = (bound[:size].as_signed() for bound in self.bounds)
+        smallest, largest = (
+            own_register(m, bound[:size].as_signed(), name=name)
+            for bound, name in zip(self.bounds, ("smallest", "largest"), strict=True))
         result = Signal(signed(size), reset_less=True)
         above = Signal(reset_less=True)
         below = Signal(reset_less=True)

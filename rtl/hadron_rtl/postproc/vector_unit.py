@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hadron_rtl.stream.reserved_fifo import ReservedFifo
+from hadron_rtl.vendor.own_register import own_register
 from hadron_spec.config import NpuConfig
 
 __all__ = ["VectorStep", "VectorUnit"]
@@ -91,7 +92,10 @@ class VectorUnit(wiring.Component):
         m.d.sync += fifo.i.valid.eq(valid & step.last)
         for column, x in enumerate(step.x):
             kept = Signal(signed(8), name=f"kept{column}", reset_less=True)
-            with m.If(valid & (step.first | ((x > kept) ^ self.least))):
+            compares = own_register(m, self.step.valid, name=f"compares{column}")
+            first = own_register(m, self.step.first, name=f"first{column}")
+            least = own_register(m, self.least, name=f"least{column}")
+            with m.If(compares & (first | ((x > kept) ^ least))):
                 m.d.sync += kept.eq(x)
             m.d.comb += fifo.i.payload[column].eq(kept)
         return m

@@ -55,7 +55,8 @@ class Bench:
         """Return the outputs of each run, the cycles they came at, and those of the transfers.
 
         A run is (mode, fields, results), a result (values, (bias, multiplier, shift)). The mode
-        changes as soon as the last result of a run has come out.
+        changes as soon as the last result of a run has come out, a cycle before the next is
+        offered.
         """
         dut = self.dut
         outputs, came, taken = [[]], [], []
@@ -83,6 +84,7 @@ class Bench:
                 ctx.set(dut.mode, mode)
                 for name, value in fields.items():
                     ctx.set(getattr(dut.command, name), value)
+                await tick()
                 for values, parameters in results:
                     while rng is not None and rng.random() >= offer:
                         await tick()
