@@ -214,9 +214,11 @@ class Softmax(wiring.Component):
         nearly_full = used[-1] | used[:-1].all()
         m.d.sync += [
             leaves.eq(puts),
-            used.eq(used + taken - leaves),
             room.eq(~nearly_full & ((group + 1)[:groups] != oldest_group)),
         ]
+        # `taken` comes late, and is not in the sum.
+        with m.If(taken ^ leaves):
+            m.d.sync += used.eq(used + Mux(leaves, -1, 1))
         m.d.comb += self.i.ready.eq(room)
 
         # To the exponential.
