@@ -8,6 +8,7 @@ from amaranth.utils import exact_log2
 from hadron_spec.config import NpuConfig
 
 from ..postproc.delay import delayed
+from ..vendor.mux4 import Mux4
 from .weight_memory import WeightMemory
 
 __all__ = ["TableLookup"]
@@ -39,7 +40,7 @@ class TableLookup(wiring.Component):
         The entry, 0 if there was no activation.
 
     Latency: ``LATENCY`` cycles. Throughput: one entry a cycle.
-    Cost (LFE5U, 16 lanes, yosys 0.66): 130 LUT4, 5 CCU2C, 50 registers.
+    Cost (LFE5U, 16 lanes): two LUT4 a bit of the entry, and few others.
     """
 
     LATENCY = 1 + WeightMemory.LATENCY + 1
@@ -69,7 +70,12 @@ class TableLookup(wiring.Component):
         select = delayed(m, word, WeightMemory.LATENCY, name="word")
         arrived = delayed(m, self.reads, WeightMemory.LATENCY, name="arrived")
         entry = Signal(signed(32), reset_less=True)
-        m.d.sync += entry.eq(self.words.as_value().word_select(select, 32))
+        if len(select) == 2:
+            m.submodules.words = words = Mux4(width=32)
+            m.d.comb += [words.i.eq(self.words), words.select.eq(select)]
+            m.d.sync += entry.eq(words.o)
+        else:
+            m.d.sync += entry.eq(self.words.as_value().word_select(select, 32))
         with m.If(~arrived):
             m.d.sync += entry.eq(0)
         m.d.comb += self.entry.eq(entry)

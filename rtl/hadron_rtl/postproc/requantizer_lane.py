@@ -1,6 +1,6 @@
 """One column a cycle through the requantizer's arithmetic."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -8,6 +8,7 @@ from hadron_spec.numerics import MULTIPLIER_FRACTION_BITS, NARROW_BITS
 
 from ..array.layouts import COLUMN_PARAMETERS
 from ..control.layouts import ExecuteCommand
+from ..vendor.masked_adder import MaskedAdder
 from ..vendor.own_register import own_register
 from .delay import delayed
 from .rounding_shift import RoundingShift
@@ -107,8 +108,9 @@ class RequantizerLane(wiring.Component):
         m.d.sync += parameters.eq(self.parameters)
 
         factor = self._factor(m, delayed(m, value, 1, name="value"), parameters.bias, wide, high)
-        scaled, increment = self._scale(m, factor, parameters, wide, high)
-        self._output(m, value, scaled, increment)
+        scales = own_register(m, self.mode != Mode.CLAMP, name="scales")
+        scaled, increment = self._scale(m, factor, parameters, wide, high, scales)
+        self._output(m, scaled, increment, scales)
         return m
 
     def _factor(self, m: Module, value, bias, wide, high):
@@ -116,19 +118,28 @@ class RequantizerLane(wiring.Component):
         operand = Signal(signed(32), reset_less=True)
         factor = Signal(signed(NARROW_BITS), reset_less=True)
         fits = ~operand[_LOW:].any() | operand[_LOW:].all()
-        rail = Cat((~operand[-1]).replicate(_LOW), operand[-1])
+        sign = operand[-1]
+        # Two bits choose among the halves and the rails, so that each bit takes one LUT: `second`
+        # is the high half rather than the low one or, with `saturates`, the upper rail.
+        saturates = Signal()
+        second = Signal()
+        m.d.comb += [
+            saturates.eq(~wide & ~fits),
+            second.eq(Mux(wide, high, ~fits & ~sign)),
+        ]
         m.d.sync += [
             operand.eq(value + bias),
-            factor.eq(Mux(wide,
-                          Mux(high, operand[_LOW:].as_signed(), operand[:_LOW]),
-                          Mux(fits, operand[:NARROW_BITS], rail))),
+            factor.eq(Cat(
+                Mux(saturates, second.replicate(_LOW),
+                    Mux(second, operand[_LOW:].as_signed(), operand[:_LOW]))[:_LOW],
+                sign & (~wide | high))),
         ]
         return factor
 
-    def _scale(self, m: Module, factor, parameters, wide, high):
+    def _scale(self, m: Module, factor, parameters, wide, high, scales):
         m.submodules.multiplier = multiplier = ScalingMultiplier()
         m.submodules.divide = divide = RoundingShift(
-            width=32, result_width=17 if self.deep else 10, shift_max=31)
+            width=32, result_width=17 if self.deep else 9, shift_max=31)
         left = Signal(3, reset_less=True)
         right = Signal(5, reset_less=True)
         # A narrow product has 25 bits: shifted by 31 or more it is zero.
@@ -151,22 +162,36 @@ class RequantizerLane(wiring.Component):
             multiplier.high.eq(delayed(m, high, 1, name="high_factor")),
             multiplier.truncate.eq(delayed(m, truncate, self._OPERAND - 2, name="truncate")),
             divide.half_up.eq(once),
+            divide.clear.eq(~scales),
             divide.i.eq(multiplier.o),
             divide.shift.eq(delayed(m, right, self._OPERAND - 2 + ScalingMultiplier.LATENCY,
                                     name="right")),
         ]
         return divide.o, divide.increment
 
-    def _output(self, m: Module, value, scaled, increment):
-        """Add the zero point, clamp. Ten bits are enough for all that clamps to the same bound."""
-        clamp_only = own_register(m, self.mode == Mode.CLAMP, name="clamp_only")
+    def _output(self, m: Module, scaled, increment, scales):
+        """Add the zero point, clamp.
+
+        Nine bits are enough for all that clamps to the same bound: with a zero point of eight they
+        still reach the smallest and the largest one.
+        """
+        # Of the scaled value and one that is clamped only, the other is zero.
+        clamped = Signal(signed(8), reset_less=True)
+        m.d.sync += clamped.eq(self.value)
+        with m.If(scales):
+            m.d.sync += clamped.eq(0)
         zero_point = own_register(m, self.command.zero_point, name="zero_point")
         width = len(scaled) + 1
         with_zero_point = Signal(signed(width), reset_less=True)
-        m.d.sync += with_zero_point.eq(
-            (Cat(Const(1, 1), Mux(clamp_only, value[:8].as_signed(), scaled)).as_signed()
-             + Cat(increment & ~clamp_only,
-                   Mux(clamp_only, 0, zero_point)).as_signed())[1:])
+        m.submodules.zero_point = adder = MaskedAdder(width=width, carries=True, joins=True)
+        m.d.comb += [
+            adder.a.eq(zero_point),
+            adder.a_mask.eq(scales.replicate(width)),
+            adder.b.eq(scaled),
+            adder.c.eq(clamped),
+            adder.carry.eq(increment),
+        ]
+        m.d.sync += with_zero_point.eq(adder.o)
         size = 16 if self.deep else 8
         smallest, largest = (
             own_register(m, bound[:size].as_signed(), name=name)

@@ -4,8 +4,6 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .delay import delayed
-
 __all__ = ["RoundingShift"]
 
 
@@ -17,7 +15,8 @@ class RoundingShift(wiring.Component):
     as the carry into that adder.
 
     Bytes are shifted first, so that only a window of ``result_width + 7`` bits goes through the
-    finer stage; the bits above the window only tell whether the result saturates.
+    finer stage, and only what can become the result comes out of it; the bits above tell no more
+    than whether the result saturates.
 
     Parameters
     ----------
@@ -36,6 +35,8 @@ class RoundingShift(wiring.Component):
         Exponent of the divisor.
     half_up : In(1)
         Round halves up, not away from zero. Stable while values are inside.
+    clear : In(1)
+        `o` and `increment` are zero in the next cycle.
     o : Out(signed(result_width))
         Quotient, rounded down, saturated.
     increment : Out(1)
@@ -68,6 +69,7 @@ class RoundingShift(wiring.Component):
             "i": In(signed(width)),
             "shift": In(range(shift_max + 1)),
             "half_up": In(1),
+            "clear": In(1),
             "o": Out(signed(result_width)),
             "increment": Out(1),
         })
@@ -114,7 +116,8 @@ class RoundingShift(wiring.Component):
 
         # Bits: `half` is the one below the window, the first to be shifted out of it.
         extended = Cat(half, window).as_signed()
-        shifted = Signal(signed(window_width + 1), reset_less=True)
+        top = self.result_width - 1
+        shifted = Signal(self.result_width + 1, reset_less=True)
         lost_bytes = Signal(reset_less=True)
         lost_bits = Signal(reset_less=True)
         overflow = Signal(reset_less=True)
@@ -125,19 +128,21 @@ class RoundingShift(wiring.Component):
                 *(below[n] & (coarse > n) for n in range(bytes_out)),
                 *(tops[n] & (coarse > n + 1) for n in range(bytes_out))).any()),
             lost_bits.eq(Cat(*(extended[n] & (fine > n) for n in range(7))).any()),
-            overflow.eq(Cat(*(differs[n] & (coarse <= n) for n in range(len(differs)))).any()),
+            overflow.eq(Cat(
+                *(differs[n] & (coarse <= n) for n in range(len(differs))),
+                *((window[top + n] ^ sign) & (fine <= n)
+                  for n in range(window_width - 1 - top))).any()),
             sign_2.eq(sign),
         ]
 
         # Saturation.
-        quotient = shifted[1:]
-        top = quotient[self.result_width - 1:]
-        saturate = overflow | (top.any() & ~top.all())
         rail = Cat((~sign_2).replicate(self.result_width - 1), sign_2)
-        saturated = Mux(saturate, rail, quotient[:self.result_width])
+        saturated = Mux(overflow, rail, shifted[1:])
         increment = shifted[0] & (~sign_2 | lost_bytes | lost_bits | self.half_up)
-        m.d.comb += [
-            self.o.eq(delayed(m, saturated, 1, name="saturated")),
-            self.increment.eq(delayed(m, increment, 1, name="incremented")),
-        ]
+        result = Signal(signed(self.result_width), reset_less=True)
+        incremented = Signal(reset_less=True)
+        m.d.sync += [result.eq(saturated), incremented.eq(increment)]
+        with m.If(self.clear):
+            m.d.sync += [result.eq(0), incremented.eq(0)]
+        m.d.comb += [self.o.eq(result), self.increment.eq(incremented)]
         return m

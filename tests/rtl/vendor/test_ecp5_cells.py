@@ -10,6 +10,7 @@ from hadron_rtl.vendor.block_ram import BlockRam
 from hadron_rtl.vendor.byte_ram import ByteRam
 from hadron_rtl.vendor.masked_adder import MaskedAdder
 from hadron_rtl.vendor.multiplier import Multiplier18
+from hadron_rtl.vendor.mux4 import Mux4
 from hadron_rtl.vendor.target import Ecp5Export, targets_ecp5
 from hadron_rtl.vendor.two_port_ram import TwoPortRam
 from hadron_rtl.vendor.wide_ram import WideRam
@@ -27,11 +28,30 @@ def yosys(folder, script):
     ("joins",), ("carries", "joins")], ids="-".join)
 @pytest.mark.parametrize("width", [1, 4, 5])
 def test_masked_adder_equals_its_twin_on_ecp5(width, options, tmp_path):
+    prove_equal(lambda: MaskedAdder(width=width, **dict.fromkeys(options, True)), tmp_path)
+
+
+def test_mux4_equals_its_twin_on_ecp5(tmp_path):
+    prove_equal(lambda: Mux4(width=3), tmp_path)
+
+
+def test_mux4_takes_two_luts_a_bit():
+    lines = cells(Mux4(width=3))
+    assert sum("cell \\LUT4" in line for line in lines) == 6
+    assert sum("cell \\PFUMX" in line for line in lines) == 3
+
+
+def test_mux4_refuses_no_bits():
+    with pytest.raises(ValueError, match=r"^width=0, must be at least 1$"):
+        Mux4(width=0)
+
+
+def prove_equal(make, folder):
+    """Prove that a combinational component and its twin have the same outputs."""
     for name, platform in (("twin", None), ("cells", Ecp5Export())):
-        adder = MaskedAdder(width=width, **dict.fromkeys(options, True))
-        text = rtlil.convert(adder, name=name, platform=platform, emit_src=False)
-        (tmp_path / f"{name}.il").write_text(text)
-    yosys(tmp_path, """
+        text = rtlil.convert(make(), name=name, platform=platform, emit_src=False)
+        (folder / f"{name}.il").write_text(text)
+    yosys(folder, """
         read_verilog -nooverwrite +/lattice/cells_sim_ecp5.v
         read_rtlil cells.il
         hierarchy -top cells
