@@ -6,17 +6,21 @@ import numpy as np
 import pytest
 
 from hadron_compiler import CapacityError, CompileError, compile_model
+from hadron_model.planes import join_planes, split_planes
 from hadron_spec.config import CONFIGS, NpuConfig
 from hadron_testing import oracle
 from hadron_testing.large_models import SMALL_CONFIGS
 from hadron_testing.programs import run_program
 from hadron_testing.random_deep import DEEP, mixed_network, residual_network
-from hadron_testing.random_models import GENERATORS
+from hadron_testing.random_models import GENERATORS, Case
 from hadron_testing.random_shallow import ALL_PRECISIONS
-from hadron_testing.tflite_builder import ModelBuilder
+from hadron_testing.tflite_builder import ModelBuilder, Tensor
 
-MOVEMENT = ("SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "UNPACK", "TRANSPOSE",
-            "RESIZE_NEAREST_NEIGHBOR", "BROADCAST_TO", "SQUEEZE", "EXPAND_DIMS")
+MOVEMENT = ("SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "PACK", "UNPACK", "TRANSPOSE", "PAD",
+            "PADV2", "RESIZE_NEAREST_NEIGHBOR", "BROADCAST_TO", "SQUEEZE", "EXPAND_DIMS")
+MOVEMENT_OF_INT8 = ("DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND",
+                    "GATHER", "MIRROR_PAD")
+"""Operators that TensorFlow Lite Micro has for INT8 only."""
 DEEP_CONFIGS = {name: replace(config, deep=True)
                 for name, config in (CONFIGS | SMALL_CONFIGS).items()}
 
@@ -41,26 +45,52 @@ def test_random_operators_equal_the_oracle(operator: str, config: NpuConfig,
         assert set(check(case.model, case.inputs, config)) == {"W8A16"}
 
 
-@pytest.mark.parametrize("operator", MOVEMENT)
+def widen(case: Case) -> tuple[bytes, list[np.ndarray]]:
+    """Return a model of INT8 as one of INT16, with its inputs."""
+    rng = np.random.default_rng(len(case.model))
+    for tensor in case.builder.tensors:
+        if tensor.dtype == "int8":
+            tensor.dtype, tensor.zero_points = "int16", np.zeros_like(tensor.zero_points)
+            if tensor.data is not None:
+                tensor.data = rng.integers(-1 << 15, 1 << 15, tensor.shape).astype(np.int16)
+    return case.builder.finish(outputs_of(case)), [
+        rng.integers(-1 << 15, 1 << 15, x.shape).astype(np.int16) for x in case.builder.inputs]
+
+
+def outputs_of(case: Case) -> list[Tensor]:
+    return [case.builder.tensors[i] for i in case.builder.operators[-1].outputs]
+
+
+def plane_of(case: Case, inputs: list[np.ndarray], plane: int) -> np.ndarray:
+    """Return what a model of INT8 makes of the low or the high bytes; it fills with those of 0."""
+    for tensor in case.builder.tensors:
+        if tensor.dtype == "int8":
+            tensor.zero_points = np.full_like(tensor.zero_points, (-128, 0)[plane])
+    return oracle.run(case.builder.finish(outputs_of(case)),
+                      [split_planes(values)[plane] for values in inputs])[0]
+
+
+@pytest.mark.parametrize("operator", [*MOVEMENT, *MOVEMENT_OF_INT8])
 def test_bytes_move_in_both_planes(operator: str, rng: np.random.Generator) -> None:
     for _ in range(3):
         case = GENERATORS[operator](rng)
-        for tensor in case.builder.tensors:
-            if tensor.dtype == "int8":
-                tensor.dtype, tensor.zero_points = "int16", np.zeros_like(tensor.zero_points)
-        outputs = [case.builder.tensors[i] for i in case.builder.operators[-1].outputs]
-        model = case.builder.finish(outputs)
-        inputs = [rng.integers(-1 << 15, 1 << 15, x.shape).astype(np.int16)
-                  for x in case.builder.inputs]
+        count = len(outputs_of(case))
+        if operator in MOVEMENT_OF_INT8:
+            inputs = [rng.integers(-1 << 15, 1 << 15, x.shape).astype(np.int16)
+                      for x in case.builder.inputs]
+            expected = [join_planes(np.stack([plane_of(case, inputs, i) for i in range(2)]))]
+            model, _ = widen(case)
+        else:
+            model, inputs = widen(case)
+            expected = oracle.run(model, inputs, outputs=count)
         try:
             program = compile_model(model, DEEP_CONFIGS["h256"])
         except CapacityError:
             continue
         made, result = run_program(program, inputs)
         assert result.ok
-        expected = oracle.run(model, inputs, outputs=len(outputs))
         for array, wanted in zip(made, expected, strict=True):
-            np.testing.assert_array_equal(array, wanted)
+            np.testing.assert_array_equal(array.ravel(), wanted.ravel())
 
 
 def test_padding_in_front_of_a_convolution(rng: np.random.Generator) -> None:
@@ -162,3 +192,48 @@ def test_a_sum_of_scales_too_far_apart() -> None:
     assert message(builder, builder.binary("ADD", a, b, 1.0, 0)) == (
         "net.tflite: ADD #0: the scale of one input is 2**17 times less than the other's; of 16 "
         "bits, at most 2**15 times is supported")
+
+
+def test_a_product_of_large_scale() -> None:
+    builder = ModelBuilder()
+    a, b = (builder.input((1, 4), 0.1, dtype="int16") for _ in range(2))
+    assert message(builder, builder.binary("MUL", a, b, 0.01, 0)) == (
+        "net.tflite: MUL #0: the effective scale of channel 0 is 1 or more; of 16-bit activations "
+        "it must be less")
+
+
+def test_a_negative_slope() -> None:
+    builder = ModelBuilder()
+    x = builder.input((1, 4), 0.1, dtype="int16")
+    assert message(builder, builder.unary("LEAKY_RELU", x, 0.1, 0, "LeakyRelu", alpha=-0.5)) == (
+        "net.tflite: LEAKY_RELU #0: slope -0.5 is negative; of 16 bits it must not be")
+
+
+def test_a_function_of_another_output_scale() -> None:
+    builder = ModelBuilder()
+    x = builder.input((1, 4), 0.001, dtype="int16")
+    assert message(builder, builder.unary("TANH", x, 0.001, 0)) == (
+        "net.tflite: TANH #0: output scale 0.0010000000474974513, must be 1/32768")
+
+
+def test_a_transposed_convolution_without_a_bias_of_64_bits() -> None:
+    builder = ModelBuilder()
+    x = builder.input((1, 2, 2, 3), 0.001, dtype="int16")
+    y = builder.tensor((1, 4, 4, 2), 0.01, dtype="int16")
+    shape = builder.constant(np.array(y.shape, np.int32))
+    weights = builder.constant(np.ones((2, 2, 2, 3), np.int8), 0.1)
+    builder.operator("TRANSPOSE_CONV", [shape, weights, x], [y], "TransposeConv", strideH=2,
+                     strideW=2)
+    assert message(builder, y) == (
+        "net.tflite: TRANSPOSE_CONV #0: 16-bit activations need a bias of INT64")
+
+
+@pytest.mark.parametrize("operator", ["ADD", "MUL", "MAXIMUM"])
+def test_operands_of_8_and_16_bits(operator: str) -> None:
+    builder = ModelBuilder()
+    a, b = builder.input((1, 4), 0.1, dtype="int16"), builder.input((1, 4), 0.1, name="b")
+    y = builder.tensor((1, 4), 0.1, 0, dtype="int16", name="y")
+    options = {"ADD": "Add", "MUL": "Mul", "MAXIMUM": "MaximumMinimum"}[operator]
+    builder.operator(operator, [a, b], [y], options)
+    assert message(builder, y) == (
+        f"net.tflite: {operator} #0: input b is INT8, output y is INT16")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hadron_model import operators
+from hadron_model.operators.deep_lines import logistic_lines, tanh_lines
 from hadron_spec.numerics import (
     ADD_LEFT_SHIFT_DEEP,
     multiply_rounding_once,
@@ -22,11 +23,20 @@ from hadron_testing.random_deep import DEEP, DEEP_ON_HOST, DeepCase
 
 FUNCTIONS = {"CONV_2D": operators.deep_conv2d,
              "DEPTHWISE_CONV_2D": operators.deep_depthwise_conv2d,
+             "TRANSPOSE_CONV": operators.deep_transpose_conv,
              "FULLY_CONNECTED": operators.deep_fully_connected}
+LINES = {"LOGISTIC": logistic_lines, "TANH": tanh_lines}
 
 
 def evaluate(case: DeepCase) -> np.ndarray:
     (x, *constants), y = case.operands, case.output
+    if case.operator == "TRANSPOSE_CONV":
+        _, weights, x, bias = case.operands
+        constants = [weights, bias]
+    given = sorted((operand for operand in case.operands if operand.data is None),
+                   key=lambda operand: operand.index)
+    values = [case.inputs[given.index(operand)] if operand in given else operand.data
+              for operand in case.operands]
     if case.operator in ("AVERAGE_POOL_2D", "MAX_POOL_2D"):
         minimum, maximum = activation_range(case.attributes.pop("activation"), y.scale, 0, bits=16)
         pool = getattr(operators, case.operator.lower().replace("_2d", "2d"))
@@ -34,13 +44,26 @@ def evaluate(case: DeepCase) -> np.ndarray:
     if case.operator in ("ADD", "SUB"):
         minimum, maximum = activation_range(case.attributes["activation"], y.scale, 0, bits=16)
         parameters = add_parameters(x.scale, constants[0].scale, y.scale, ADD_LEFT_SHIFT_DEEP)
-        return operators.deep_add(*case.inputs, parameters=parameters, minimum=minimum,
+        return operators.deep_add(*values, parameters=parameters, minimum=minimum,
                                   maximum=maximum, sign=1 if case.operator == "ADD" else -1)
+    if case.operator == "MUL":
+        minimum, maximum = activation_range(case.attributes["activation"], y.scale, 0, bits=16)
+        scale = convolution_multiplier(x.scale, constants[0].scale, y.scale)
+        return operators.deep_mul(*values, scale, minimum=minimum, maximum=maximum)
     if case.operator in ("MAXIMUM", "MINIMUM"):
-        return getattr(operators, case.operator.lower())(*case.inputs)
-    if case.operator == "MEAN":
-        return operators.deep_mean(case.inputs[0], (1, 2), mean_multiplier(
-            x.scale, y.scale, x.shape[1] * x.shape[2]))
+        return getattr(operators, case.operator.lower())(*values)
+    if case.operator in LINES:
+        return operators.deep_lines(values[0], LINES[case.operator](x.scale, y.scale))
+    if case.operator in ("LEAKY_RELU", "ABS"):
+        right = quantize_multiplier(float32(x.scale) / float32(y.scale))
+        if case.operator == "ABS":
+            return operators.deep_abs(values[0], right)
+        return operators.deep_leaky_relu(values[0], right, quantize_multiplier(
+            x.scale * case.attributes["alpha"] / y.scale))
+    if case.operator in ("MEAN", "SUM"):
+        count = x.shape[1] * x.shape[2] if case.operator == "MEAN" else 1
+        return operators.deep_mean(case.inputs[0], (1, 2),
+                                   mean_multiplier(x.scale, y.scale, count))
     if case.operator in ("RELU", "RELU6"):
         minimum, maximum = activation_range(case.operator, y.scale, 0, bits=16)
         multiplier, shift = quantize_multiplier(float32(x.scale) / float32(y.scale))

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from operator import attrgetter, itemgetter
 from pathlib import Path
 
+import numpy as np
+
 from hadron_compiler.allocate.intervals import Block, align_up
 from hadron_compiler.allocate.memory import MemoryImage, place_tensors
 from hadron_compiler.allocate.placement import Choice, Layout, place_activations
@@ -35,6 +37,7 @@ from hadron_compiler.schedule.tokens import assign_tokens
 from hadron_compiler.schedule.variants import faster_of_each, with_shallow_kernels
 from hadron_compiler.schedule.view_choice import Variant, tilers_of, variants
 from hadron_compiler.schedule.writer import MemoryOffsets
+from hadron_model.planes import split_planes
 from hadron_spec.commands import COMMAND_ALIGN, COMMAND_BYTES, CommandError, Opcode, Unit
 from hadron_spec.config import NpuConfig
 
@@ -305,7 +308,9 @@ def _place_memory(graph: Graph, layout: Layout, absent: Tensor | None,
     tensors: dict[Tensor, int] = {}
     for tensor in [*layout.lifetimes, *(tensor.storage for tensor in graph.outputs)]:
         if tensor.data is not None:
-            tensors[tensor] = image.add(tensor.data.tobytes())
+            tensors[tensor] = image.add(
+                split_planes(tensor.data.astype(np.int16)).tobytes() if tensor.deep
+                else tensor.data.tobytes())
     fixed = [tensor for tensor in
              dict.fromkeys([*graph.inputs, *(tensor.storage for tensor in graph.outputs)])
              if tensor not in tensors and tensor is not absent]

@@ -8,13 +8,18 @@ from hadron_model.operators.add import add
 from hadron_model.operators.concatenation import concatenation
 from hadron_model.operators.convolution import conv2d, depthwise_conv2d, transpose_conv
 from hadron_model.operators.deep import (
+    deep_abs,
     deep_add,
     deep_conv2d,
     deep_depthwise_conv2d,
     deep_fully_connected,
+    deep_leaky_relu,
     deep_mean,
+    deep_mul,
+    deep_transpose_conv,
     rescale,
 )
+from hadron_model.operators.deep_lines import deep_lines
 from hadron_model.operators.deep_softmax import deep_softmax
 from hadron_model.operators.extremum import maximum, minimum
 from hadron_model.operators.fully_connected import (
@@ -61,12 +66,17 @@ __all__ = [
     "broadcast_to",
     "concatenation",
     "conv2d",
+    "deep_abs",
     "deep_add",
     "deep_conv2d",
     "deep_depthwise_conv2d",
     "deep_fully_connected",
+    "deep_leaky_relu",
+    "deep_lines",
     "deep_mean",
+    "deep_mul",
     "deep_softmax",
+    "deep_transpose_conv",
     "depth_to_space",
     "depthwise_conv2d",
     "fully_connected",

@@ -13,7 +13,8 @@ from hadron_model.operators.requantize import requantize
 from hadron_model.operators.windows import Pair, windows
 from hadron_spec.tflite_quantization import padding_before, window_output
 
-__all__ = ["conv2d", "convolution_sums", "depthwise_conv2d", "depthwise_sums", "transpose_conv"]
+__all__ = ["conv2d", "convolution_sums", "depthwise_conv2d", "depthwise_sums", "transpose_conv",
+           "transposed_sums"]
 
 
 def conv2d(x: NDArray[np.int8], weights: NDArray[np.int8], bias: ArrayLike | None, *,
@@ -112,6 +113,16 @@ def transpose_conv(x: NDArray[np.int8], weights: NDArray[np.int8], bias: ArrayLi
     As :func:`conv2d`, but `size` is that of the output: the convolution of an image of that size
     would have that of `x`.
     """
+    return requantize(
+        transposed_sums(x.astype(np.int64) - input_zero_point, weights, bias, size=size,
+                        stride=stride, padding=padding),
+        multipliers, shifts, zero_point=output_zero_point, minimum=minimum, maximum=maximum)
+
+
+def transposed_sums(x: NDArray[np.signedinteger], weights: NDArray[np.int8],
+                    bias: ArrayLike | None, *, size: Pair, stride: Pair, padding: str
+                    ) -> NDArray[np.int64]:
+    """Return the accumulators of `transpose_conv`; the input's zero point is 0."""
     channels, *kernel, _ = weights.shape
     before = [padding_before(size[axis], window_output(size[axis], kernel[axis], stride[axis], 1,
                                                        padding), kernel[axis], stride[axis], 1)
@@ -120,15 +131,13 @@ def transpose_conv(x: NDArray[np.int8], weights: NDArray[np.int8], bias: ArrayLi
     extent = [max(size[axis] + before[axis], (x.shape[1 + axis] - 1) * stride[axis] + kernel[axis])
               for axis in (0, 1)]
     whole = np.zeros((n, *extent, channels), np.int64)
-    centred = x.astype(np.int64) - input_zero_point
     for ky in range(kernel[0]):
         for kx in range(kernel[1]):
             whole[:, ky:ky + (rows - 1) * stride[0] + 1:stride[0],
                   kx:kx + (columns - 1) * stride[1] + 1:stride[1]] += (
-                      centred @ weights[:, ky, kx].astype(np.int64).T)
+                      x.astype(np.int64) @ weights[:, ky, kx].astype(np.int64).T)
     accumulators = whole[:, before[0]:before[0] + size[0], before[1]:before[1] + size[1]]
-    return requantize(_add_bias(accumulators, bias), multipliers, shifts,
-                      zero_point=output_zero_point, minimum=minimum, maximum=maximum)
+    return np.asarray(_add_bias(accumulators, bias))
 
 
 def _add_bias(accumulators: NDArray[np.int64], bias: ArrayLike | None) -> NDArray[Any]:

@@ -1,7 +1,9 @@
-"""CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, ADD, SUB, MEAN of activations of 16 bits; QUANTIZE.
+"""Convolutions, FULLY_CONNECTED, ADD, SUB, MUL, MEAN, SUM and functions of activations of 16 bits;
+QUANTIZE.
 
-Source: tensorflow/lite/kernels/internal/reference/integer_ops/conv.h, depthwise_conv.h and
-fully_connected.h, reference/add.h and sub.h, of int16_t; reference/requantize.h, Requantize.
+Source: tensorflow/lite/kernels/internal/reference/integer_ops/conv.h, depthwise_conv.h,
+transpose_conv.h, fully_connected.h and mul.h, reference/add.h, sub.h and leaky_relu.h, of int16_t;
+reference/requantize.h, Requantize; tflite-micro kernels/elementwise.cc, AbsEvalQuantized.
 """
 
 from collections.abc import Sequence
@@ -9,14 +11,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hadron_model.operators.convolution import convolution_sums, depthwise_sums
+from hadron_model.operators.convolution import (
+    convolution_sums,
+    depthwise_sums,
+    transposed_sums,
+)
 from hadron_model.operators.requantize import requantize, requantize_deep
 from hadron_model.operators.windows import Pair
 from hadron_spec.numerics import ADD_LEFT_SHIFT_DEEP, rescale_addend
 from hadron_spec.tflite_quantization import AddParameters
 
-__all__ = ["deep_add", "deep_conv2d", "deep_depthwise_conv2d", "deep_fully_connected",
-           "deep_mean", "rescale"]
+__all__ = ["deep_abs", "deep_add", "deep_conv2d", "deep_depthwise_conv2d",
+           "deep_fully_connected", "deep_leaky_relu", "deep_mean", "deep_mul",
+           "deep_transpose_conv", "rescale"]
 
 _LOWEST, _HIGHEST = -1 << 15, (1 << 15) - 1
 
@@ -42,6 +49,16 @@ def deep_depthwise_conv2d(x: NDArray[np.int16], weights: NDArray[np.int8], bias:
                            multipliers, shifts, once=once, minimum=minimum, maximum=maximum)
 
 
+def deep_transpose_conv(x: NDArray[np.int16], weights: NDArray[np.int8], bias: ArrayLike | None, *,
+                        size: Pair, multipliers: ArrayLike, shifts: ArrayLike, once: bool,
+                        stride: Pair = (1, 1), padding: str = "VALID", minimum: int = _LOWEST,
+                        maximum: int = _HIGHEST) -> NDArray[np.int16]:
+    """Add every input, times the kernel, to the outputs that it reaches, likewise."""
+    return requantize_deep(
+        transposed_sums(x, weights, bias, size=size, stride=stride, padding=padding),
+        multipliers, shifts, once=once, minimum=minimum, maximum=maximum)
+
+
 def deep_fully_connected(x: NDArray[np.int16], weights: NDArray[np.int8], bias: ArrayLike | None,
                          *, multipliers: ArrayLike, shifts: ArrayLike, once: bool,
                          minimum: int = _LOWEST, maximum: int = _HIGHEST) -> NDArray[np.int16]:
@@ -61,6 +78,26 @@ def deep_add(a: NDArray[np.int16], b: NDArray[np.int16], *, parameters: AddParam
                                      parameters.shift_b, ADD_LEFT_SHIFT_DEEP))
     return requantize_deep(total, parameters.multiplier, parameters.shift, minimum=minimum,
                            maximum=maximum)
+
+
+def deep_mul(a: NDArray[np.int16], b: NDArray[np.int16], scale: tuple[int, int], *,
+             minimum: int = _LOWEST, maximum: int = _HIGHEST) -> NDArray[np.int16]:
+    """Multiply INT16, broadcasting as NumPy does: `tflite_quantization.convolution_multiplier` of
+    the three scales."""
+    return requantize_deep(a.astype(np.int64) * b.astype(np.int64), *scale, minimum=minimum,
+                           maximum=maximum)
+
+
+def deep_leaky_relu(x: NDArray[np.int16], right: tuple[int, int], left: tuple[int, int]
+                    ) -> NDArray[np.int16]:
+    """Scale INT16 by one multiplier and shift where it is not negative, and by others elsewhere."""
+    values = x.astype(np.int64)
+    return np.where(values >= 0, requantize_deep(values, *right), requantize_deep(values, *left))
+
+
+def deep_abs(x: NDArray[np.int16], scale: tuple[int, int]) -> NDArray[np.int16]:
+    """Scale the magnitudes of INT16."""
+    return requantize_deep(np.abs(x.astype(np.int64)), *scale)
 
 
 def deep_mean(x: NDArray[np.int16], axes: Sequence[int], scale: tuple[int, int]

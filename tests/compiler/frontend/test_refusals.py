@@ -46,8 +46,8 @@ def test_float_network_is_told_in_one_line() -> None:
 def test_int16_activations() -> None:
     builder = ModelBuilder()
     x = image(builder, dtype="int16")
-    assert message(builder, builder.unary("LOGISTIC", x, 1 / 32768, 0)).startswith(
-        "net.tflite: LOGISTIC #0: tensor x is INT16 (and 1 more); Hadron runs INT8")
+    assert message(builder, builder.unary("HARD_SWISH", x, 0.01, 0)).startswith(
+        "net.tflite: HARD_SWISH #0: tensor x is INT16 (and 1 more); Hadron runs INT8")
 
 
 def test_all_problems_are_told_at_once() -> None:

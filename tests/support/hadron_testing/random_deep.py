@@ -114,18 +114,27 @@ def _binary(rng: np.random.Generator, operator: str) -> DeepCase:
     shape = (1, *(int(n) for n in rng.integers(1, 9, 2)), int(rng.integers(1, 40)))
     scale = 0.001
     other = scale * (1 if rng.random() < 0.3 else float(10 ** rng.uniform(-3, 1)))
+
+    def second(shape: tuple[int, ...], scale: float) -> Tensor:
+        if rng.random() < 0.7:
+            return builder.input(shape, scale, dtype="int16")
+        shape = shape if rng.random() < 0.5 else (shape[-1],) if rng.random() < 0.5 else ()
+        return builder.constant(rng.integers(-1 << 15, 1 << 15, shape).astype(np.int16), scale)
+
     if operator in ("MAXIMUM", "MINIMUM"):
-        a, b = (builder.input(shape, scale, dtype="int16") for _ in range(2))
+        a, b = builder.input(shape, scale, dtype="int16"), second(shape, scale)
         y = builder.tensor(shape, scale, 0, dtype="int16")
         builder.operator(operator, [a, b], [y], "MaximumMinimum")
         return _case(rng, operator, builder, y, {})
     few = (1, 1, 1, shape[3])
     shapes = (shape, few if rng.random() < 0.2 else shape)
-    a, b = (builder.input(some, s, dtype="int16")
-            for some, s in zip(shapes, rng.permutation([scale, other]), strict=True))
+    first, last = rng.permutation([scale, other])
+    operands = [builder.input(shapes[0], first, dtype="int16"), second(shapes[1], last)]
+    a, b = operands if rng.random() < 0.7 else operands[::-1]
     options = {"activation": choose(rng, ("NONE", "RELU"))}
-    y = builder.binary(operator, a, b, max(scale, other) * float(rng.uniform(0.5, 2.5)), 0,
-                       **options)
+    made = (scale * other * float(2.0 ** rng.uniform(8, 17)) if operator == "MUL"
+            else max(scale, other) * float(rng.uniform(0.5, 2.5)))
+    y = builder.binary(operator, a, b, made, 0, **options)
     return _case(rng, operator, builder, y, options)
 
 
@@ -149,6 +158,46 @@ def _relu(rng: np.random.Generator, operator: str) -> DeepCase:
     return _case(rng, operator, builder, y, {})
 
 
+def _function(rng: np.random.Generator, operator: str) -> DeepCase:
+    builder = ModelBuilder()
+    scale = float(2.0 ** rng.uniform(-17, -9))
+    if rng.random() < 0.2:
+        scale = float(choose(rng, (2.0**-12, 2.0**-11)))
+    x = builder.input((1, 3, int(rng.integers(1, 9)), int(rng.integers(1, 40))), scale,
+                      dtype="int16")
+    if operator in ("LOGISTIC", "TANH"):
+        return _case(rng, operator, builder, builder.unary(operator, x, 1 / 32768, 0), {})
+    made = scale * float(choose(rng, (1.0, rng.uniform(0.2, 3))))
+    if operator == "ABS":
+        return _case(rng, operator, builder, builder.unary(operator, x, made, 0), {})
+    alpha = float(np.float32(choose(rng, (0.0, 0.5, rng.uniform(0, 1.5)))))
+    y = builder.unary(operator, x, made, 0, "LeakyRelu", alpha=alpha)
+    return _case(rng, operator, builder, y, {"alpha": alpha})
+
+
+def _transpose_conv(rng: np.random.Generator) -> DeepCase:
+    builder = ModelBuilder(bias_bits=64)
+    kernel, stride = (tuple(int(n) for n in rng.integers(1, most, 2)) for most in (5, 4))
+    depth, channels = (int(rng.integers(1, 25)) for _ in range(2))
+    padding = choose(rng, ("SAME", "VALID"))
+    x = builder.input((1, *(int(n) for n in rng.integers(1, 7, 2)), depth), 0.001, dtype="int16")
+    size = tuple(n * s - int(rng.integers(s)) if padding == "SAME" else (n - 1) * s + k
+                 for n, s, k in zip(x.shape[1:3], stride, kernel, strict=True))
+    taps = kernel[0] * kernel[1] * depth
+    scales = _scales(rng, channels)
+    shape = (1, *size, channels)
+    y = builder.tensor(shape, _output_scale(rng, x, taps), 0, dtype="int16")
+    activation = choose(rng, ("NONE", "RELU"))
+    builder.operator("TRANSPOSE_CONV", [
+        builder.constant(np.asarray(shape, np.int32)),
+        builder.constant(_weights(rng, (channels, *kernel, depth), taps), scales), x,
+        builder.constant(_bias(rng, channels), np.float32(x.scale) * scales)], [y],
+        "TransposeConv", version=3, padding=0 if padding == "SAME" else 1, strideH=stride[0],
+        strideW=stride[1], fusedActivationFunction=("NONE", "RELU").index(activation))
+    return _case(rng, "TRANSPOSE_CONV", builder, y, {
+        "size": size, "stride": stride, "padding": padding, "activation": activation})
+
+
 def _pad(rng: np.random.Generator) -> DeepCase:
     builder = ModelBuilder()
     x = builder.input((1, *(int(n) for n in rng.integers(1, 9, 2)), int(rng.integers(1, 40))),
@@ -169,13 +218,17 @@ def _concatenation(rng: np.random.Generator) -> DeepCase:
     return _case(rng, "CONCATENATION", builder, y, {"axis": axis})
 
 
-def _mean(rng: np.random.Generator) -> DeepCase:
+def _mean(rng: np.random.Generator, operator: str) -> DeepCase:
     builder = ModelBuilder()
     x = builder.input((1, *(int(n) for n in rng.integers(1, 9, 2)), int(rng.integers(1, 40))),
                       0.001, dtype="int16")
-    y = builder.mean(x, (1, 2), 0.001 * float(rng.uniform(1, 3)), 0,
-                     keep_dims=bool(rng.random() < 0.5))
-    return _case(rng, "MEAN", builder, y, {})
+    scale = 0.001 * float(rng.uniform(1, 3))
+    if operator == "MEAN":
+        y = builder.mean(x, (1, 2), scale, 0, keep_dims=bool(rng.random() < 0.5))
+    else:
+        y = builder.tensor((1, x.shape[3]), scale * 8, 0, dtype="int16")
+        builder.operator("SUM", [x, builder.constant(np.array([1, 2], np.int32))], [y], "Reducer")
+    return _case(rng, operator, builder, y, {})
 
 
 def _max_pool(rng: np.random.Generator) -> DeepCase:
@@ -205,14 +258,21 @@ DEEP: dict[str, Callable[[np.random.Generator], DeepCase]] = {
     "AVERAGE_POOL_2D": _average_pool,
     "ADD": lambda rng: _binary(rng, "ADD"),
     "SUB": lambda rng: _binary(rng, "SUB"),
+    "MUL": lambda rng: _binary(rng, "MUL"),
     "MAXIMUM": lambda rng: _binary(rng, "MAXIMUM"),
     "MINIMUM": lambda rng: _binary(rng, "MINIMUM"),
     "PAD": _pad,
     "CONCATENATION": _concatenation,
-    "MEAN": _mean,
+    "MEAN": lambda rng: _mean(rng, "MEAN"),
+    "SUM": lambda rng: _mean(rng, "SUM"),
     "MAX_POOL_2D": _max_pool,
     "RELU": lambda rng: _relu(rng, "RELU"),
     "RELU6": lambda rng: _relu(rng, "RELU6"),
+    "LEAKY_RELU": lambda rng: _function(rng, "LEAKY_RELU"),
+    "ABS": lambda rng: _function(rng, "ABS"),
+    "LOGISTIC": lambda rng: _function(rng, "LOGISTIC"),
+    "TANH": lambda rng: _function(rng, "TANH"),
+    "TRANSPOSE_CONV": _transpose_conv,
     "QUANTIZE to INT8": lambda rng: _quantize(rng, "int16", "int8"),
     "QUANTIZE to INT16": lambda rng: _quantize(rng, "int8", "int16"),
     "QUANTIZE of INT16": lambda rng: _quantize(rng, "int16", "int16"),

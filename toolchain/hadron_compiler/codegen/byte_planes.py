@@ -101,7 +101,9 @@ class _PassPart(WrappedPart):
         def view(plane: Operand | Scratch | Result) -> View:
             match plane:
                 case Operand():
-                    return piece.sources[plane.index].plane_of(plane.plane).narrow(piece.region)
+                    # An operand that is read twice has one view.
+                    source = piece.sources[min(plane.index, len(piece.sources) - 1)]
+                    return source.plane_of(plane.plane).narrow(piece.region)
                 case Scratch():
                     region = piece.region
                     size = region.rows * region.columns

@@ -19,6 +19,8 @@ from hadron_compiler.codegen.integers import (
 )
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.lowering_deep import lower_clamp
+from hadron_compiler.codegen.lowering_deep_functions import lower_lines, lower_two_lines
+from hadron_compiler.codegen.lowering_deep_products import lower_deep_mul
 from hadron_compiler.codegen.lowering_elementwise import (
     lower_extremum,
     lower_lookup,
@@ -71,6 +73,7 @@ from hadron_compiler.ir.graph import (
     ExtremumAttributes,
     FullyConnectedAttributes,
     Graph,
+    LinesAttributes,
     LookupAttributes,
     MoveAttributes,
     MulAttributes,
@@ -83,6 +86,7 @@ from hadron_compiler.ir.graph import (
     SoftmaxAttributes,
     TableAttributes,
     Tensor,
+    TwoLinesAttributes,
     Window,
 )
 from hadron_spec.commands import WEIGHT_MAX
@@ -316,6 +320,8 @@ def _mul(operation: Operation, config: NpuConfig) -> Kernel:
     attributes = operation.attributes
     assert isinstance(attributes, MulAttributes)
     source, constant = operation.required(0), operation.required(1)
+    if source.deep:
+        return lower_deep_mul(operation, config)
     *outer, width, channels = (1, 1, *source.shape)
     image = (prod(outer), width, channels)
     assert constant.data is not None
@@ -373,11 +379,13 @@ _BY_ATTRIBUTES: dict[type, Callable[[Operation, NpuConfig], Kernel]] = {
     ClampAttributes: lower_clamp,
     DigitSumsAttributes: lower_digit_sums,
     DynamicWeightsAttributes: _dynamic_weights,
+    LinesAttributes: lower_lines,
     LookupAttributes: lower_lookup,
     MoveAttributes: lower_move,
     PartialSumsAttributes: lower_partial_sums,
     ProductAttributes: lower_product,
     RescaleAttributes: lower_rescale,
     TableAttributes: lower_table,
+    TwoLinesAttributes: lower_two_lines,
 }
 """What many operators become looks alike."""

@@ -11,6 +11,7 @@ from hadron_compiler.codegen.geometry import Geometry, pitches_of
 from hadron_compiler.codegen.integers import bounds, check_shift, needs_wide
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.lowering_deep import lower_deep_extremum, lower_deep_sum
+from hadron_compiler.codegen.lowering_deep_products import lower_deep_product
 from hadron_compiler.codegen.product import ProductKernel
 from hadron_compiler.ir.graph import (
     AddAttributes,
@@ -59,6 +60,8 @@ def lower_product(operation: Operation, config: NpuConfig) -> Kernel:
     attributes = operation.attributes
     assert isinstance(attributes, ProductAttributes)
     a, b, output = operation.required(0), operation.required(1), operation.outputs[0]
+    if output.deep:
+        return lower_deep_product(operation, config)
     multiplier, shift = convolution_multiplier(a.scale, b.scale, output.scale)
     largest = np.array([np.prod([max(127 - x.zero_point, 128 + x.zero_point) for x in (a, b)])])
     check_shift(np.array([shift]))

@@ -1,5 +1,6 @@
 """From an operation that moves bytes to its kernel."""
 
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -7,7 +8,6 @@ import numpy as np
 from hadron_compiler.codegen.byte_planes import InBothPlanesKernel
 from hadron_compiler.codegen.copy import CopyKernel
 from hadron_compiler.codegen.geometry import Geometry
-from hadron_compiler.codegen.integers import RefusedError
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.move import MoveKernel
 from hadron_compiler.codegen.pool import MaxPoolKernel
@@ -24,9 +24,6 @@ from hadron_spec.commands import DEEP_OFFSET
 from hadron_spec.config import NpuConfig
 
 __all__ = ["lower_concatenation", "lower_move", "lower_pad"]
-
-_NO_FILL = "activations of 16 bits are filled by PAD only"
-
 
 def lower_pad(operation: Operation, config: NpuConfig) -> Kernel:
     """Return the kernel of PAD that is no part of a convolution."""
@@ -73,7 +70,10 @@ def lower_move(operation: Operation, config: NpuConfig) -> Kernel:
         shuffle = shuffle_kernel(config, operation.label, source.shape, attributes)
         return move if shuffle is None or shuffle.steps >= move.steps else shuffle
     if any((axis == FILL).any() for axis in attributes.axes):
-        raise RefusedError(_NO_FILL)
+        return InBothPlanesKernel(*(
+            MoveKernel(config, operation.label, source.shape, output.shape,
+                       replace(attributes, fill=fill))
+            for fill in (attributes.fill % 256 - DEEP_OFFSET, attributes.fill >> 8)))
     # An axis more, over the planes.
     planes = MoveAttributes((source.elements * np.arange(2), *attributes.axes))
     return MoveKernel(config, operation.label, (2, *source.shape), (2, *output.shape), planes)

@@ -24,7 +24,7 @@ from hadron_compiler.codegen.geometry import View
 from hadron_compiler.codegen.kernel import Kernel, Part, Piece, WrappedPart
 from hadron_spec.config import NpuConfig
 
-__all__ = ["ProductKernel"]
+__all__ = ["ProductKernel", "half_tables", "product_tables"]
 
 _INPUTS = np.arange(-128, 128)
 
@@ -34,6 +34,11 @@ clamped to a byte: -256 to -1 and -1 to 254 of the sum, -255 to 0 and 0 to 255 o
 
 _PIVOTS = (-1, 0)
 """Where sum and difference are cut: what both bytes of a value hold."""
+
+
+def half_tables() -> list[list[Table]]:
+    """Return, of each of the four bytes, the tables of both operands that make it."""
+    return [[_INPUTS, sign * _INPUTS + offset] for sign, offset in _HALVES]
 
 
 def product_tables(zero_point_a: int, zero_point_b: int) -> list[Table]:
@@ -75,8 +80,7 @@ class ProductKernel(Kernel):
         self.name = name
         self.geometry = flat_geometry(shape, gaps)
         self.macs = 0
-        halves = [LookupPart(config, [_INPUTS, sign * _INPUTS + offset], LookupStage())
-                  for sign, offset in _HALVES]
+        halves = [LookupPart(config, tables, LookupStage()) for tables in half_tables()]
         sums = LookupPart(config, product_tables(*zero_points), stage)
         self._parts = [*(_HalfPart(part, place) for place, part in enumerate(halves)),
                        _SumPart(sums)]

@@ -84,13 +84,15 @@ def _extremum(check: Checker, least: bool) -> list[Operation] | None:
 
 def mul(check: Checker) -> Any:
     """MUL: two tensors, or a tensor and a constant, with broadcasting; by a constant of one value
-    or one a channel (the last axis) it costs least."""
+    or, of 8 bits, one a channel (the last axis) it costs least."""
     a, b = check.operation.required(0), check.operation.required(1)
     output = check.operation.outputs[0]
+    for position in (0, 1):
+        check.same_type(position)
     x, constant = (a, b) if b.data is not None else (b, a)
     if constant.data is not None and x.data is None and x.shape == output.shape:
         channels = output.shape[-1] if output.shape else 1
-        if constant.elements == 1 or (constant.elements == channels
+        if constant.elements == 1 or (constant.elements == channels and not output.deep
                                       and constant.shape[-1:] == (channels,)):
             check.operation.inputs = [x, constant]
             return MulAttributes(check.activation())

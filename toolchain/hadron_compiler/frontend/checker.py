@@ -98,14 +98,22 @@ class Checker:
                          f"bias {bias.name} has {bias.elements} elements, must be {channels}")
         self.same_type()
 
-    def same_type(self) -> None:
-        """Check that input and output are of one type."""
-        source, output = self.operation.required(0), self.operation.outputs[0]
+    def deep_bias(self) -> None:
+        """Check the bias of an operator that takes no other one of 16-bit activations."""
+        bias = self.operation.inputs[2] if len(self.operation.inputs) > 2 else None
+        self.require(not self.operation.required(0).deep
+                     or (bias is not None and bias.dtype is DType.INT64),
+                     "16-bit activations need a bias of INT64")
+
+    def same_type(self, position: int = 0) -> None:
+        """Check that an input and the output are of one type."""
+        source, output = self.operation.required(position), self.operation.outputs[0]
         self.require(source.dtype is output.dtype, f"input {source.name} is {source.dtype.name}, "
                      f"output {output.name} is {output.dtype.name}")
 
     def same_quantization(self, position: int = 0) -> None:
         source, output = self.operation.required(position), self.operation.outputs[0]
+        self.same_type(position)
         same = source.scale == output.scale and source.zero_point == output.zero_point
         self.require(same, f"quantization of input {source.name} and output {output.name} differ")
 

@@ -247,6 +247,8 @@ def padv2(check: Checker) -> Any:
     if pairs is None or value is None:
         return None
     given, output = check.operation.required(2), check.operation.outputs[0]
+    check.require(given.dtype is output.dtype, f"input {given.name} is {given.dtype.name}, output "
+                  f"{output.name} is {output.dtype.name}")
     check.require((given.scale, given.zero_point) == (output.scale, output.zero_point),
                   f"quantization of input {given.name} and output {output.name} differ")
     return _filled(source, pairs, value[0])

@@ -25,7 +25,6 @@ from hadron_compiler.ir.graph import (
     AddAttributes,
     ConcatenationAttributes,
     ConvolutionAttributes,
-    DType,
     FullyConnectedAttributes,
     Operation,
     OpKind,
@@ -167,9 +166,7 @@ def _depthwise_conv_2d(check: Checker) -> Any:
     check.require(output.shape[3] == channels,
                   f"output {output.name} has {output.shape[3]} channels, must be {channels}")
     check.weights(3)
-    bias = check.operation.inputs[2] if len(check.operation.inputs) > 2 else None
-    check.require(not source.deep or (bias is not None and bias.dtype is DType.INT64),
-                  "16-bit activations need a bias of INT64")
+    check.deep_bias()
     window = check.window(weights.shape[1], weights.shape[2], check.option("DilationHFactor"),
                           check.option("DilationWFactor"))
     return window and ConvolutionAttributes(window, check.activation())
@@ -177,7 +174,7 @@ def _depthwise_conv_2d(check: Checker) -> Any:
 
 def _transpose_conv(check: Checker) -> Any:
     """TRANSPOSE_CONV: any kernel and stride, SAME or VALID; weights constant, per channel or per
-    tensor."""
+    tensor; of 16 bits, with a bias."""
     operation = check.operation
     _, weights, source, *bias = operation.inputs
     assert weights is not None
@@ -191,6 +188,7 @@ def _transpose_conv(check: Checker) -> Any:
                   f"{weights.name} have the shape {list(weights.shape)}; they must be "
                   f"{output.shape[3]} by {source.shape[3]} channels")
     check.weights(0)
+    check.deep_bias()
     stride_y, stride_x = check.option("StrideH"), check.option("StrideW")
     padding = {0: "SAME", 1: "VALID"}.get(check.option("Padding"), "")
     if not check.require(padding != "" and min(stride_y, stride_x) >= 1,
@@ -269,6 +267,8 @@ def _sub(check: Checker) -> Any:
 
 
 def _sum(check: Checker) -> Any:
+    for position in (0, 1):
+        check.same_type(position)
     copies = binary.broadcast(check)
     check.operation.attributes = AddAttributes(check.activation())
     return None if copies is None else [*copies, check.operation]
@@ -307,6 +307,7 @@ def _mean(check: Checker) -> Any:
 
 def _reduce_sum(check: Checker) -> Any:
     """SUM: like MEAN."""
+    check.same_type()
     return _reduce(check)
 
 

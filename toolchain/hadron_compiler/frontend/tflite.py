@@ -35,6 +35,11 @@ MAX_TENSOR_BYTES = 1 << 30
 """Largest activation, bytes: memory offsets are 32 bits wide."""
 
 
+_CONSTANT_TYPES = {**{kind: {1: "INT4", 2: "INT64"} for kind in NIBBLE_KINDS},
+                   OpKind.TRANSPOSE_CONV: {3: "INT64"}, OpKind.PADV2: {2: "INT16"}}
+"""Types of constants beside INT8 and INT32, by operator and position."""
+
+
 @dataclass(frozen=True)
 class OperatorOutput:
     """An output of an operator that Hadron runs.
@@ -170,9 +175,7 @@ class _Importer:
                     sound = False
                 inputs.append(None)
             elif position in constant:
-                types = {"INT8", "INT32"}
-                if kind in NIBBLE_KINDS:
-                    types |= {1: {"INT4"}, 2: {"INT64"}}[position]
+                types = {"INT8", "INT32", _CONSTANT_TYPES.get(kind, {}).get(position, "INT8")}
                 value = self.constant(label, i, types)
                 sound &= value is not None
                 inputs.append(value)
@@ -240,11 +243,8 @@ def _activation_problem(raw: RawTensor) -> str:
         return f"has {len(raw.scales)} scales; activations must be quantized per tensor"
     if not (np.isfinite(raw.scales[0]) and raw.scales[0] > 0):
         return f"has scale {raw.scales[0]}, must be positive"
-    if raw.dtype == "INT16":
-        if raw.data is not None:
-            return "is a constant of 16 bits; activations of 16 bits must be computed"
-        if raw.zero_points[0]:
-            return f"has zero point {raw.zero_points[0]}, must be 0 for 16 bits"
+    if raw.dtype == "INT16" and raw.zero_points[0]:
+        return f"has zero point {raw.zero_points[0]}, must be 0 for 16 bits"
     if not -128 <= raw.zero_points[0] <= 127:
         return f"has zero point {raw.zero_points[0]}, must be -128 to 127"
     return ""

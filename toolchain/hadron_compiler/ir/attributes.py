@@ -8,6 +8,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from hadron_model.operators.deep_lines import Lines
+
 __all__ = [
     "FILL",
     "Activation",
@@ -21,6 +23,7 @@ __all__ = [
     "DynamicWeightsAttributes",
     "ExtremumAttributes",
     "FullyConnectedAttributes",
+    "LinesAttributes",
     "LookupAttributes",
     "MatmulAttributes",
     "MoveAttributes",
@@ -36,6 +39,7 @@ __all__ = [
     "SoftmaxAttributes",
     "TableAttributes",
     "TransposeConvolutionAttributes",
+    "TwoLinesAttributes",
     "Window",
     "summed_offsets",
 ]
@@ -138,6 +142,24 @@ class RescaleAttributes:
     """QUANTIZE from or to 16 bits, and RELU of them, of which nothing less than zero is left."""
 
     positive: bool = False
+
+
+@dataclass(frozen=True)
+class LinesAttributes:
+    """LOGISTIC and TANH of 16 bits."""
+
+    lines: Lines
+
+
+@dataclass(frozen=True)
+class TwoLinesAttributes:
+    """LEAKY_RELU and ABS of 16 bits: what values above zero, and those below, are multiplied with;
+    those below `mirrored` before.
+    """
+
+    right: float
+    left: float
+    mirrored: bool = False
 
 
 @dataclass(frozen=True)
@@ -318,6 +340,8 @@ Attributes: TypeAlias = (
     | DigitSumsAttributes
     | RescaleAttributes
     | ClampAttributes
+    | LinesAttributes
+    | TwoLinesAttributes
     | PadAttributes
     | MoveAttributes
     | SoftmaxAttributes

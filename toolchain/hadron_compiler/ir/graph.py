@@ -23,6 +23,7 @@ from hadron_compiler.ir.attributes import (
     DynamicWeightsAttributes,
     ExtremumAttributes,
     FullyConnectedAttributes,
+    LinesAttributes,
     LookupAttributes,
     MatmulAttributes,
     MoveAttributes,
@@ -38,6 +39,7 @@ from hadron_compiler.ir.attributes import (
     SoftmaxAttributes,
     TableAttributes,
     TransposeConvolutionAttributes,
+    TwoLinesAttributes,
     Window,
 )
 from hadron_compiler.ir.strided import dense_strides, reshaped
@@ -61,6 +63,7 @@ __all__ = [
     "ExtremumAttributes",
     "FullyConnectedAttributes",
     "Graph",
+    "LinesAttributes",
     "LookupAttributes",
     "MatmulAttributes",
     "MoveAttributes",
@@ -79,6 +82,7 @@ __all__ = [
     "TableAttributes",
     "Tensor",
     "TransposeConvolutionAttributes",
+    "TwoLinesAttributes",
     "Window",
 ]
 
@@ -152,11 +156,14 @@ class OpKind(Enum):
 _BYTES = {DType.INT16: 2, DType.INT32: 4}
 
 DEEP_KINDS = frozenset({
-    OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED, OpKind.AVERAGE_POOL_2D,
-    OpKind.ADD, OpKind.SUB, OpKind.MAXIMUM, OpKind.MINIMUM, OpKind.CONCATENATION,
-    OpKind.MEAN, OpKind.MAX_POOL_2D, OpKind.RELU, OpKind.RELU6,
-    OpKind.QUANTIZE, OpKind.RESHAPE, OpKind.SQUEEZE, OpKind.EXPAND_DIMS, OpKind.PAD, OpKind.SLICE,
-    OpKind.STRIDED_SLICE, OpKind.SPLIT, OpKind.SPLIT_V, OpKind.UNPACK, OpKind.TRANSPOSE,
+    OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.TRANSPOSE_CONV, OpKind.FULLY_CONNECTED,
+    OpKind.AVERAGE_POOL_2D, OpKind.MAX_POOL_2D, OpKind.ADD, OpKind.SUB, OpKind.MUL,
+    OpKind.MAXIMUM, OpKind.MINIMUM, OpKind.CONCATENATION, OpKind.MEAN, OpKind.SUM, OpKind.RELU,
+    OpKind.RELU6, OpKind.LEAKY_RELU, OpKind.ABS, OpKind.LOGISTIC, OpKind.TANH, OpKind.QUANTIZE,
+    OpKind.RESHAPE, OpKind.SQUEEZE, OpKind.EXPAND_DIMS, OpKind.PAD, OpKind.PADV2,
+    OpKind.MIRROR_PAD, OpKind.SLICE, OpKind.STRIDED_SLICE, OpKind.SPLIT, OpKind.SPLIT_V,
+    OpKind.PACK, OpKind.UNPACK, OpKind.TRANSPOSE, OpKind.DEPTH_TO_SPACE, OpKind.SPACE_TO_DEPTH,
+    OpKind.SPACE_TO_BATCH_ND, OpKind.BATCH_TO_SPACE_ND, OpKind.GATHER,
     OpKind.RESIZE_NEAREST_NEIGHBOR, OpKind.BROADCAST_TO})
 """Operators whose activations may have 16 bits."""
 

@@ -9,14 +9,18 @@ from hadron_compiler.ir.graph import (
     ConvolutionAttributes,
     FullyConnectedAttributes,
     Graph,
+    MulAttributes,
     OpKind,
     PoolAttributes,
+    ProductAttributes,
+    TransposeConvolutionAttributes,
 )
 from hadron_spec.tflite_quantization import activation_range
 
 __all__ = ["run"]
 
-_FUSED = ConvolutionAttributes | FullyConnectedAttributes | PoolAttributes | AddAttributes
+_FUSED = (ConvolutionAttributes | FullyConnectedAttributes | PoolAttributes | AddAttributes
+          | MulAttributes | ProductAttributes | TransposeConvolutionAttributes)
 
 
 def run(graph: Graph) -> Graph:
