@@ -72,14 +72,20 @@ class WindowSequencer(wiring.Component):
                 ]
                 with m.If(self.strip_ends):
                     m.d.sync += [rows.eq(0), odd.eq(0)]
-        completes = Mux(
-            self.tall, (self.pixel[0] ^ self.stride_x) & self.pixel[2:].any(),
-            Mux(self.stride_x, (self.pixel[:2] == 0) & self.pixel[2:].any(),
-                self.pixel[0] & self.pixel[1:].any()))
+        # Whether the next pixel completes windows, from registers; the first of a row does not.
+        following = Signal.like(self.pixel)
+        completes = Signal()
+        m.d.comb += following.eq(self.pixel + 1)
+        reaches = Mux(
+            self.tall, (following[0] ^ self.stride_x) & following[2:].any(),
+            Mux(self.stride_x, (following[:2] == 0) & following[2:].any(),
+                following[0] & following[1:].any()))
+        with m.If(self.pixel_valid):
+            m.d.sync += completes.eq(reaches & full & ~(self.stride_y & odd) & ~self.row_ends)
         first = Signal()
         later = Signal()
         m.d.comb += [
-            first.eq(self.pixel_valid & full & ~(self.stride_y & odd) & completes),
+            first.eq(self.pixel_valid & completes),
             self.multiply.eq(first | self.half),
         ]
         m.d.sync += [later.eq(first), self.half.eq(Mux(self.wide, later, first))]

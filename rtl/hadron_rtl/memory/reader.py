@@ -117,7 +117,7 @@ class ScratchpadReader(wiring.Component):
 
     ADDRESS_LATENCY = 2
     LATENCY = ADDRESS_LATENCY + ByteRam.LATENCY + Rotator.LATENCY + 1
-    _INSIDE_LATENCY = 3
+    _INSIDE_LATENCY = 4
 
     def __init__(self, config: NpuConfig):
         self.config = config
@@ -145,19 +145,30 @@ class ScratchpadReader(wiring.Component):
         on, and whether the row is inside."""
         lanes = self.config.lanes
         bits = (lanes - 1).bit_length()
-        # Thermometers: lanes from the row's first byte on, and lanes to its last.
+        # What the upper bits say, then thermometers: lanes from the row's first byte on, and lanes
+        # to its last.
+        begun = Signal(name=f"begun{name}", reset_less=True)
+        begins = Signal(name=f"begins{name}", reset_less=True)
+        first = Signal(bits, name=f"first{name}", reset_less=True)
+        over = Signal(name=f"over{name}", reset_less=True)
+        many = Signal(name=f"many{name}", reset_less=True)
+        few = Signal(bits, name=f"few{name}", reset_less=True)
+        m.d.sync += [
+            begun.eq(~x[-1]),
+            begins.eq(x[bits:].all()),
+            first.eq(x[:bits]),
+            over.eq(left[-1]),
+            many.eq(left[bits:-1].any()),
+            few.eq(left[:bits]),
+        ]
         started = Signal(lanes, name=f"started{name}", reset_less=True)
         not_ended = Signal(lanes, name=f"not_ended{name}", reset_less=True)
-        inside = Signal(name=f"row_inside{name}", reset_less=True)
-        few_before = x[bits:].all()
+        inside = delayed(m, row_inside, 2, name=f"row_inside{name}")
         m.d.sync += [
             started.eq(Cat(
-                ~x[-1] | few_before & (x[:bits] >= (lanes - lane) if lane else Const(0))
+                begun | begins & (first >= (lanes - lane) if lane else Const(0))
                 for lane in range(lanes))),
-            not_ended.eq(Cat(
-                ~left[-1] & (left[bits:-1].any() | (left[:bits] > lane))
-                for lane in range(lanes))),
-            inside.eq(row_inside),
+            not_ended.eq(Cat(~over & (many | (few > lane)) for lane in range(lanes))),
         ]
         return started & not_ended & inside.replicate(lanes)
 
@@ -194,7 +205,6 @@ class ScratchpadReader(wiring.Component):
         row_above = Signal(name="row_above_2", reset_less=True)
         row_below = Signal(name="row_below_2", reset_less=True)
         beyond = Signal(lanes, reset_less=True)
-        later = Signal(lanes, reset_less=True)
         m.d.sync += [
             width.eq(self.width_bytes + before),
             last_row.eq(self.height - 1),
@@ -203,8 +213,8 @@ class ScratchpadReader(wiring.Component):
             row_above.eq((self.y < 0) & (self.y != -1)),
             row_below.eq(self.y >= last_row),
             beyond.eq(Cat(split[-1] & (split[:-1] <= lane) for lane in range(lanes))),
-            later.eq(beyond),
         ]
+        later = delayed(m, beyond, 2, name="later")
         next_bounds = self._in_row(m, "_2", x, left, ~row_above & ~row_below)
         return later & next_bounds | ~later & bounds
 

@@ -107,12 +107,12 @@ class Requantizer(wiring.Component):
         # The lanes do not know what is valid.
         clamp = self.mode == Mode.CLAMP
         taken = self.i.valid & self.i.ready
-        clamped = Signal(RequantizerLane.latency(Mode.CLAMP))
-        second_byte = Signal()
+        clamped = Signal(RequantizerLane.latency(Mode.CLAMP) - 1)
+        valid = Signal()
         m.d.sync += [
-            second_byte.eq(scaled[-1] & deep),
+            valid.eq(clamped[-1] | scaled[-2] | (scaled[-1] & deep)),
             clamped.eq(Cat(taken & clamp, clamped)),
             scaled.eq(Cat(taken & ~clamp, scaled)),
         ]
-        m.d.comb += self.o.valid.eq(clamped[-1] | scaled[-1] | second_byte)
+        m.d.comb += self.o.valid.eq(valid)
         return m

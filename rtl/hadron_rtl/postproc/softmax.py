@@ -259,7 +259,7 @@ class Softmax(wiring.Component):
         # A register on the way: LOAD is far from the memory.
         address = Signal.like(table.write_address, reset_less=True)
         contents = Signal.like(table.write_data, reset_less=True)
-        strobe = Signal.like(table.write_strobe)
+        strobe = Signal.like(table.write_strobe, reset_less=True)
         m.d.sync += [
             address.eq(payload.address[2:] + word),
             contents.eq(payload.data.word_select(word, 32)),
