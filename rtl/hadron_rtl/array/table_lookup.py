@@ -40,7 +40,7 @@ class TableLookup(wiring.Component):
         The entry, 0 if there was no activation.
 
     Latency: ``LATENCY`` cycles. Throughput: one entry a cycle.
-    Cost (LFE5U, 16 lanes): two LUT4 a bit of the entry, and few others.
+    Cost (LFE5U, 16 lanes, yosys 0.66): 66 LUT4, 5 CCU2C, 50 registers.
     """
 
     LATENCY = 1 + WeightMemory.LATENCY + 1

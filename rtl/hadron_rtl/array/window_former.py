@@ -43,7 +43,7 @@ class WindowFormer(wiring.Component):
         undefined.
 
     Throughput: one pixel, one window a cycle.
-    Cost (LFE5U, yosys 0.66): 8 TRELLIS_DPR16X4, 168 LUT4, 289 registers.
+    Cost (LFE5U, yosys 0.66): 8 TRELLIS_DPR16X4, 169 LUT4, 289 registers.
     """
 
     active: In(1)

@@ -49,8 +49,8 @@ class Requantizer(wiring.Component):
 
     Latency: ``latency(mode)`` cycles from the transfer of a result to its output.
     Throughput: one result a cycle, of wide ones one in two.
-    Cost (LFE5U, one lane, yosys 0.66): 2 MULT18X18D, 394 LUT4 and 90 CCU2C, 644 registers;
-    with `deep` 77 LUT4, 11 CCU2C and 51 registers more.
+    Cost (LFE5U, one lane, yosys 0.66): 2 MULT18X18D, 276 LUT4 and 88 CCU2C, 667 registers;
+    with `deep` 75 LUT4, 11 CCU2C and 71 registers more.
     """
 
     PARAMETERS_DELAY = RequantizerLane.PARAMETERS_DELAY
