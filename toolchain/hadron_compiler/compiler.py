@@ -21,7 +21,13 @@ from hadron_compiler.errors import (
 from hadron_compiler.frontend.onnx import import_onnx
 from hadron_compiler.frontend.tflite import import_tflite
 from hadron_compiler.ir.graph import Graph, Tensor
-from hadron_compiler.passes import expand_matmuls, run_passes, split_max_pools, split_sums
+from hadron_compiler.passes import (
+    expand_matmuls,
+    run_passes,
+    split_max_pools,
+    split_resizes,
+    split_sums,
+)
 from hadron_compiler.program import LayerReport, Program, TensorBinding, distinct
 from hadron_compiler.schedule.build import build_commands
 from hadron_compiler.schedule.dependencies import derive_dependencies
@@ -98,7 +104,7 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
     imported = (import_onnx(source, data) if onnx
                 else import_tflite(source, data, keep_tensors=keep_tensors))
     graph = run_passes(imported)
-    graph = expand_matmuls.run(graph, config)
+    graph = split_resizes.run(expand_matmuls.run(graph, config), config)
     graphs = split_sums.run(graph, config)
     graphs += [other for some in graphs if (other := split_max_pools.run(some)) is not None]
     if stream_input and len(graph.inputs) != 1:

@@ -209,6 +209,8 @@ class _Graph:
 
     def resize(self, x: Tensor) -> Tensor:
         size = [2 * n for n in x.shape[1:3]]
+        if self.rng.random() < 0.5:
+            size = [int(self.rng.integers(n, 2 * n + 1)) for n in x.shape[1:3]]
         y = self.like(x, 1, *size, x.shape[3])
         kind = choose(self.rng, (("RESIZE_NEAREST_NEIGHBOR", "ResizeNearestNeighbor"),
                                  ("RESIZE_BILINEAR", "ResizeBilinear")))

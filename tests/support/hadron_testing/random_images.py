@@ -55,8 +55,8 @@ def _resize_bilinear(rng: np.random.Generator) -> Made:
     for _ in range(2):
         factor = int(choose(rng, (1, 2, 4)))
         if rng.random() < 0.25:
-            size.append(int(rng.integers(1, 6)))
-            output.append(int(rng.integers(1, 8)))
+            size.append(int(rng.integers(1, 12)))
+            output.append(int(rng.integers(1, 18)))
             continue
         small = int(rng.integers(1, 7))
         large = (small - 1) * factor + 1 if align else small * factor

@@ -1,40 +1,42 @@
-"""RESIZE_BILINEAR: weighted sums of up to four pixels, one kernel for each set of weights."""
+"""RESIZE_BILINEAR: weighted sums of up to four pixels at once, or of columns and then of rows."""
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 
+from hadron_compiler.codegen.bilinear_lines import lines_of
 from hadron_compiler.codegen.elementwise import LookupStage
 from hadron_compiler.codegen.geometry import Geometry
-from hadron_compiler.codegen.integers import RefusedError
 from hadron_compiler.codegen.interleaved import InterleavedKernel, Share
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.matrix import DepthwiseKernel, OutputStage
-from hadron_compiler.codegen.progressions import Progression, progressions
 from hadron_compiler.codegen.tap_tables import TapTablesKernel
-from hadron_compiler.ir.graph import FILL, Operation, ResizeAttributes, Window
+from hadron_compiler.ir.graph import (
+    ColumnDigitsAttributes,
+    Operation,
+    ResizeAttributes,
+    RowDigitsAttributes,
+    Window,
+)
 from hadron_spec.config import NpuConfig
-from hadron_spec.tflite_resize import BILINEAR_BITS, bilinear_sources
+from hadron_spec.tflite_resize import BILINEAR_BITS
 
-__all__ = ["MAX_SHARES", "MAX_WEIGHT", "resize_bilinear"]
+__all__ = ["MAX_WEIGHT", "interpolate_columns", "interpolate_rows", "resize_bilinear"]
 
 MAX_WEIGHT = 63
 """Largest weight of a pixel, where the weights of an output have no common factor of two, that is
 multiplied: the array takes twice that."""
 
-MAX_SHARES = 4096
-"""Most pairs of row and column weights: each is a command, or several."""
-
 _HALF = 1 << 30
 """Multiplier of one half, Q0.31."""
 
-_Lines = list[tuple[Progression, tuple[int, ...]]]
-"""Output rows that take neighbouring input rows times the same weights; likewise columns."""
+_BYTES = np.arange(-128, 128)
 
 
 def resize_bilinear(operation: Operation, config: NpuConfig) -> InterleavedKernel:
-    """Return the kernel of a bilinear resize.
+    """Return the kernel of a bilinear resize in one pass.
 
     The sum is divided by a power of two, halves rounded away from zero. That is what the second
     rounding of the requantizer does; with weights twice as large the first, which halves, is exact.
@@ -47,14 +49,8 @@ def resize_bilinear(operation: Operation, config: NpuConfig) -> InterleavedKerne
     images, height, width, depth = source.shape
     _, rows, columns, _ = output.shape
     shares = []
-    options = {"align_corners": attributes.align_corners, "half_pixel": attributes.half_pixel}
-    lines_y = _lines(height, rows, **options)
-    lines_x = _lines(width, columns, **options)
-    if len(lines_y) * len(lines_x) > MAX_SHARES:
-        raise RefusedError(f"from {height}x{width} to {rows}x{columns} pixels {len(lines_y)} rows "
-                           f"by {len(lines_x)} columns have weights of their own; at most "
-                           f"{MAX_SHARES} pairs are supported")
-    for (y, weights_y), (x, weights_x) in product(lines_y, lines_x):
+    for (y, weights_y), (x, weights_x) in product(lines_of(height, rows, attributes),
+                                                  lines_of(width, columns, attributes)):
         weights = np.outer(weights_y, weights_x)
         bits = 2 * BILINEAR_BITS
         while bits and not (weights & 1).any():
@@ -65,10 +61,9 @@ def resize_bilinear(operation: Operation, config: NpuConfig) -> InterleavedKerne
         geometry = Geometry(images, (height, width, depth), (y.count, x.count, depth), window)
         kernel: Kernel
         if weights.max() > MAX_WEIGHT:
-            kernel = TapTablesKernel(
-                config, operation.label, geometry,
-                [2 * int(weight) * np.arange(-128, 128) for weight in weights.ravel()],
-                LookupStage(_HALF, -bits, wide=True))
+            kernel = TapTablesKernel(config, operation.label, geometry,
+                                     [2 * int(weight) * _BYTES for weight in weights.ravel()],
+                                     LookupStage(_HALF, -bits, wide=True))
         else:
             stage = OutputStage(np.zeros(depth, np.int64), np.full(depth, _HALF),
                                 np.full(depth, -bits), np.zeros(depth, np.bool_), 0, -128, 127)
@@ -83,28 +78,76 @@ def _spread(weights: npt.NDArray[np.int64], depth: int) -> npt.NDArray[np.int8]:
     return np.broadcast_to(weights[..., None, None], (*weights.shape, depth, 1)).astype(np.int8)
 
 
-def _lines(size: int, output: int, *, align_corners: bool, half_pixel: bool) -> _Lines:
-    groups: dict[tuple[int, ...], npt.NDArray[np.int64]] = {}
-    for index, line in enumerate(bilinear_sources(size, output, align_corners=align_corners,
-                                                  half_pixel=half_pixel)):
-        first = line.lower
-        if line.lower == line.upper or not line.upper_weight:
-            weights: tuple[int, ...] = (1 << BILINEAR_BITS,)
-        else:
-            weights = (line.lower_weight, line.upper_weight)
-        groups.setdefault(weights, np.full(output, FILL, np.int64))[index] = first
-    # A window steps forward, or not at all if there is one: rows repeated are several kernels.
-    return [(part, weights) for weights, firsts in groups.items()
-            for part in _forward(progressions(firsts))]
+def interpolate_columns(operation: Operation, config: NpuConfig) -> InterleavedKernel:
+    """Return the kernel of the first of two passes: each row as the digits of its sums.
+
+    A product of weight and pixel is split into digits in the table already, so a digit of the sum
+    is the sum of two digits: nothing is carried, and nothing rounded. That it fits a byte, see
+    `digits`.
+    """
+    attributes = operation.attributes
+    assert isinstance(attributes, ColumnDigitsAttributes)
+    source, output = operation.required(0), operation.outputs[0]
+    images, height, width, depth = source.shape
+    columns = output.shape[2]
+    number = len(attributes.units)
+    shares = []
+    for x, weights in lines_of(width, columns, attributes.resize):
+        window = Window(1, len(weights), 1, x.offset_step or 1, pad_left=-x.offset)
+        geometry = Geometry(images, (height, width, depth), (height, x.count, depth), window)
+        tables = [digits(weight, attributes.units, up=tap == 0)
+                  for tap, weight in enumerate(weights)]
+        shares += [Share(TapTablesKernel(config, operation.label, geometry,
+                                         [table[place] for table in tables], LookupStage()),
+                         place, number, x.first, x.step) for place in range(number)]
+    return InterleavedKernel(operation.label, (number * height, columns, depth), shares)
 
 
-def _forward(parts: list[Progression]) -> list[Progression]:
-    """Cut progressions that do not advance into single lines."""
+def digits(weight: int, units: Sequence[int], *, up: bool) -> list[npt.NDArray[np.int64]]:
+    """Return the digits, the first one first, of a weight times -128 to 127.
+
+    Each digit is what is left over its unit, rounded: of the one product up, of the other down
+    where it lies in the middle. So two of them differ from their sum by less than one, and the sum
+    of first digits lies between -128 and 127, as what they stand for does. What is left is half a
+    unit at most of each: the sum of second digits is a unit at most, 64 of the next.
+    """
+    left = weight * _BYTES
     made = []
-    for part in parts:
-        if part.count > 1 and part.offset_step < 1:
-            made += [Progression(1, part.first + i * part.step, 1,
-                                 part.offset + i * part.offset_step, 0) for i in range(part.count)]
-        else:
-            made.append(part)
+    for unit in units:
+        digit = (left + unit // 2 if up else left + (unit - 1) // 2) // unit
+        left = left - unit * digit
+        made.append(digit)
+    assert not left.any()
     return made
+
+
+def interpolate_rows(operation: Operation, config: NpuConfig) -> InterleavedKernel:
+    """Return the kernel of the second pass: sums of the digits of two rows, rounded once.
+
+    Tables are alike for all columns and channels. Where the channels are not whole steps of the
+    array, a row is a single pixel of all its bytes.
+    """
+    attributes = operation.attributes
+    assert isinstance(attributes, RowDigitsAttributes)
+    source, output = operation.required(0), operation.outputs[0]
+    images, lines, width, depth = source.shape
+    rows = output.shape[1]
+    number = len(attributes.units)
+    row = width * depth
+    if depth % config.columns and 2 * (2 * number + 1) * row <= config.act_bytes // 2:
+        width, depth = 1, row
+    shares = []
+    for y, weights in lines_of(lines // number, rows, attributes.resize):
+        factors = [weight * unit for weight in weights for unit in attributes.units]
+        bits = 2 * BILINEAR_BITS
+        while bits and not any(factor & 1 for factor in factors):
+            factors = [factor >> 1 for factor in factors]
+            bits -= 1
+        window = Window(len(factors), 1, number * (y.offset_step or 1), 1,
+                        pad_top=-number * y.offset)
+        geometry = Geometry(images, (lines, width, depth), (y.count, width, depth), window)
+        shares.append(Share(
+            TapTablesKernel(config, operation.label, geometry,
+                            [2 * factor * _BYTES for factor in factors],
+                            LookupStage(_HALF, -bits, wide=True)), y.first, y.step, 0, 1))
+    return InterleavedKernel(operation.label, (rows, width, depth), shares)

@@ -6,7 +6,11 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from hadron_compiler.codegen.bilinear import resize_bilinear
+from hadron_compiler.codegen.bilinear import (
+    interpolate_columns,
+    interpolate_rows,
+    resize_bilinear,
+)
 from hadron_compiler.codegen.elementwise import LookupStage
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.integers import (
@@ -67,6 +71,7 @@ from hadron_compiler.errors import CapacityError, CompileError, UnsupportedError
 from hadron_compiler.ir.graph import (
     ChannelTablesAttributes,
     ClampAttributes,
+    ColumnDigitsAttributes,
     ConvolutionAttributes,
     DigitSumsAttributes,
     DynamicWeightsAttributes,
@@ -83,6 +88,7 @@ from hadron_compiler.ir.graph import (
     PoolAttributes,
     ProductAttributes,
     RescaleAttributes,
+    RowDigitsAttributes,
     SoftmaxAttributes,
     TableAttributes,
     Tensor,
@@ -377,6 +383,7 @@ _BY_ATTRIBUTES: dict[type, Callable[[Operation, NpuConfig], Kernel]] = {
     ExtremumAttributes: lower_extremum,
     ChannelTablesAttributes: lower_prelu,
     ClampAttributes: lower_clamp,
+    ColumnDigitsAttributes: interpolate_columns,
     DigitSumsAttributes: lower_digit_sums,
     DynamicWeightsAttributes: _dynamic_weights,
     LinesAttributes: lower_lines,
@@ -385,6 +392,7 @@ _BY_ATTRIBUTES: dict[type, Callable[[Operation, NpuConfig], Kernel]] = {
     PartialSumsAttributes: lower_partial_sums,
     ProductAttributes: lower_product,
     RescaleAttributes: lower_rescale,
+    RowDigitsAttributes: interpolate_rows,
     TableAttributes: lower_table,
     TwoLinesAttributes: lower_two_lines,
 }

@@ -19,10 +19,11 @@ from hadron_compiler.codegen.kernel import (
 )
 from hadron_compiler.codegen.matrix import OutputStage
 from hadron_compiler.codegen.windowed import (
-    ChannelBlocks,
     WindowedCommand,
     WindowPart,
+    channel_runs,
     cut_window,
+    single_block,
     windowed_commands,
 )
 from hadron_compiler.errors import CapacityError
@@ -59,7 +60,7 @@ class PoolPart(Part):
         assert region is not None
         piece = Piece(piece.layer, region, piece.sources, piece.destination, piece.weight_step)
         made = []
-        for blocks, level in _blocks(self.channels, self.columns, region,
+        for blocks, level in channel_runs(self.channels, self.columns, region,
                                      self.command.opcode is Opcode.MAX):
             command = WindowedCommand(**{
                 **vars(self.command), "blocks": blocks, "blocks_in": level,
@@ -87,7 +88,7 @@ class _LongSumPart(PoolPart):
 
     def _sum(self, piece: Piece, first: int) -> list[Command]:
         outputs = min(self.columns, self.channels[1] - first)
-        block = _single(first, outputs)
+        block = single_block(first, outputs)
         made = []
         for part in self.parts:
             begins, ends = part is self.parts[0], part is self.parts[-1]
@@ -97,34 +98,6 @@ class _LongSumPart(PoolPart):
                 fields=self.command.fields | ({} if begins else {"continues": 1}),
             ), piece if begins else replace(piece, weight_step=piece.weight_step + 1))
         return made
-
-
-def _blocks(channels: tuple[int, int], columns: int, region: Region,
-            own_weights: bool) -> list[tuple[ChannelBlocks, str]]:
-    """Cut channels into runs of blocks, each with the loop that walks it.
-
-    Loop kg would take new weights for every block, but all blocks of an average have the same:
-    a free outer loop walks them instead, or each block has a command of its own.
-    """
-    first, end = channels
-    full, rest = divmod(end - first, columns)
-    if own_weights:
-        count = full + (rest > 0)
-        return [(ChannelBlocks(count, first, columns, first, columns, min(columns, end - first),
-                               rest or columns), "kg")]
-    runs = []
-    if full and (region.rows == 1 or region.columns == 1):
-        level = "oy" if region.rows == 1 else "ox"
-        runs.append((ChannelBlocks(full, first, columns, first, columns, columns, columns), level))
-    else:
-        runs += [(_single(first + i * columns, columns), "kg") for i in range(full)]
-    if rest:
-        runs.append((_single(first + full * columns, rest), "kg"))
-    return runs
-
-
-def _single(first: int, outputs: int) -> ChannelBlocks:
-    return ChannelBlocks(1, first, 0, first, 0, outputs, outputs)
 
 
 def uniform_constants(config: NpuConfig, stage: OutputStage,
@@ -149,7 +122,7 @@ class PoolKernel(Kernel):
                  least: bool = False) -> WindowedCommand:
         fields = {"minimum": minimum, "maximum": maximum, "pad": pad, "least": int(least)}
         return WindowedCommand(
-            Opcode.MAX, self.name, self.geometry, _single(0, 1), (0, 0), False, 1,
+            Opcode.MAX, self.name, self.geometry, single_block(0, 1), (0, 0), False, 1,
             self.config.lanes, 0, fields, 0)
 
     def sum_part(self, region: Region, channels: tuple[int, int], constants: Constants,
@@ -179,7 +152,7 @@ class PoolKernel(Kernel):
         """Return what the commands of sums over so many weight steps have in common."""
         fields = {**stage.fields((0, 1)), "pad": 0}
         return WindowedCommand(
-            Opcode.MATRIX, self.name, self.geometry, _single(0, 1), (0, 0), False, 1,
+            Opcode.MATRIX, self.name, self.geometry, single_block(0, 1), (0, 0), False, 1,
             self.config.lanes, 1 + taps, fields, 0)
 
     def ranges(self, most: int | None) -> list[tuple[int, int]]:

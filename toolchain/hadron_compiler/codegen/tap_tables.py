@@ -1,4 +1,4 @@
-"""Sums over a window with a table for each tap: weights of any length, of one channel at a time."""
+"""Sums over a window with a table for each tap: weights of any length, alike for all channels."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from hadron_compiler.codegen.command import Command, Space
 from hadron_compiler.codegen.elementwise import LookupStage, Table
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece
-from hadron_compiler.codegen.windowed import ChannelBlocks, WindowedCommand, windowed_commands
+from hadron_compiler.codegen.windowed import WindowedCommand, channel_runs, windowed_commands
 from hadron_compiler.errors import CapacityError
 from hadron_spec.commands import Opcode, pack_parameters
 from hadron_spec.config import NpuConfig
@@ -53,15 +53,12 @@ class _TapTablesPart(Part):
         self.channels = self.source_channels = (0, kernel.geometry.destination[2])
 
     def commands(self, piece: Piece) -> list[Command]:
-        """See `Part.commands`: one for each block of channels, for all share the tables."""
-        kernel, columns = self.kernel, self.kernel.config.columns
-        end = self.channels[1]
+        """See `Part.commands`: all blocks of channels share the tables."""
+        kernel = self.kernel
         made = []
-        for first in range(0, end, columns):
-            used = min(columns, end - first)
+        for blocks, level in channel_runs(self.channels, kernel.config.columns, piece.region):
             command = WindowedCommand(
-                Opcode.LOOKUP, kernel.name, kernel.geometry,
-                ChannelBlocks(1, first, 0, first, 0, used, used), (first, first + used), False, 1,
-                kernel.config.lanes, self.constants.steps, kernel.fields, 0)
+                Opcode.LOOKUP, kernel.name, kernel.geometry, blocks, blocks.channels, False, 1,
+                kernel.config.lanes, self.constants.steps, kernel.fields, 0, level)
             made += windowed_commands(command, piece)
         return made

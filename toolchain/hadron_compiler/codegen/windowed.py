@@ -11,7 +11,8 @@ from hadron_compiler.codegen.row_pairs import RowPairs
 from hadron_compiler.errors import CapacityError
 from hadron_spec.commands import Opcode
 
-__all__ = ["ChannelBlocks", "WindowPart", "WindowedCommand", "cut_window", "windowed_commands"]
+__all__ = ["ChannelBlocks", "WindowPart", "WindowedCommand", "channel_runs", "cut_window",
+           "single_block", "windowed_commands"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,35 @@ class ChannelBlocks:
             source=self.source + first * self.source_step,
             destination=self.destination + first * self.destination_step,
             last_outputs=self.last_outputs if end == self.count else self.outputs)
+
+
+def channel_runs(channels: tuple[int, int], columns: int, region: Region,
+                 own_weights: bool = False) -> list[tuple[ChannelBlocks, str]]:
+    """Cut channels into runs of blocks, each with the loop that walks it.
+
+    Loop kg would take new weights for every block, but blocks of averages and look-ups have the
+    same: a free outer loop walks them instead, or each block has a command of its own.
+    """
+    first, end = channels
+    full, rest = divmod(end - first, columns)
+    if own_weights:
+        count = full + (rest > 0)
+        return [(ChannelBlocks(count, first, columns, first, columns, min(columns, end - first),
+                               rest or columns), "kg")]
+    runs = []
+    if full and (region.rows == 1 or region.columns == 1):
+        level = "oy" if region.rows == 1 else "ox"
+        runs.append((ChannelBlocks(full, first, columns, first, columns, columns, columns), level))
+    else:
+        runs += [(single_block(first + i * columns, columns), "kg") for i in range(full)]
+    if rest:
+        runs.append((single_block(first + full * columns, rest), "kg"))
+    return runs
+
+
+def single_block(first: int, outputs: int) -> ChannelBlocks:
+    """Return a run of one block, from channel `first` on."""
+    return ChannelBlocks(1, first, 0, first, 0, outputs, outputs)
 
 
 @dataclass(frozen=True)

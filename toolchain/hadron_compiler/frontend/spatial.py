@@ -122,8 +122,8 @@ def _resized(check: Checker) -> list[int] | None:
 
 
 def resize_bilinear(check: Checker) -> Any:
-    """RESIZE_BILINEAR: any size with up to 4096 pairs of row and column weights, half-pixel
-    centres, aligned corners or neither; fast by factors of 2 and 4."""
+    """RESIZE_BILINEAR: any size, half-pixel centres, aligned corners or neither; by factors of 2
+    and 4 in one pass, by others in two."""
     size = _resized(check)
     align, half = bool(check.option("AlignCorners")), bool(check.option("HalfPixelCenters"))
     check.require(not (align and half), "aligned corners and half-pixel centres exclude one "

@@ -17,6 +17,7 @@ __all__ = [
     "Attributes",
     "ChannelTablesAttributes",
     "ClampAttributes",
+    "ColumnDigitsAttributes",
     "ConcatenationAttributes",
     "ConvolutionAttributes",
     "DigitSumsAttributes",
@@ -36,6 +37,7 @@ __all__ = [
     "ReduceAttributes",
     "RescaleAttributes",
     "ResizeAttributes",
+    "RowDigitsAttributes",
     "SoftmaxAttributes",
     "TableAttributes",
     "TransposeConvolutionAttributes",
@@ -113,6 +115,23 @@ class ResizeAttributes:
 
     align_corners: bool
     half_pixel: bool
+
+
+@dataclass(frozen=True)
+class ColumnDigitsAttributes:
+    """The columns of a bilinear resize: each row as rows of the digits of its sums, the first one
+    first; `units` are what these stand for, in units of a weight."""
+
+    resize: ResizeAttributes
+    units: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RowDigitsAttributes:
+    """The rows of a bilinear resize of what `ColumnDigitsAttributes` makes."""
+
+    resize: ResizeAttributes
+    units: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -323,6 +342,8 @@ Attributes: TypeAlias = (
     ConvolutionAttributes
     | TransposeConvolutionAttributes
     | ResizeAttributes
+    | ColumnDigitsAttributes
+    | RowDigitsAttributes
     | FullyConnectedAttributes
     | PoolAttributes
     | AddAttributes
