@@ -1,5 +1,6 @@
 """Activations of 16 bits: programs equal TensorFlow Lite Micro, and what is refused."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from hadron_spec.config import CONFIGS, NpuConfig
 from hadron_testing import oracle
 from hadron_testing.large_models import SMALL_CONFIGS
 from hadron_testing.programs import run_program
-from hadron_testing.random_deep import DEEP, mixed_network, residual_network
+from hadron_testing.random_deep import DEEP, gated_network, mixed_network, residual_network
 from hadron_testing.random_models import GENERATORS, Case
 from hadron_testing.random_shallow import ALL_PRECISIONS
 from hadron_testing.tflite_builder import ModelBuilder, Tensor
@@ -178,10 +179,13 @@ def test_the_stream_brings_bytes() -> None:
         compile_model(builder.finish([y]), DEEP_CONFIGS["h64"], stream_input=True)
 
 
-@pytest.mark.parametrize(("name", "size"), [("h64", 12), ("h64", 40), ("small", 32)])
-def test_a_residual_network_that_fits_the_scratchpad_or_not(name: str, size: int,
-                                                            rng: np.random.Generator) -> None:
-    model, inputs = residual_network(rng, size)
+@pytest.mark.parametrize(("make", "name", "size"), [
+    (residual_network, "h64", 12), (residual_network, "h64", 40), (residual_network, "small", 32),
+    (gated_network, "h256", 8), (gated_network, "small", 16)])
+def test_networks_that_fit_the_scratchpad_or_not(
+        make: Callable[[np.random.Generator, int], tuple[bytes, list[np.ndarray]]], name: str,
+        size: int, rng: np.random.Generator) -> None:
+    model, inputs = make(rng, size)
     config = (DEEP_CONFIGS | {"small": ALL_PRECISIONS})[name]
     assert set(check(model, inputs, config)) == {"W8A16"}
 

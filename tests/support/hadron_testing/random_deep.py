@@ -8,7 +8,8 @@ import numpy as np
 from hadron_testing.draws import choose
 from hadron_testing.tflite_builder import ModelBuilder, Tensor
 
-__all__ = ["DEEP", "DEEP_ON_HOST", "DeepCase", "classifier", "mixed_network", "residual_network"]
+__all__ = ["DEEP", "DEEP_ON_HOST", "DeepCase", "classifier", "gated_network", "mixed_network",
+           "residual_network"]
 
 @dataclass
 class DeepCase:
@@ -337,6 +338,47 @@ def residual_network(rng: np.random.Generator, size: int, channels: int = 16
     x = builder.mean(x, (1, 2), x.scale, 0)
     y = builder.fully_connected(x, _weights(rng, (10, 24), 24), _bias(rng, 10), 0.01,
                                 x.scale, 0)
+    return builder.finish([y]), _inputs(rng, builder.inputs[0])
+
+
+def gated_network(rng: np.random.Generator, size: int, channels: int = 16
+                  ) -> tuple[bytes, list[np.ndarray]]:
+    """Make a network of INT16 with what networks of gates have: HARD_SWISH as converters write it,
+    squeeze and excitation, SiLU, LEAKY_RELU, TANH, and a decoder that grows images."""
+    builder = ModelBuilder(bias_bits=64)
+    x = builder.input((1, size, size, 3), 1 / 4096, dtype="int16")
+
+    def constant(value: float) -> Tensor:
+        return builder.constant(np.array(32767, np.int16), value / 32767)
+
+    def convolution(x: Tensor, count: int, scale: float, **options: object) -> Tensor:
+        taps = 9 * x.shape[3]
+        return builder.conv_2d(x, _weights(rng, (count, 3, 3, x.shape[3]), taps),
+                               _bias(rng, count), _scales(rng, count), scale, 0, **options)
+
+    x = convolution(x, channels, 1 / 2048, stride=(2, 2))
+    y = builder.binary("ADD", x, constant(3), 1.5 * x.scale, 0, activation="RELU6")
+    y = builder.binary("MUL", y, constant(1 / 6), 1 / 32768, 0)
+    x = builder.binary("MUL", x, y, x.scale, 0)
+    gate = builder.mean(x, (1, 2), x.scale, 0, keep_dims=True)
+    for count, activation in ((8, "RELU"), (channels, "NONE")):
+        weights = _weights(rng, (count, 1, 1, gate.shape[3]), gate.shape[3])
+        gate = builder.conv_2d(gate, weights, _bias(rng, count), _scales(rng, count), 1 / 4096, 0,
+                               activation=activation)
+    x = builder.binary("MUL", x, builder.unary("LOGISTIC", gate, 1 / 32768, 0), x.scale, 0)
+    x = builder.binary("MUL", x, builder.unary("LOGISTIC", x, 1 / 32768, 0), x.scale, 0)
+    x = builder.unary("LEAKY_RELU", convolution(x, channels, 1 / 3000), 1 / 3500, 0, "LeakyRelu",
+                      alpha=0.2)
+    parts = builder.split(x, channels // 4)
+    x = builder.concatenation(parts[::-1], x.scale, 0)
+    y = builder.tensor((1, size, size, 4), 1 / 3000, 0, dtype="int16")
+    scales = _scales(rng, 4)
+    builder.operator("TRANSPOSE_CONV", [
+        builder.constant(np.array(y.shape, np.int32)),
+        builder.constant(_weights(rng, (4, 2, 2, channels), 4 * channels), scales), x,
+        builder.constant(_bias(rng, 4), np.float32(x.scale) * scales)], [y], "TransposeConv",
+        version=3, padding=0, strideH=2, strideW=2)
+    y = builder.unary("TANH", y, 1 / 32768, 0)
     return builder.finish([y]), _inputs(rng, builder.inputs[0])
 
 

@@ -22,7 +22,7 @@ from hadron_compiler.codegen.integers import (
     output_stage,
 )
 from hadron_compiler.codegen.kernel import Kernel
-from hadron_compiler.codegen.lowering_deep import lower_clamp
+from hadron_compiler.codegen.lowering_deep import lower_clamp, lower_deep_sum_with_constant
 from hadron_compiler.codegen.lowering_deep_functions import lower_lines, lower_two_lines
 from hadron_compiler.codegen.lowering_deep_products import lower_deep_mul
 from hadron_compiler.codegen.lowering_elementwise import (
@@ -69,6 +69,7 @@ from hadron_compiler.codegen.strips import StripKernel, strip_cycles, takes_stri
 from hadron_compiler.codegen.transposed import transpose_conv
 from hadron_compiler.errors import CapacityError, CompileError, UnsupportedError
 from hadron_compiler.ir.graph import (
+    AddConstantAttributes,
     ChannelTablesAttributes,
     ClampAttributes,
     ColumnDigitsAttributes,
@@ -380,6 +381,7 @@ _LOWERINGS: dict[OpKind, Callable[[Operation, NpuConfig], Kernel]] = {
 }
 
 _BY_ATTRIBUTES: dict[type, Callable[[Operation, NpuConfig], Kernel]] = {
+    AddConstantAttributes: lower_deep_sum_with_constant,
     ExtremumAttributes: lower_extremum,
     ChannelTablesAttributes: lower_prelu,
     ClampAttributes: lower_clamp,

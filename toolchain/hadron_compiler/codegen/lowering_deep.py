@@ -14,16 +14,18 @@ from hadron_compiler.codegen.integers import RefusedError, bounds
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.ir.graph import (
     AddAttributes,
+    AddConstantAttributes,
     ClampAttributes,
     ExtremumAttributes,
     Operation,
+    OpKind,
 )
 from hadron_spec.commands import DEEP_OFFSET
 from hadron_spec.config import NpuConfig
-from hadron_spec.numerics import ACC_BITS, ADD_LEFT_SHIFT_DEEP
+from hadron_spec.numerics import ACC_BITS, ADD_LEFT_SHIFT_DEEP, rescale_addend
 from hadron_spec.tflite_quantization import add_parameters
 
-__all__ = ["lower_clamp", "lower_deep_extremum", "lower_deep_sum"]
+__all__ = ["lower_clamp", "lower_deep_extremum", "lower_deep_sum", "lower_deep_sum_with_constant"]
 
 _BYTES = np.arange(-128, 128)
 
@@ -87,6 +89,36 @@ def lower_deep_sum(operation: Operation, config: NpuConfig, sign: int) -> Kernel
     return BytePlanesKernel(config, operation.label, output.shape,
                             [*passes, Pass(tuple(reads), Result(), tuple(tables), stage,
                                            gathered=tuple(gathered))])
+
+
+def lower_deep_sum_with_constant(operation: Operation, config: NpuConfig) -> Kernel:
+    """Return the kernel of ADD or SUB of one number."""
+    attributes = operation.attributes
+    assert isinstance(attributes, AddConstantAttributes)
+    x, output = operation.required(0), operation.outputs[0]
+    scales = (x.scale, attributes.scale)
+    a, b = scales[::-1] if attributes.first else scales
+    values = add_parameters(a, b, output.scale, ADD_LEFT_SHIFT_DEEP)
+    given, other = ((values.multiplier_a, values.shift_a), (values.multiplier_b, values.shift_b))
+    if attributes.first:
+        given, other = other, given
+    signs = (1, 1) if operation.kind is OpKind.ADD else (-1, 1) if attributes.first else (1, -1)
+    low, high, rests = _addend_tables(*given)
+    added = signs[1] * int(rescale_addend(attributes.value, *other, ADD_LEFT_SHIFT_DEEP))
+    tables = [signs[0] * low + added, signs[0] * high]
+    smallest, largest = bounds(attributes.activation, output)
+    stage = LookupStage(values.multiplier, values.shift, True, 0, smallest >> 8, largest >> 8,
+                        deep_results=True)
+    reads: tuple[Operand | Scratch, ...] = (Operand(0, 0), Operand(0, 1))
+    passes = []
+    if rests is not None:
+        copies, carry = (Scratch(0), Scratch(1)), Scratch(2)
+        passes = [*(Pass((plane,), copy) for plane, copy in zip(reads, copies, strict=True)),
+                  Pass(reads, carry, rests, _CARRIED)]
+        reads = (*copies, carry)
+        tables.append(signs[0] * (_BYTES + 1))
+    return BytePlanesKernel(config, operation.label, output.shape,
+                            [*passes, Pass(reads, Result(), tuple(tables), stage)])
 
 
 def lower_deep_extremum(operation: Operation, config: NpuConfig) -> Kernel:

@@ -8,6 +8,7 @@ import numpy as np
 from hadron_compiler.frontend.checker import Checker
 from hadron_compiler.frontend.offsets import grid, strides
 from hadron_compiler.ir.graph import (
+    AddConstantAttributes,
     ChannelTablesAttributes,
     ExtremumAttributes,
     MulAttributes,
@@ -18,7 +19,7 @@ from hadron_compiler.ir.graph import (
 )
 from hadron_spec.tflite_tables import prelu_table
 
-__all__ = ["broadcast", "maximum", "minimum", "mul", "prelu"]
+__all__ = ["broadcast", "maximum", "minimum", "mul", "prelu", "sum_with_constant"]
 
 
 def broadcast(check: Checker) -> list[Operation] | None:
@@ -60,6 +61,21 @@ def _repetition(source: Tensor, output: Tensor) -> Any:
     shape = (1,) * (len(output.shape) - len(source.shape)) + source.shape
     return grid(*((wanted, 0 if own == 1 else stride) for own, wanted, stride in zip(
         shape, output.shape, strides(shape), strict=True)))
+
+
+def sum_with_constant(check: Checker) -> AddConstantAttributes | None:
+    """Return the attributes of a sum with one number, which is no operand any more; None where it
+    is another sum."""
+    operation = check.operation
+    for first in (False, True):
+        x, constant = operation.required(first), operation.required(not first)
+        if (x.data is None and constant.data is not None and x.shape == operation.outputs[0].shape
+                and constant.data.min() == constant.data.max()
+                and len(constant.shape) <= len(x.shape)):
+            operation.inputs = [x]
+            return AddConstantAttributes(check.activation(), int(constant.data.min()),
+                                         constant.scale, first)
+    return None
 
 
 def maximum(check: Checker) -> Any:

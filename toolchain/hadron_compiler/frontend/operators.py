@@ -269,6 +269,8 @@ def _sub(check: Checker) -> Any:
 def _sum(check: Checker) -> Any:
     for position in (0, 1):
         check.same_type(position)
+    if check.operation.outputs[0].deep and (with_constant := binary.sum_with_constant(check)):
+        return with_constant
     copies = binary.broadcast(check)
     check.operation.attributes = AddAttributes(check.activation())
     return None if copies is None else [*copies, check.operation]

@@ -14,6 +14,7 @@ __all__ = [
     "FILL",
     "Activation",
     "AddAttributes",
+    "AddConstantAttributes",
     "Attributes",
     "ChannelTablesAttributes",
     "ClampAttributes",
@@ -154,6 +155,16 @@ class AddAttributes:
     """ADD and SUB."""
 
     activation: Activation
+
+
+@dataclass(frozen=True)
+class AddConstantAttributes:
+    """ADD and SUB of 16 bits with one number, `value` times `scale`; `first`: less what is read."""
+
+    activation: Activation
+    value: int
+    scale: float
+    first: bool
 
 
 @dataclass(frozen=True)
@@ -347,6 +358,7 @@ Attributes: TypeAlias = (
     | FullyConnectedAttributes
     | PoolAttributes
     | AddAttributes
+    | AddConstantAttributes
     | TableAttributes
     | ChannelTablesAttributes
     | ExtremumAttributes

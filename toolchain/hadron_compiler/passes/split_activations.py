@@ -5,6 +5,7 @@ from dataclasses import replace
 from hadron_compiler.ir.graph import (
     Activation,
     AddAttributes,
+    AddConstantAttributes,
     ClampAttributes,
     ConvolutionAttributes,
     FullyConnectedAttributes,
@@ -20,7 +21,8 @@ from hadron_spec.tflite_quantization import activation_range
 __all__ = ["run"]
 
 _FUSED = (ConvolutionAttributes | FullyConnectedAttributes | PoolAttributes | AddAttributes
-          | MulAttributes | ProductAttributes | TransposeConvolutionAttributes)
+          | AddConstantAttributes | MulAttributes | ProductAttributes
+          | TransposeConvolutionAttributes)
 
 
 def run(graph: Graph) -> Graph:
