@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hadron_compiler import CapacityError, compile_model
+from hadron_compiler import CapacityError, UnsupportedError, compile_model
 from hadron_compiler.codegen.progressions import Progression, fill_runs, progressions
 from hadron_compiler.ir.graph import FILL
 from hadron_model import operators
@@ -171,3 +171,25 @@ def test_products_of_matrices_that_do_not_fit(rng: np.random.Generator) -> None:
     got, result = run_program(compile_model(model, CONFIGS["h64"]), inputs)
     assert result.ok
     np.testing.assert_array_equal(got[0], oracle.run(model, inputs)[0])
+
+
+def test_tile_repeats_each_axis(rng: np.random.Generator) -> None:
+    """TensorFlow Lite Micro has none."""
+    builder = ModelBuilder()
+    x = builder.input((1, 3, 5, 20), 0.1, 3)
+    out = like(builder, x, 2, 9, 5, 40)
+    builder.operator("TILE", [x, integers(builder, 2, 3, 1, 2)], [out])
+    program = compile_model(builder.finish([out]), CONFIGS["h64"])
+    values = rng.integers(-128, 128, x.shape).astype(np.int8)
+    got, result = run_program(program, [values])
+    assert result.ok
+    np.testing.assert_array_equal(got[0], np.tile(values, (2, 3, 1, 2)))
+
+
+def test_refuses_to_tile_to_another_shape() -> None:
+    builder = ModelBuilder()
+    x = builder.input((2, 3), 0.1, 3, name="x")
+    out = like(builder, x, 2, 7)
+    builder.operator("TILE", [x, integers(builder, 1, 2)], [out])
+    with pytest.raises(UnsupportedError, match="must be"):
+        compile_model(builder.finish([out]), CONFIGS["h64"], name="net.tflite")

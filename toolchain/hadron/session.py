@@ -64,7 +64,7 @@ class Result:
         binding = outputs[position].binding
         values: npt.NDArray[Any] = self.outputs[binding.name]
         edges = [edge for edge in self.report.program.host
-                 if (edge.side, edge.position) == ("output", position)]
+                 if (edge.side, edge.position) == ("output", position) and not edge.behind]
         for edge in edges:
             if edge.order is not None:
                 more = values.ndim - len(edge.order)  # several samples of several images

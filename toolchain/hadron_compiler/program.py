@@ -85,6 +85,8 @@ class HostEdge:
         the model's own.
     beta : float or None
         SOFTMAX of 16 bits: its factor.
+    behind : bool
+        Whether it is left out: the output is what it reads.
     """
 
     op: str
@@ -97,9 +99,12 @@ class HostEdge:
     keep_axis: bool = False
     order: tuple[int, ...] | None = None
     beta: float | None = None
+    behind: bool = False
 
     def __str__(self) -> str:
         way = "from" if self.side == "input" else "to"
+        if self.behind:
+            return f"{self.op}: not run, reads output {self.name}, {self.elements:,} elements"
         if self.order is not None:
             return (f"{self.op}: {self.side} {self.name}, {way} channels first, "
                     f"{self.elements:,} elements")

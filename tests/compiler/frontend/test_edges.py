@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hadron import Session
 from hadron_compiler import CompileError, HostEdge, Program, compile_model
 from hadron_spec.config import CONFIGS
 from hadron_testing.large_models import Layers
@@ -67,13 +68,70 @@ def test_other_numbers_in_uint8_are_no_edge() -> None:
         compile_model(model, CONFIGS["h64"])
 
 
-def test_a_float_layer_is_no_edge() -> None:
-    builder = ModelBuilder()
-    x = builder.input(SHAPE, 0.1, 0, name="x")
-    y = builder.tensor(SHAPE, dtype="float32", name="y")
-    builder.operator("DEQUANTIZE", [builder.pool_2d("MAX_POOL_2D", x, (1, 1))], [y], "Dequantize")
-    z = builder.tensor(SHAPE, dtype="float32", name="z")
-    builder.operator("SIN", [y], [z])
+def _scores(rng: np.random.Generator) -> tuple[ModelBuilder, Tensor, Layers]:
+    layers = Layers(rng, SHAPE)
+    return layers.builder, layers.conv(layers.inputs[0], 5, (3, 3)), layers
+
+
+def _real(builder: ModelBuilder, x: Tensor, name: str) -> Tensor:
+    y = builder.tensor(x.shape, dtype="float32", name=name)
+    builder.operator("DEQUANTIZE", [x], [y], "Dequantize")
+    return y
+
+
+def test_what_comes_last_and_is_not_there_is_left_out(rng: np.random.Generator) -> None:
+    """As detectors end: boxes and scores as real numbers, then an operator that picks some."""
+    builder, x, _ = _scores(rng)
+    boxes, scores = _real(builder, x, "boxes"), _real(builder, builder.unary("RELU", x, 0.1, 0),
+                                                      "scores")
+    outs = [builder.tensor((1, 10, n), dtype="float32") for n in (4, 1)]
+    builder.operator("CUSTOM", [boxes, scores, builder.constant(np.ones((3, 4), np.float32))],
+                     outs, custom_code="TFLite_Detection_PostProcess")
+    last = builder.tensor((1, 10, 1), dtype="float32")
+    builder.operator("SIN", [outs[1]], [last])
+    model = builder.finish([outs[0], last])
+    program = compile_model(model, CONFIGS["h64"])
+    assert [binding.name for binding in program.outputs] == ["boxes", "scores"]
+    count = x.shape[1] * x.shape[2] * 5
+    behind = "CUSTOM (TFLite_Detection_PostProcess) #4 and 1 more"
+    assert set(program.host) == {
+        HostEdge("DEQUANTIZE #1", "output", 0, "boxes", "float32", count),
+        HostEdge("DEQUANTIZE #3", "output", 1, "scores", "float32", count),
+        HostEdge(behind, "output", 0, "boxes", "float32", count, behind=True),
+        HostEdge(behind, "output", 1, "scores", "float32", count, behind=True)}
+    assert f"{behind}: not run, reads output boxes, {count} elements" in map(str, program.host)
+    result = Session(program).run(rng.integers(-128, 128, program.inputs[0].shape).astype(np.int8))
+    np.testing.assert_array_equal(result.finished("scores"),
+                                  result.dequantized("scores").astype(np.float32))
+
+
+def test_a_normalization_of_the_output_is_left_out(rng: np.random.Generator) -> None:
+    builder, x, _ = _scores(rng)
+    y = builder.tensor(x.shape, 1 / 128, 0, name="y")
+    builder.operator("L2_NORMALIZATION", [x], [y], "L2Norm")
+    program = compile_model(builder.finish([x, y]), CONFIGS["h64"])
+    [edge] = program.host
+    assert (edge.op, edge.position, edge.name, edge.behind) == ("L2_NORMALIZATION #1", 0, x.name,
+                                                                True)
+    assert len(program.outputs) == 1
+
+
+def test_a_layer_that_is_not_there_in_the_middle_is_no_edge(rng: np.random.Generator) -> None:
+    builder, x, layers = _scores(rng)
+    z = builder.tensor(x.shape, dtype="float32", name="z")
+    builder.operator("SIN", [_real(builder, x, "y")], [z])
+    again = builder.tensor(x.shape, 0.1, 0)
+    builder.operator("QUANTIZE", [z], [again], "Quantize")
+    model = builder.finish([layers.conv(again, 3, (1, 1))])
     with pytest.raises(CompileError) as caught:
-        compile_model(builder.finish([z]), CONFIGS["h64"], name="net.tflite")
+        compile_model(model, CONFIGS["h64"], name="net.tflite")
     assert "SIN #2: operator not supported" in str(caught.value)
+
+
+def test_a_network_of_real_numbers_is_no_edge() -> None:
+    builder = ModelBuilder()
+    x = builder.input(SHAPE, dtype="float32", name="x")
+    y = builder.tensor(SHAPE, dtype="float32", name="y")
+    builder.operator("SIN", [x], [y])
+    with pytest.raises(CompileError, match="SIN #0: operator not supported"):
+        compile_model(builder.finish([y]), CONFIGS["h64"])

@@ -7,6 +7,7 @@ one that the NPU does not have: nothing the NPU computes comes before or after t
 from dataclasses import dataclass, field
 
 from hadron_compiler.frontend.flatbuffer import RawModel, RawOperator, RawTensor
+from hadron_compiler.frontend.tails import find_tail
 from hadron_compiler.program import HostEdge
 from hadron_model.operators.deep_softmax import DEEP_SOFTMAX_SCALE
 
@@ -18,6 +19,8 @@ EDGE_OPERATORS = {
     "DEQUANTIZE": "of a network output: left to the host, and reported",
     "ARG_MAX": "of a network output, any axis: left to the host, and reported",
     "SOFTMAX": "of 16 bits, of a network output: left to the host, and reported",
+    "others": "behind all that the NPU runs (suppression of boxes, L2_NORMALIZATION): left to the "
+              "host, with what they read as outputs, and reported",
 }
 """What is supported of operators at the edges."""
 
@@ -39,16 +42,27 @@ class Edges:
 
 
 def find_edges(model: RawModel) -> Edges:
-    """Find QUANTIZE of a network input, DEQUANTIZE, ARG_MAX and 16-bit SOFTMAX of an output."""
+    """Find QUANTIZE of a network input, DEQUANTIZE, ARG_MAX and 16-bit SOFTMAX of an output; and
+    what comes last that the NPU does not have, whose inputs are outputs then."""
     edges = Edges(list(model.inputs), list(model.outputs))
+    tail = find_tail(model)
+    edges.operators |= tail.operators
+    gone = {i for index in tail.operators for i in model.operators[index].outputs}
+    edges.outputs = [i for i in edges.outputs if i not in gone]
+    edges.outputs += [i for i, _ in tail.reads if i not in edges.outputs]
+    more = f" and {len(tail.operators) - 1} more" if len(tail.operators) > 1 else ""
+    outputs = [HostEdge(f"{model.operators[index].kind} #{index}{more}", "output",
+                        edges.outputs.index(i), model.tensors[i].name,
+                        model.tensors[i].dtype.lower(), model.tensors[i].elements, behind=True)
+               for i, index in tail.reads]
     readers: dict[int, int] = {}
-    for operator in model.operators:
-        for i in operator.inputs:
+    for index, operator in enumerate(model.operators):
+        for i in operator.inputs if index not in tail.operators else ():
             readers[i] = readers.get(i, 0) + 1
-    outputs: list[HostEdge] = []
     # From the last on: what the host computes, other operators of the host may read.
     for index, operator in reversed(list(enumerate(model.operators))):
-        if len(operator.outputs) != 1 or not operator.inputs or -1 in operator.inputs:
+        if (len(operator.outputs) != 1 or not operator.inputs or -1 in operator.inputs
+                or index in tail.operators):
             continue
         source, output = operator.inputs[0], operator.outputs[0]
         given, made = model.tensors[source], model.tensors[output]

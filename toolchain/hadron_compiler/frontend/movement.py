@@ -36,6 +36,7 @@ __all__ = [
     "split",
     "split_v",
     "strided_slice",
+    "tile",
     "transpose",
     "unpack",
 ]
@@ -307,3 +308,18 @@ def broadcast_to(check: Checker) -> Any:
     check.same_quantization()
     return grid(*((wanted, 0 if own == 1 else stride) for own, wanted, stride in zip(
         shape, output.shape, strides(shape), strict=True)))
+
+
+def tile(check: Checker) -> Any:
+    """TILE: any, constant multiples."""
+    source = check.operation.required(0)
+    multiples = constant_integers(check, 1, len(source.shape))
+    if multiples is None or not check.require(min(multiples, default=1) >= 1, f"multiples "
+                                              f"{multiples} must be 1 or more"):
+        return None
+    check.same_quantization()
+    check.output_shape(tuple(size * times for size, times in zip(source.shape, multiples,
+                                                                 strict=True)))
+    return MoveAttributes(tuple(
+        np.tile(stride * np.arange(size, dtype=np.int64), times) for size, times, stride in zip(
+            source.shape, multiples, strides(source.shape), strict=True)))

@@ -85,6 +85,7 @@ CONSTANT_INPUTS: dict[OpKind, tuple[int, int, frozenset[int]]] = {
     OpKind.RESIZE_BILINEAR: (2, 2, frozenset({1})),
     OpKind.GATHER: (2, 2, frozenset({1})),
     OpKind.BROADCAST_TO: (2, 2, frozenset({1})),
+    OpKind.TILE: (2, 2, frozenset({1})),
 }
 """Of each operator: fewest and most inputs, and which of them must be constants."""
 
@@ -94,7 +95,7 @@ SEVERAL_OUTPUTS = frozenset({OpKind.SPLIT, OpKind.SPLIT_V, OpKind.UNPACK})
 _WITHOUT_OPTIONS = (
     OpKind.RESHAPE, OpKind.SQUEEZE, OpKind.EXPAND_DIMS, OpKind.PAD, OpKind.PADV2, OpKind.SLICE,
     OpKind.SPLIT, OpKind.SPLIT_V, OpKind.TRANSPOSE, OpKind.SPACE_TO_BATCH_ND,
-    OpKind.BATCH_TO_SPACE_ND, OpKind.BROADCAST_TO, OpKind.MAXIMUM,
+    OpKind.BATCH_TO_SPACE_ND, OpKind.BROADCAST_TO, OpKind.TILE, OpKind.MAXIMUM,
     OpKind.MINIMUM, OpKind.PRELU,
     *(kind for kind in UNARY if kind not in (OpKind.LEAKY_RELU, OpKind.GELU)))
 
@@ -408,4 +409,5 @@ _IMPORTERS: dict[OpKind, Callable[[Checker], Any]] = {
     OpKind.RESIZE_BILINEAR: spatial.resize_bilinear,
     OpKind.GATHER: movement.gather,
     OpKind.BROADCAST_TO: movement.broadcast_to,
+    OpKind.TILE: movement.tile,
 }

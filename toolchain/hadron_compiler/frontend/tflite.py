@@ -70,8 +70,9 @@ def operator_outputs(source: str, data: bytes) -> list[OperatorOutput]:
     ModelFormatError
         When the file is not a TFLite model or is damaged.
     """
-    model = read_model(source, data)
-    gone = find_edges(model).operators | fold_sizes(model).operators
+    folded = fold_sizes(read_model(source, data))
+    model = folded.model
+    gone = find_edges(model).operators | folded.operators
     return [OperatorOutput(index, raw.kind, tensor, model.tensors[tensor].name or f"#{tensor}")
             for index, raw in enumerate(model.operators) if index not in gone
             for tensor in raw.outputs]

@@ -157,6 +157,7 @@ class OpKind(Enum):
     MIRROR_PAD = "MIRROR_PAD"
     GATHER = "GATHER"
     BROADCAST_TO = "BROADCAST_TO"
+    TILE = "TILE"
 
 
 _BYTES = {DType.INT16: 2, DType.INT32: 4}
