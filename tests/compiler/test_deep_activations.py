@@ -138,6 +138,33 @@ def test_an_accumulator_that_may_leave_32_bits() -> None:
         "be less than 2**31")
 
 
+@pytest.mark.parametrize("operator", ["RELU", "LOGISTIC", "ABS", "CONCATENATION"])
+def test_sums_of_what_is_not_negative_reach_half_as_far(operator: str,
+                                                        rng: np.random.Generator) -> None:
+    builder = ModelBuilder(bias_bits=64)
+    x = builder.input((1, 1100), 1 / 32768, dtype="int16")
+    y = builder.unary("RELU" if operator == "CONCATENATION" else operator, x, 1 / 32768, 0)
+    if operator == "CONCATENATION":
+        y = builder.concatenation([y, builder.unary("ABS", x, y.scale, 0)], y.scale, 0, axis=1)
+    weights = np.where(np.arange(y.shape[1]) % 2, 100, -100) // (y.shape[1] // 1100)
+    y = builder.fully_connected(y, np.tile(weights, (3, 1)).astype(np.int8), np.arange(3), 0.01,
+                                y.scale * 400, 0)
+    inputs = [rng.choice(np.array([-1 << 15, (1 << 15) - 1], np.int16), (1, 1100))]
+    inputs[0][:, ::2] //= 2
+    assert set(check(builder.finish([y]), inputs, DEEP_CONFIGS["h64"])) == {"W8A16"}
+
+
+def test_joined_with_what_may_be_negative() -> None:
+    builder = ModelBuilder(bias_bits=64)
+    x = builder.input((1, 600), 0.001, dtype="int16")
+    y = builder.concatenation([builder.unary("RELU", x, 0.001, 0), x], 0.001, 0, axis=1)
+    weights = np.tile(np.where(np.arange(1200) % 2, 100, -100), (3, 1)).astype(np.int8)
+    y = builder.fully_connected(y, weights, np.zeros(3), 0.01, 1.0, 0)
+    assert message(builder, y) == (
+        "net.tflite: FULLY_CONNECTED #2: the accumulator of channel 0 may reach 3932100000, must "
+        "be less than 2**31")
+
+
 def test_an_effective_scale_of_one() -> None:
     assert message(*dense(scale=1e-6)) == (
         "net.tflite: FULLY_CONNECTED #0: the effective scale of channel 0 is 1 or more; of 16-bit "

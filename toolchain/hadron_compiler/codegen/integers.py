@@ -79,8 +79,9 @@ def output_stage(operation: Operation, weights: npt.NDArray[np.int64],
     positive = np.where(weights > 0, weights, 0).sum(axis=1)
     negative = np.where(weights < 0, weights, 0).sum(axis=1)
     ends = 1 << (15 if source.deep else 7)
-    highest = bias + positive * (ends - 1 - zero) + negative * (-ends - zero)
-    lowest = bias + positive * (-ends - zero) + negative * (ends - 1 - zero)
+    least = 0 if source.storage.positive else -ends
+    highest = bias + positive * (ends - 1 - zero) + negative * (least - zero)
+    lowest = bias + positive * (least - zero) + negative * (ends - 1 - zero)
     bound = np.maximum(np.abs(highest), np.abs(lowest))
     check_bound(bound, "the accumulator of channel")
     lowest_output, highest_output = bounds(activation, output)

@@ -204,6 +204,8 @@ class Tensor:
     strides: tuple[int, ...] | None = None
     gap: int = 0
     """Bytes between the rows of its images in the scratchpad."""
+    positive: bool = False
+    """Whether it is known to hold nothing below zero, which is found out of 16 bits."""
 
     @property
     def elements(self) -> int:
