@@ -29,25 +29,31 @@ SPREAD = 2.0
 class Blocks:
     """Layers with random numbers, and the blocks that the networks are made of."""
 
-    def __init__(self, rng: np.random.Generator, size: tuple[int, int, int], name: str) -> None:
+    def __init__(self, rng: np.random.Generator, size: tuple[int, ...], name: str, *,
+                 weight_bits: int = 8) -> None:
         self.rng = rng
-        self.builder = ModelBuilder(description=f"{name} with random weights")
+        self.builder = ModelBuilder(description=f"{name} with random weights",
+                                    weight_bits=weight_bits)
         self.image = self.builder.input((1, *size), 1 / 127.5, -1, name="image")
 
     def _numbers(self, shape: tuple[int, ...], axis: int, taps: int, x: Tensor) -> tuple:
-        weights = np.clip(np.round(self.rng.normal(0, 40, shape)), -127, 127).astype(np.int8)
-        scale = SPREAD / (np.sqrt(taps) * 40 * 60 * x.scale)
+        deviation, most = (n >> 8 - self.builder.weight_bits for n in (40, 127))
+        weights = np.clip(np.round(self.rng.normal(0, deviation, shape)), -most, most
+                          ).astype(np.int8)
+        scale = SPREAD / (np.sqrt(taps) * deviation * 60 * x.scale)
         scales = (scale * self.rng.uniform(0.7, 1.4, shape[axis])).astype(np.float32)
         bias = np.round(self.rng.normal(size=shape[axis]) / (scales * x.scale)).astype(np.int32)
         return weights, bias, scales
 
     def conv(self, x: Tensor, channels: int, kernel: int | tuple[int, int] = 1, stride: int = 1,
-             act: str = "RELU6", padding: str = "SAME") -> Tensor:
+             act: str = "RELU6", padding: str = "SAME", *, dilation: int = 1, groups: int = 1
+             ) -> Tensor:
         """Add CONV_2D and what follows it; `act` is NONE, RELU, RELU6, SILU or HARD_SWISH."""
         size = (kernel, kernel) if isinstance(kernel, int) else kernel
-        depth = x.shape[3]
+        depth = x.shape[3] // groups
         numbers = self._numbers((channels, *size, depth), 0, size[0] * size[1] * depth, x)
         y = self.builder.conv_2d(x, *numbers, SCALE, 0, stride=(stride, stride), padding=padding,
+                                 dilation=(dilation, dilation),
                                  activation=act if act.startswith("RELU") else "NONE")
         return self._act(y, act)
 
@@ -87,10 +93,10 @@ class Blocks:
                               halfPixelCenters=True)
         return y
 
-    def transposed(self, x: Tensor, channels: int) -> Tensor:
-        """Add TRANSPOSE_CONV of 2 x 2, stride 2."""
+    def transposed(self, x: Tensor, channels: int, kernel: int = 2) -> Tensor:
+        """Add TRANSPOSE_CONV of stride 2."""
         _, height, width, depth = x.shape
-        weights, _, scales = self._numbers((channels, 2, 2, depth), 0, depth, x)
+        weights, _, scales = self._numbers((channels, kernel, kernel, depth), 0, depth, x)
         y = self.builder.tensor((1, 2 * height, 2 * width, channels), SCALE, 0)
         self.builder.operator(
             "TRANSPOSE_CONV", [self.builder.constant(np.asarray(y.shape, np.int32)),
@@ -115,11 +121,16 @@ class Blocks:
         y = self.conv(y, channels, act="NONE")
         return self.add(x, y) if y.shape == x.shape else y
 
+    def dense(self, x: Tensor, channels: int) -> Tensor:
+        """Add FULLY_CONNECTED over the last axis."""
+        taps = x.shape[-1]
+        return self.builder.fully_connected(
+            x, *self._numbers((channels, taps), 0, taps, x), SCALE, 0)
+
     def classify(self, x: Tensor, classes: int = 1000) -> list[Tensor]:
         """Add the mean, FULLY_CONNECTED and SOFTMAX."""
         pooled = self.builder.mean(x, (1, 2), SCALE / 2, 0)
-        numbers = self._numbers((classes, pooled.shape[1]), 0, pooled.shape[1], pooled)
-        return [self.builder.softmax(self.builder.fully_connected(pooled, *numbers, SCALE, 0))]
+        return [self.builder.softmax(self.dense(pooled, classes))]
 
 
 def _mobilenet_v1(net: Blocks) -> list[Tensor]:
