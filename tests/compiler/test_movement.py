@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hadron_compiler import CapacityError, UnsupportedError, compile_model
+from hadron_compiler import UnsupportedError, compile_model
 from hadron_compiler.codegen.progressions import Progression, fill_runs, progressions
 from hadron_compiler.ir.graph import FILL
 from hadron_model import operators
@@ -102,16 +102,39 @@ def test_tensors_beyond_the_scratchpad(make, config, rng: np.random.Generator) -
     np.testing.assert_array_equal(got, expected)
 
 
-def test_refuses_to_transpose_what_does_not_fit() -> None:
+@pytest.mark.parametrize("config", [CONFIGS["h64"], CONFIGS["h256"], SMALL_CONFIGS["narrow"]],
+                         ids=lambda config: config.name)
+@pytest.mark.parametrize(("shape", "order"), [
+    ((1, 3, 224, 224), (0, 2, 3, 1)),  # as PyTorch's pictures come
+    ((2, 61, 67, 33), (0, 3, 1, 2)),
+    ((401, 517), (1, 0)),
+    ((3, 40, 50, 37), (0, 2, 1, 3)),
+], ids=str)
+def test_transposes_what_does_not_fit(shape, order, config, rng: np.random.Generator) -> None:
     builder = ModelBuilder()
-    x = builder.input((400, 500), 0.1, 0, name="x")
-    y = like(builder, x, 500, 400)
-    builder.operator("TRANSPOSE", [x, integers(builder, 1, 0)], [y])
-    with pytest.raises(CapacityError) as caught:
-        compile_model(builder.finish([y]), CONFIGS["h64"], name="net.tflite")
-    assert str(caught.value) == (
-        "net.tflite: TRANSPOSE #0: one output needs 200032 bytes of scratchpad, 32768 are free "
-        "(configuration 'h64' has act_bytes=32768)")
+    x = builder.input(shape, 0.1, 0)
+    y = like(builder, x, *(shape[axis] for axis in order))
+    builder.operator("TRANSPOSE", [x, integers(builder, *order)], [y])
+    values = rng.integers(-128, 128, shape).astype(np.int8)
+    (got,), result = run_program(compile_model(builder.finish([y]), config), [values])
+    assert result.ok, (result.error, result.detail, result.hazards[:3])
+    np.testing.assert_array_equal(got, values.transpose(order))
+
+
+@pytest.mark.parametrize("config", [CONFIGS["h64"], CONFIGS["h256"]], ids=lambda c: c.name)
+def test_transposes_between_layers(config, rng: np.random.Generator) -> None:
+    layers = Layers(rng, (1, 3, 100, 90))
+    builder, x = layers.builder, layers.inputs[0]
+    y = like(builder, x, 1, 100, 90, 3)
+    builder.operator("TRANSPOSE", [x, integers(builder, 0, 2, 3, 1)], [y])
+    y = layers.conv(y, 20, (3, 3))
+    z = like(builder, y, 1, 20, 100, 90)
+    builder.operator("TRANSPOSE", [y, integers(builder, 0, 3, 1, 2)], [z])
+    model = builder.finish([layers.conv(z, 4, (3, 3), stride=(2, 2))])
+    values = rng.integers(-128, 128, x.shape).astype(np.int8)
+    (got,), result = run_program(compile_model(model, config), [values])
+    assert result.ok, (result.error, result.detail, result.hazards[:3])
+    np.testing.assert_array_equal(got, oracle.run(model, [values])[0])
 
 
 @pytest.mark.parametrize("config", [CONFIGS["h64"], CONFIGS["h256"]], ids=lambda c: c.name)

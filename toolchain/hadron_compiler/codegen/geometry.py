@@ -86,6 +86,19 @@ class Geometry:
         """Return the most input columns that any `columns` columns of the output need."""
         return min(self.source[1], (columns - 1) * self.window.stride_x + self.window.span_x)
 
+    def needed_by_tile(self, region: Region) -> Region:
+        """Return what to bring for a region: whole rows where it has whole rows."""
+        needed = self.needed(region)
+        if region.columns == self.destination[1]:
+            return Region(needed.y, (0, self.source[1]))
+        return needed
+
+    def tile_needed(self, rows: int, columns: int) -> tuple[int, int]:
+        """Return the most input rows and columns that `needed_by_tile` has of so many."""
+        whole = columns == self.destination[1]
+        return (self.rows_needed(rows),
+                self.source[1] if whole else self.columns_needed(columns))
+
     def origin(self, region: Region) -> tuple[int, int]:
         """Return the row and column where the first window of a region begins: negative in the
         padding."""

@@ -128,6 +128,8 @@ class Kernel(ABC):
     """Whether pixels and rows of what it reads may lie apart."""
     writes_gaps = False
     """Whether those of what it writes may."""
+    turns = False
+    """Whether it makes rows of columns: tiles then have some of both."""
     reads_alike = False
     """Whether they must be equally far apart in all that it reads."""
     placed: tuple[Pitches, ...] = ()

@@ -12,6 +12,7 @@ from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.move import MoveKernel
 from hadron_compiler.codegen.pool import MaxPoolKernel
 from hadron_compiler.codegen.shuffle import shuffle_kernel
+from hadron_compiler.codegen.transposition import TransposeKernel, matrix_of
 from hadron_compiler.ir.graph import (
     FILL,
     ConcatenationAttributes,
@@ -67,6 +68,9 @@ def lower_move(operation: Operation, config: NpuConfig) -> Kernel:
     source, output = operation.required(0), operation.outputs[0]
     if not source.deep:
         move = MoveKernel(config, operation.label, source.shape, output.shape, attributes)
+        matrix = matrix_of(attributes)
+        if matrix is not None and 2 * move.row_bytes > config.act_bytes:
+            return TransposeKernel(config, operation.label, matrix)
         shuffle = shuffle_kernel(config, operation.label, source.shape, attributes)
         return move if shuffle is None or shuffle.steps >= move.steps else shuffle
     if any((axis == FILL).any() for axis in attributes.axes):

@@ -108,6 +108,12 @@ class MoveKernel(Kernel):
             made += -(-run // self.part.config.columns) * prod(loop.count for loop in loops)
         return made * self.offsets.size
 
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of an output row and of the input rows that it needs."""
+        geometry = self.geometry
+        return geometry.rows_needed(1) * geometry.source[2] + geometry.destination[2]
+
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`; there is one."""
         if max_channels is not None:

@@ -69,9 +69,7 @@ class _TileBuilder:
     def _tile(self, tile: "_Tile", sources: Sequence[Tensor], destination: Tensor) -> None:
         geometry, plan = tile.geometry, tile.plan
         address = tile.workspace
-        needed = geometry.needed(tile.region)
-        if tile.region.columns == geometry.destination[1]:
-            needed = Region(needed.y, (0, geometry.source[1]))
+        needed = geometry.needed_by_tile(tile.region)
         views = []
         kernel = self.kernels[tile.layer]
         *placed, written = kernel.placed

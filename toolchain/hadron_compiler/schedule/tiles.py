@@ -138,7 +138,7 @@ class Tiler:
 
     def _plan(self, rows: int, columns: int, max_channels: int | None, depth: int) -> TilePlan:
         geometry, bus = self.kernel.geometry, self.config.axi_bytes
-        _, width, channels = geometry.source
+        channels = geometry.source[2]
         parts = self.parts(max_channels)
         if not all(part.finishes for part in parts):
             rows = columns = 1
@@ -147,9 +147,7 @@ class Tiler:
                         if tiles else geometry.written[1] - geometry.written[0])
         in_channels = (max(part.source_channels[1] - part.source_channels[0] for part in parts)
                        if tiles else channels)
-        in_rows = geometry.rows_needed(rows)
-        in_columns = (width if columns == geometry.destination[1] else
-                      geometry.columns_needed(columns))
+        in_rows, in_columns = geometry.tile_needed(rows, columns)
         *placed, written = self.kernel.placed
         sources = tuple(local_layout(pitches, in_rows, in_columns, in_channels, bus,
                                      self.kernel.gap) for pitches in placed)
@@ -251,6 +249,8 @@ class Tiler:
         """Return the best plan of tiles of all channels; of some, of few pixels, if none fits."""
         rows, columns = self.whole.rows, self.whole.columns
         streams = self.sources or self.destination
+        if self.kernel.turns and streams:
+            return self._turned(capacity)
         preferred = max(1, -(-rows // OVERLAPPED_TILES)) if streams else rows
         for depth in (2, 1):
             best = self._largest(preferred, partial(self._rows, depth), capacity)
@@ -279,9 +279,31 @@ class Tiler:
                 return wider or plan
             smallest = plan
             channels //= 2
+        return self._least(smallest, capacity)
+
+    def _least(self, plan: TilePlan, capacity: int) -> TilePlan:
+        """Return the least plan there is, or refuse it."""
+        if plan.workspace <= capacity:
+            return plan
         raise CapacityError(
-            f"{self.name}: one output needs {smallest.workspace} bytes of scratchpad, {capacity} "
+            f"{self.name}: one output needs {plan.workspace} bytes of scratchpad, {capacity} "
             f"are free (configuration {self.config.name!r} has act_bytes={self.config.act_bytes})")
+
+    def _turned(self, capacity: int) -> TilePlan:
+        """Return the plan with the fewest rows to load and to store, of tiles of whole rows and of
+        whole columns."""
+        rows, columns = self.whole.rows, self.whole.columns
+        plans = [plan for depth in (2, 1) for plan in (
+            self._largest(-(-rows // OVERLAPPED_TILES), partial(self._rows, depth), capacity),
+            self._largest(-(-columns // OVERLAPPED_TILES), partial(self._tall, depth), capacity),
+        ) if plan is not None]
+        if not plans:
+            return self._least(self._plan(1, 1, None, 1), capacity)
+        return min(plans, key=lambda plan: (
+            -(-rows // plan.rows) * -(-columns // plan.columns) * (plan.rows + plan.columns)))
+
+    def _tall(self, depth: int, columns: int) -> TilePlan:
+        return self._plan(self.whole.rows, columns, None, depth)
 
     @staticmethod
     def _largest(most: int, plan: Callable[[int], TilePlan], capacity: int) -> TilePlan | None:
