@@ -106,8 +106,7 @@ def _convolutions() -> dict[str, Operator]:
     add("CONV_2D 3x3, 64 to 64, dilation 2", (28, 28, 64), 0.9 * PEAK,
         partial(Blocks.conv, channels=64, kernel=3, dilation=2))
     add("CONV_2D 3x3, 64 to 64 in 4 groups", (28, 28, 64), 0.9 * PEAK,
-        partial(Blocks.conv, channels=64, kernel=3, groups=4),
-        "runs as one of 64 channels; three quarters of its products are by weights of zero")
+        partial(Blocks.conv, channels=64, kernel=3, groups=4))
     add("TRANSPOSE_CONV 2x2, 32 to 32, stride 2", (16, 16, 32), 0.9 * PEAK,
         partial(Blocks.transposed, channels=32))
     add("TRANSPOSE_CONV 3x3, 32 to 32, stride 2", (16, 16, 32), 0.9 * PEAK,

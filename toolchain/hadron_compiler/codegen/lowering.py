@@ -13,6 +13,7 @@ from hadron_compiler.codegen.bilinear import (
 )
 from hadron_compiler.codegen.elementwise import LookupStage
 from hadron_compiler.codegen.geometry import Geometry
+from hadron_compiler.codegen.grouped import GroupedKernel, expand_groups, grouped_steps
 from hadron_compiler.codegen.integers import (
     RefusedError,
     bounds,
@@ -204,13 +205,9 @@ def _conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
                          attributes.activation)
     macs = prod(operation.outputs[0].shape) * rows * taps * depth
     groups = geometry.source[2] // depth
+    grouped = weights
     if groups > 1:
-        dense = np.zeros((channels, rows, taps, geometry.source[2]), np.int8)
-        size = channels // groups
-        for group in range(groups):
-            dense[group * size:(group + 1) * size, :, :, group * depth:(group + 1) * depth] = (
-                weights[group * size:(group + 1) * size])
-        weights = dense
+        weights = expand_groups(weights, groups)
     check_split(operation, geometry, weights)
     size = weights[0].size
     if (size > config.weight_steps // 2 * config.lanes
@@ -221,8 +218,12 @@ def _conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
             stage, operation.required(0).zero_point, weights.reshape(channels, 1, 1, size), macs)
     segments = -(-geometry.source[2] // config.lanes)
     steps = rows * min(taps * segments, _folded_steps(geometry, config))
-    factor = (1 if any(geometry.gaps)
-              else best_factor(config, geometry, steps, -(-channels // config.columns)))
+    blocks = -(-channels // config.columns)
+    factor = 1 if any(geometry.gaps) else best_factor(config, geometry, steps, blocks)
+    if (groups > 1 and factor == 1 and not needs_split(weights)
+            and grouped_steps(config, grouped.shape, groups) < blocks * steps):
+        return GroupedKernel(config, operation.label, geometry, stage,
+                             operation.required(0).zero_point, grouped)
     return _convolution(operation, config, geometry, stage, weights, macs, factor)
 
 

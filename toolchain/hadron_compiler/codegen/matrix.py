@@ -23,8 +23,8 @@ from hadron_compiler.errors import CapacityError
 from hadron_spec.commands import FIELDS, SHALLOW_ODD, WEIGHT_MAX, Opcode
 from hadron_spec.config import NpuConfig
 
-__all__ = ["ConvolutionKernel", "DepthwiseKernel", "MatrixPart", "OutputStage", "most_steps",
-           "needs_split"]
+__all__ = ["ConvolutionKernel", "DepthwiseKernel", "MatrixKernel", "MatrixPart", "OutputStage",
+           "most_steps", "needs_split"]
 
 MAX_COUNT = FIELDS[Opcode.MATRIX]["count_kg"].maximum
 
@@ -109,7 +109,7 @@ def _merge_constants(parts: list[MatrixPart]) -> list[MatrixPart]:
     return parts
 
 
-class _MatrixKernel(Kernel):
+class MatrixKernel(Kernel):
     """Groups of output channels with weights of their own, walked by loop kg.
 
     Its geometry says whether pixels of the input lie apart.
@@ -209,7 +209,7 @@ class _MatrixKernel(Kernel):
     """How two kernel rows are read a step, where they are."""
 
 
-class ConvolutionKernel(_MatrixKernel):
+class ConvolutionKernel(MatrixKernel):
     """CONV_2D; FULLY_CONNECTED is one of a 1x1 kernel.
 
     Parameters
@@ -277,7 +277,7 @@ class ConvolutionKernel(_MatrixKernel):
         return first * self.config.lanes, min(end * self.config.lanes, depth)
 
 
-class DepthwiseKernel(_MatrixKernel):
+class DepthwiseKernel(MatrixKernel):
     """DEPTHWISE_CONV_2D: blocks of neighbouring channels with diagonal weights.
 
     Parameters
