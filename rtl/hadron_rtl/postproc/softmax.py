@@ -254,8 +254,7 @@ class Softmax(wiring.Component):
         """Write the words of a beat one after the other."""
         words = self.config.axi_bytes // 4
         word = Signal(range(words))
-        # A register: LOAD, which waits for it, is far away.
-        last = Signal(init=words == 1)
+        last = word == words - 1
         payload = self.table.p
         # A register on the way: LOAD is far from the memory.
         address = Signal.like(table.write_address, reset_less=True)
@@ -273,10 +272,7 @@ class Softmax(wiring.Component):
             table.write_strobe.eq(strobe),
         ]
         with m.If(self.table.valid):
-            m.d.sync += [
-                word.eq(Mux(last, 0, word + 1)),
-                last.eq((word == words - 2) if words > 1 else 1),
-            ]
+            m.d.sync += word.eq(Mux(last, 0, word + 1))
 
     def _sum(self, m: Module, exp, sums, walk: _Walk):
         """Add up the terms of a row; return the sum and whether it is whole in this cycle."""
