@@ -4,7 +4,7 @@ Shapes are those of networks that see, small enough to be simulated in seconds.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -17,6 +17,7 @@ from hadron_testing.operator_networks import (
     alone,
     binary,
     by_channel,
+    deep_convolution,
     depth_to_space,
     first_layer,
     gated,
@@ -29,15 +30,17 @@ from hadron_testing.operator_networks import (
     pool,
     reshaped,
     resized,
+    shallow_convolution,
     slices,
     transposed,
     unary,
 )
 from hadron_testing.tflite_builder import Tensor
 
-__all__ = ["CONFIG", "OPERATORS", "Operator"]
+__all__ = ["ALL_PRECISIONS", "CONFIG", "OPERATORS", "Operator"]
 
 CONFIG = CONFIGS["h256"]
+ALL_PRECISIONS = replace(CONFIG, name="h256 with shallow and deep", shallow=True, deep=True)
 
 PEAK = CONFIG.macs_per_cycle
 ELEMENTS = 16.0
@@ -267,6 +270,13 @@ def _precisions() -> dict[str, Operator]:
             family=family, shape=(28, 28, 64), target=0.9 * PEAK,
             model=partial(network_of, (28, 28, 64), partial(Blocks.conv, channels=64, kernel=3),
                           weight_bits=4)),
+        "CONV_2D 3x3, 64 to 64, W4A4": Operator(
+            family=family, shape=(28, 28, 64), target=0.9 * 2 * PEAK, config=ALL_PRECISIONS,
+            model=partial(shallow_convolution, 28, 64, 3),
+            note="with `shallow`, at twice the peak; packing of the activations inside"),
+        "CONV_2D 3x3, 64 to 64, W8A16": Operator(
+            family=family, shape=(16, 16, 64), target=0.9 * PEAK / 2, config=ALL_PRECISIONS,
+            model=partial(deep_convolution, 16, 64, 3), note="with `deep`, at half the peak"),
     }
 
 
