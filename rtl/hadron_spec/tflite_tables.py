@@ -22,6 +22,7 @@ __all__ = [
     "gelu_table",
     "hard_swish_table",
     "leaky_relu_table",
+    "leaky_slope",
     "logistic_table",
     "prelu_table",
     "relu_table",
@@ -67,13 +68,18 @@ def relu_table(activation: str, x: Quantization, y: Quantization) -> list[int]:
     return [_clamp(_scaled(i - x[1], real) + y[1], minimum, maximum) for i in _INPUTS]
 
 
+def leaky_slope(input_scale: float, output_scale: float, alpha: float) -> float:
+    """Return what LEAKY_RELU multiplies values below zero with."""
+    return float32(input_scale) * float32(alpha) / float32(output_scale)
+
+
 def leaky_relu_table(x: Quantization, y: Quantization, alpha: float) -> list[int]:
-    """Return the table of LEAKY_RELU. The multipliers are quotients of single precision.
+    """Return the table of LEAKY_RELU.
 
     Source: tflite-micro kernels/leaky_relu_common.cc; reference/leaky_relu.h, QuantizeLeakyRelu.
     """
-    positive = float32(float32(x[0]) / float32(y[0]))
-    negative = float32(float32(float32(x[0]) * float32(alpha)) / float32(y[0]))
+    positive = float32(x[0]) / float32(y[0])
+    negative = leaky_slope(x[0], y[0], alpha)
     return [_clamp(_signed_scaled(i - x[1], positive if i >= x[1] else negative) + y[1])
             for i in _INPUTS]
 
@@ -102,7 +108,7 @@ def abs_table(x: Quantization, y: Quantization) -> list[int]:
 
     Source: tflite-micro kernels/elementwise.cc, AbsEvalQuantized.
     """
-    real = float32(float32(x[0]) / float32(y[0]))
+    real = float32(x[0]) / float32(y[0])
     same = float32(x[0]) == float32(y[0])
     return [_clamp((abs(i - x[1]) if same else _scaled(abs(i - x[1]), real)) + y[1])
             for i in _INPUTS]

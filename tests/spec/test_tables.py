@@ -69,6 +69,17 @@ def test_leaky_relu(rng: np.random.Generator) -> None:
             "LEAKY_RELU", x, y, "LeakyRelu", alpha=alpha), (x, y, alpha)
 
 
+def test_quotients_of_scales_that_are_close_to_halves(rng: np.random.Generator) -> None:
+    """The last bit of the quotient decides which way an output is rounded."""
+    for _ in range(40):
+        value, wanted = int(rng.integers(60, 128)), int(rng.integers(10, 110))
+        y = (draw_scale(rng, 1e-3, 0.1), 0)
+        x = (float(np.float32(y[0] * (wanted + 0.5) / value)), 0)
+        assert tflite_tables.abs_table(x, y) == reference("ABS", x, y, None), (x, y)
+        assert tflite_tables.leaky_relu_table(x, y, 0.5) == reference(
+            "LEAKY_RELU", x, y, "LeakyRelu", alpha=0.5), (x, y)
+
+
 @pytest.mark.parametrize(("opcode", "table", "y"), [
     ("LOGISTIC", tflite_tables.logistic_table, (1 / 256, -128)),
     ("TANH", tflite_tables.tanh_table, (1 / 128, 0))])

@@ -15,7 +15,7 @@ from hadron_compiler.ir.graph import (
 from hadron_model.operators.deep_lines import logistic_lines, tanh_lines
 from hadron_spec import tflite_tables
 from hadron_spec.tflite_quantization import QuantizationError, activation_range, float32
-from hadron_spec.tflite_tables import Quantization
+from hadron_spec.tflite_tables import Quantization, leaky_slope
 
 __all__ = ["UNARY"]
 
@@ -58,8 +58,7 @@ def _deep(check: Checker) -> Any:
     if kind is OpKind.LEAKY_RELU:
         alpha = check.options["Alpha"]
         check.require(alpha >= 0, f"slope {alpha:.4g} is negative; of 16 bits it must not be")
-        return TwoLinesAttributes(
-            ratio, float32(source.scale) * float32(alpha) / float32(output.scale))
+        return TwoLinesAttributes(ratio, leaky_slope(source.scale, output.scale, alpha))
     check.same_quantization()
     return ClampAttributes(*activation_range("RELU6", output.scale, 0, bits=16))
 
