@@ -12,7 +12,7 @@ from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.move import MoveKernel
 from hadron_compiler.codegen.pool import MaxPoolKernel
 from hadron_compiler.codegen.shuffle import shuffle_kernel
-from hadron_compiler.codegen.transposition import TransposeKernel, matrix_of
+from hadron_compiler.codegen.transposition import TransposeKernel, WeaveKernel, matrix_of
 from hadron_compiler.ir.graph import (
     FILL,
     ConcatenationAttributes,
@@ -69,6 +69,10 @@ def lower_move(operation: Operation, config: NpuConfig) -> Kernel:
     if not source.deep:
         move = MoveKernel(config, operation.label, source.shape, output.shape, attributes)
         matrix = matrix_of(attributes)
+        if matrix is not None and matrix[1] < config.columns and matrix[3] == 1:
+            weave = WeaveKernel(config, operation.label, matrix)
+            if weave.steps < matrix[0] * matrix[1] * matrix[2]:
+                return weave
         if matrix is not None and 2 * move.row_bytes > config.act_bytes:
             return TransposeKernel(config, operation.label, matrix)
         shuffle = shuffle_kernel(config, operation.label, source.shape, attributes)

@@ -1,4 +1,5 @@
-"""TRANSPOSE of rows and columns, tile by tile: for matrices that the scratchpad does not hold."""
+"""TRANSPOSE of rows and columns: of few rows as a product, of what the scratchpad does not hold in
+tiles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +9,14 @@ import numpy as np
 from hadron_compiler.codegen.command import Command
 from hadron_compiler.codegen.elementwise import check_channels
 from hadron_compiler.codegen.geometry import Geometry, Region
-from hadron_compiler.codegen.kernel import Kernel, Part, Piece
+from hadron_compiler.codegen.kernel import UNSCALED, Kernel, Part, Piece
 from hadron_compiler.codegen.loops import Loop, cut_blocks, loop_fields
-from hadron_compiler.ir.graph import MoveAttributes
+from hadron_compiler.codegen.matrix import ConvolutionKernel, OutputStage
+from hadron_compiler.ir.graph import MoveAttributes, Window
 from hadron_spec.commands import FIELDS, Opcode
 from hadron_spec.config import NpuConfig
 
-__all__ = ["TransposeKernel", "matrix_of"]
+__all__ = ["TransposeKernel", "WeaveKernel", "matrix_of"]
 
 MAX_COUNT = FIELDS[Opcode.MAX]["count_ox"].maximum
 
@@ -115,3 +117,30 @@ class _TransposePart(Part):
         channels = (first, first + blocks * outputs)
         return Command(Opcode.MAX, piece.layer, fields, [source.bytes_of(needed, channels)],
                        [destination.bytes_of(region, channels)])
+
+
+class WeaveKernel(ConvolutionKernel):
+    """Rows of bytes that become channels, as those of a picture whose channels come first.
+
+    A column of the window is as many pixels of each row as there are lanes for; each of the outputs
+    takes one of these bytes.
+    """
+
+    def __init__(self, config: NpuConfig, name: str, matrix: tuple[int, int, int, int]) -> None:
+        matrices, rows, columns, _ = matrix
+        size = max(n for n in range(1, config.lanes + 1) if columns % n == 0)
+        outputs = size * rows
+        weights = np.zeros((outputs, rows, 1, size), np.int8)
+        for row, pixel in np.ndindex(rows, size):
+            weights[pixel * rows + row, row, 0, pixel] = 1
+        multiplier, shift = UNSCALED
+        stage = OutputStage(np.zeros(outputs, np.int64), np.full(outputs, multiplier),
+                            np.full(outputs, shift), np.zeros(outputs, np.bool_), 0, -128, 127)
+        geometry = Geometry(matrices, (rows, columns // size, size), (1, columns // size, outputs),
+                            Window(kernel_y=rows))
+        super().__init__(config, name, geometry, stage, 0, weights, 0)
+        self.steps = matrices * columns // size * rows * -(-outputs // config.columns)
+
+    def read_row_pairs(self) -> int:
+        """See `ConvolutionKernel.read_row_pairs`: its rows are not those of the tensor."""
+        return self.gap
