@@ -132,6 +132,33 @@ def test_refusals_name_node_and_reason(rng: np.random.Generator) -> None:
     assert "net.onnx: Conv #5: input 0 is not quantized" in refused(graph)
 
 
+def test_what_comes_last_and_is_not_there_is_left_out(rng: np.random.Generator) -> None:
+    graph = Graph((1, 3, 6, 5))
+    y = graph.requantize(graph.node("Conv", [graph.x, graph.weights(rng, 4, 3, 1, 1)]), 0.05, 3)
+    left = graph.requantize(graph.node("Sigmoid", [y]), 1 / 256, -128)
+    values, _ = graph.parts("TopK", [graph.node("Reshape", [left, graph.integers(-1)]),
+                                     graph.integers(3)], 2)
+    graph.x = graph.node("Add", [values, graph.reals([1.0])])
+    program = compile_model(graph.model(), CONFIGS["h64"], name="net.onnx")
+    [behind] = [edge for edge in program.host if edge.behind]
+    assert behind.op.startswith("TopK #")
+    assert behind.op.endswith(" and 1 more")
+    assert behind.elements == 120
+    graph.x = left
+    x = rng.uniform(-2, 2, graph.shape).astype(np.float32)
+    wanted = onnxruntime.InferenceSession(graph.model()).run(None, {"x": x})[0]
+    got = Session(program).run(x).finished()
+    assert np.abs(got - wanted.ravel()).max() < 1.5 / 256
+
+
+def test_what_is_not_there_in_front_of_a_layer_is_refused(rng: np.random.Generator) -> None:
+    graph = Graph((1, 3, 6, 5))
+    y = graph.requantize(graph.node("Conv", [graph.x, graph.weights(rng, 4, 3, 1, 1)]), 0.05, 3)
+    y = graph.requantize(graph.node("Sin", [graph.node("Cos", [y])]), 0.01, 3)
+    graph.x = graph.node("Conv", [y, graph.weights(rng, 4, 4, 1, 1)])
+    assert refused(graph) == "net.onnx: Cos #6: operator not supported"
+
+
 def test_a_damaged_file() -> None:
     with pytest.raises(CompileError, match=r"net\.onnx: not an ONNX model, or a damaged one"):
         compile_model(b"nothing of the kind", CONFIGS["h64"], name="net.onnx")

@@ -22,6 +22,7 @@ from hadron_compiler.frontend.onnx_constants import computed, kept_quantized
 from hadron_compiler.frontend.onnx_inputs import Given, Made
 from hadron_compiler.frontend.onnx_movement import MOVEMENT
 from hadron_compiler.frontend.onnx_operators import OPERATORS
+from hadron_compiler.frontend.onnx_tails import OnnxTail
 from hadron_compiler.frontend.onnx_values import (
     Chosen,
     Constant,
@@ -84,6 +85,7 @@ class OnnxImporter(OnnxBuilder):
         self.values: dict[str, Value] = {}
         self.inputs: list[Tensor] = []
         self.host: list[HostEdge] = []
+        self.tail = OnnxTail()
 
     def build(self) -> Graph:
         """Return the graph, or raise all problems."""
@@ -98,8 +100,7 @@ class OnnxImporter(OnnxBuilder):
             self.index = index
             self.label = f"{node.op_type} #{self.index}"
             self._node(node)
-        outputs = [self._output(position, value)
-                   for position, value in enumerate(self.graph.output)]
+        outputs = [self._output(position, value) for position, value in enumerate(self._ends())]
         for tensor in self.inputs:
             self.require(bool(tensor.scales), f"network input {tensor.name} is not quantized")
         self.problems.raise_if_any(self.source)
@@ -148,7 +149,35 @@ class OnnxImporter(OnnxBuilder):
         self.host.append(HostEdge("Transpose", side, position, name, "int8",
                                   image.tensor.elements, order=axes_first(len(image.shape))))
 
+    def _ends(self) -> list[Any]:
+        """Return the outputs: the model's own, or what its last nodes read that are left out."""
+        given, tail = list(self.graph.output), self.tail
+        if not tail.count:
+            return given
+        read = [self.values[name] for name in tail.reads]
+        if tail.holds_layers or any(isinstance(value, Image) and value.tensor in self.inputs
+                                    for value in read):
+            for kind, index in tail.lacking:
+                self.problems.add_operator(kind, index)
+            return given
+        own = {value.name: value for value in given}
+        more = f" and {tail.count - 1} more" if tail.count > 1 else ""
+        ends = []
+        for position, name in enumerate(tail.outputs([value.name for value in given])):
+            value = self.values.get(name)
+            image = value.source if isinstance(value, Function) else value
+            if name in tail.reads and isinstance(image, Image):
+                self.host.append(HostEdge(
+                    f"{tail.reads[name]}{more}", "output", position, name, "float32",
+                    image.tensor.elements, behind=True))
+            ends.append(own.get(name) or self.onnx.helper.make_tensor_value_info(
+                name, self.onnx.TensorProto.FLOAT, None))
+        return ends
+
     def _node(self, node: Any) -> None:
+        if self.tail.depends(node):
+            self.tail.add(node, self.index, self.values)
+            return
         if any(name and name not in self.values for name in node.input):
             # Reported where that value should have come from.
             return
@@ -191,7 +220,7 @@ class OnnxImporter(OnnxBuilder):
             return given[0]
         if node.op_type in OPERATORS:
             return OPERATORS[node.op_type](self, node, given, attributes)
-        self.problems.add_operator(node.op_type, self.index)
+        self.tail.add(node, self.index, self.values)
         return None
 
     def _scale(self, given: Given) -> tuple[tuple[float, ...], tuple[int, ...]] | None:
