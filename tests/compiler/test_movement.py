@@ -121,6 +121,15 @@ def test_transposes_what_does_not_fit(shape, order, config, rng: np.random.Gener
     np.testing.assert_array_equal(got, values.transpose(order))
 
 
+def test_channels_that_come_first_take_a_step_a_row() -> None:
+    """As a product, sixteen bytes at once, and not one by one."""
+    builder = ModelBuilder()
+    x = builder.input((1, 3, 96, 96), 0.1, 0)
+    y = like(builder, x, 1, 96, 96, 3)
+    builder.operator("TRANSPOSE", [x, integers(builder, 0, 2, 3, 1)], [y])
+    assert compile_model(builder.finish([y]), CONFIGS["h256"]).cycles < 96 * 96 * 3 // 3
+
+
 @pytest.mark.parametrize("config", [CONFIGS["h64"], CONFIGS["h256"]], ids=lambda c: c.name)
 def test_transposes_between_layers(config, rng: np.random.Generator) -> None:
     layers = Layers(rng, (1, 3, 100, 90))
