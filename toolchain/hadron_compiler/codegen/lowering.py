@@ -205,26 +205,24 @@ def _conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
                          attributes.activation)
     macs = prod(operation.outputs[0].shape) * rows * taps * depth
     groups = geometry.source[2] // depth
-    grouped = weights
-    if groups > 1:
-        weights = expand_groups(weights, groups)
-    check_split(operation, geometry, weights)
-    size = weights[0].size
+    dense = expand_groups(weights, groups)
+    check_split(operation, geometry, dense)
+    size = dense[0].size
     if (size > config.weight_steps // 2 * config.lanes
             and _reads_all_at_once(operation, geometry)):
         # Several commands, which share a row of bytes more evenly than a window.
         return ConvolutionKernel(
             config, operation.label, Geometry(geometry.images, (1, 1, size), (1, 1, channels)),
-            stage, operation.required(0).zero_point, weights.reshape(channels, 1, 1, size), macs)
+            stage, operation.required(0).zero_point, dense.reshape(channels, 1, 1, size), macs)
     segments = -(-geometry.source[2] // config.lanes)
     steps = rows * min(taps * segments, _folded_steps(geometry, config))
     blocks = -(-channels // config.columns)
     factor = 1 if any(geometry.gaps) else best_factor(config, geometry, steps, blocks)
-    if (groups > 1 and factor == 1 and not needs_split(weights)
-            and grouped_steps(config, grouped.shape, groups) < blocks * steps):
+    if (factor == 1 and not needs_split(weights)
+            and grouped_steps(config, weights.shape, groups) < blocks * steps):
         return GroupedKernel(config, operation.label, geometry, stage,
-                             operation.required(0).zero_point, grouped)
-    return _convolution(operation, config, geometry, stage, weights, macs, factor)
+                             operation.required(0).zero_point, weights)
+    return _convolution(operation, config, geometry, stage, dense, macs, factor)
 
 
 def _depthwise_conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
