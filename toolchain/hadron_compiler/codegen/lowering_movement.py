@@ -69,13 +69,13 @@ def lower_move(operation: Operation, config: NpuConfig) -> Kernel:
     if not source.deep:
         move = MoveKernel(config, operation.label, source.shape, output.shape, attributes)
         matrix = matrix_of(attributes)
+        shuffle = shuffle_kernel(config, operation.label, source.shape, attributes)
         if matrix is not None and matrix[1] < config.columns and matrix[3] == 1:
             weave = WeaveKernel(config, operation.label, matrix)
-            if weave.steps < matrix[0] * matrix[1] * matrix[2]:
+            if weave.steps < (shuffle or move).steps:
                 return weave
         if matrix is not None and 2 * move.row_bytes > config.act_bytes:
             return TransposeKernel(config, operation.label, matrix)
-        shuffle = shuffle_kernel(config, operation.label, source.shape, attributes)
         return move if shuffle is None or shuffle.steps >= move.steps else shuffle
     if any((axis == FILL).any() for axis in attributes.axes):
         return InBothPlanesKernel(*(
