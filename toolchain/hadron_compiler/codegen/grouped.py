@@ -26,9 +26,14 @@ def grouped_steps(config: NpuConfig, shape: tuple[int, ...], groups: int) -> int
     """Return the weight steps of an output pixel, with weights of this shape in groups."""
     channels, rows, taps, depth = shape
     size = channels // groups
-    together = max(1, min(config.columns // size, groups))
-    blocks = groups * -(-size // config.columns) if together == 1 else -(-groups // together)
+    together = _together(config, size, groups)
+    blocks = -(-groups // together) * -(-size // config.columns)
     return blocks * rows * taps * -(-together * depth // config.lanes)
+
+
+def _together(config: NpuConfig, size: int, groups: int) -> int:
+    """Return how many groups of `size` output channels a block has, of which it may be a part."""
+    return max(1, min(config.columns // size, groups))
 
 
 class GroupedKernel(MatrixKernel):
@@ -51,7 +56,7 @@ class GroupedKernel(MatrixKernel):
         self.weights = weights.reshape(groups, -1, *weights.shape[1:])
         height, width, _ = geometry.destination
         self.macs = geometry.images * height * width * weights.size
-        self._together = max(1, min(config.columns // self.weights.shape[1], groups))
+        self._together = _together(config, self.weights.shape[1], groups)
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[MatrixPart]:
         """See `Kernel.parts`."""

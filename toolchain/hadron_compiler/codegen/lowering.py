@@ -253,9 +253,7 @@ def _depthwise(operation: Operation, config: NpuConfig, geometry: Geometry, stag
         return StripKernel(config, operation.label, geometry, stage, zero_point,
                            weights.reshape(rows, taps, channels))
     if factor > 1:
-        dense = np.zeros((channels, rows, taps, depth), np.int8)
-        for channel in range(channels):
-            dense[channel, :, :, channel // multiplier] = weights[0, :, :, channel]
+        dense = expand_groups(weights.transpose(3, 1, 2, 0), depth)
         macs = prod(operation.outputs[0].shape) * rows * taps
         return _convolution(operation, config, geometry, stage, dense, macs, factor)
     return DepthwiseKernel(config, operation.label, geometry, stage, zero_point,
