@@ -26,6 +26,7 @@ from hadron_spec.config import NpuConfig
 
 __all__ = ["lower_concatenation", "lower_move", "lower_pad"]
 
+
 def lower_pad(operation: Operation, config: NpuConfig) -> Kernel:
     """Return the kernel of PAD that is no part of a convolution."""
     attributes = operation.attributes
