@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hadron_compiler.codegen.bilinear_lines import lines_of
-from hadron_compiler.codegen.elementwise import LookupStage
+from hadron_compiler.codegen.elementwise import BYTES, LookupStage
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.interleaved import InterleavedKernel, Share
 from hadron_compiler.codegen.kernel import Kernel
@@ -32,8 +32,6 @@ multiplied: the array takes twice that."""
 _HALF = 1 << 30
 """Multiplier of one half, Q0.31."""
 
-_BYTES = np.arange(-128, 128)
-
 
 def resize_bilinear(operation: Operation, config: NpuConfig) -> InterleavedKernel:
     """Return the kernel of a bilinear resize in one pass.
@@ -51,19 +49,13 @@ def resize_bilinear(operation: Operation, config: NpuConfig) -> InterleavedKerne
     shares = []
     for (y, weights_y), (x, weights_x) in product(lines_of(height, rows, attributes),
                                                   lines_of(width, columns, attributes)):
-        weights = np.outer(weights_y, weights_x)
-        bits = 2 * BILINEAR_BITS
-        while bits and not (weights & 1).any():
-            weights >>= 1
-            bits -= 1
-        window = Window(*weights.shape, y.offset_step or 1, x.offset_step or 1,
+        weights, bits = _reduced(np.outer(weights_y, weights_x))
+        window = Window(len(weights_y), len(weights_x), y.offset_step or 1, x.offset_step or 1,
                         pad_top=-y.offset, pad_left=-x.offset)
         geometry = Geometry(images, (height, width, depth), (y.count, x.count, depth), window)
         kernel: Kernel
         if weights.max() > MAX_WEIGHT:
-            kernel = TapTablesKernel(config, operation.label, geometry,
-                                     [2 * int(weight) * _BYTES for weight in weights.ravel()],
-                                     LookupStage(_HALF, -bits, wide=True))
+            kernel = _weighted_taps(config, operation, geometry, weights, bits)
         else:
             stage = OutputStage(np.zeros(depth, np.int64), np.full(depth, _HALF),
                                 np.full(depth, -bits), np.zeros(depth, np.bool_), 0, -128, 127)
@@ -71,6 +63,24 @@ def resize_bilinear(operation: Operation, config: NpuConfig) -> InterleavedKerne
                                      _spread(2 * weights, depth))
         shares.append(Share(kernel, y.first, y.step, x.first, x.step))
     return InterleavedKernel(operation.label, (rows, columns, depth), shares)
+
+
+def _reduced(weights: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:
+    """Return weights without their common factors of two, and the bits by which their sum is still
+    too large."""
+    bits = 2 * BILINEAR_BITS
+    while bits and not (weights & 1).any():
+        weights = weights >> 1
+        bits -= 1
+    return weights, bits
+
+
+def _weighted_taps(config: NpuConfig, operation: Operation, geometry: Geometry,
+                   weights: npt.NDArray[np.int64], bits: int) -> TapTablesKernel:
+    """Return the kernel of a rounded sum of taps times weights of any size."""
+    return TapTablesKernel(config, operation.label, geometry,
+                           [2 * weight * BYTES for weight in weights.ravel()],
+                           LookupStage(_HALF, -bits, wide=True))
 
 
 def _spread(weights: npt.NDArray[np.int64], depth: int) -> npt.NDArray[np.int8]:
@@ -111,7 +121,7 @@ def digits(weight: int, units: Sequence[int], *, up: bool) -> list[npt.NDArray[n
     of first digits lies between -128 and 127, as what they stand for does. What is left is half a
     unit at most of each: the sum of second digits is a unit at most, 64 of the next.
     """
-    left = weight * _BYTES
+    left = weight * BYTES
     made = []
     for unit in units:
         digit = (left + unit // 2 if up else left + (unit - 1) // 2) // unit
@@ -138,16 +148,10 @@ def interpolate_rows(operation: Operation, config: NpuConfig) -> InterleavedKern
         width, depth = 1, row
     shares = []
     for y, weights in lines_of(lines // number, rows, attributes.resize):
-        factors = [weight * unit for weight in weights for unit in attributes.units]
-        bits = 2 * BILINEAR_BITS
-        while bits and not any(factor & 1 for factor in factors):
-            factors = [factor >> 1 for factor in factors]
-            bits -= 1
-        window = Window(len(factors), 1, number * (y.offset_step or 1), 1,
+        factors, bits = _reduced(np.outer(weights, attributes.units))
+        window = Window(factors.size, 1, number * (y.offset_step or 1), 1,
                         pad_top=-number * y.offset)
         geometry = Geometry(images, (lines, width, depth), (y.count, width, depth), window)
-        shares.append(Share(
-            TapTablesKernel(config, operation.label, geometry,
-                            [2 * factor * _BYTES for factor in factors],
-                            LookupStage(_HALF, -bits, wide=True)), y.first, y.step, 0, 1))
+        shares.append(Share(_weighted_taps(config, operation, geometry, factors, bits),
+                            y.first, y.step, 0, 1))
     return InterleavedKernel(operation.label, (rows, width, depth), shares)

@@ -16,13 +16,16 @@ from hadron_compiler.errors import CapacityError
 from hadron_spec.commands import FIELDS, Opcode, pack_parameters
 from hadron_spec.config import NpuConfig
 
-__all__ = ["LookupKernel", "LookupPart", "LookupStage", "Run", "Table", "check_channels",
+__all__ = ["BYTES", "LookupKernel", "LookupPart", "LookupStage", "Run", "Table", "check_channels",
            "check_steps", "flat_geometry", "runs_of"]
 
 MAX_CHUNKS = FIELDS[Opcode.LOOKUP]["count_ox"].maximum
 
 Table = npt.NDArray[np.int64]
-"""256 entries, of the inputs -128 to 127, each within 32 bits."""
+"""256 entries, of the inputs `BYTES`, each within 32 bits."""
+
+BYTES: Table = np.arange(-128, 128)
+"""The inputs of a table, in its order."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hadron_compiler.codegen.byte_planes import BytePlanesKernel, Operand, Pass, Result, Scratch
-from hadron_compiler.codegen.elementwise import LookupStage, Table
+from hadron_compiler.codegen.elementwise import BYTES, LookupStage, Table
 from hadron_compiler.codegen.integers import RefusedError, bounds
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.ir.graph import (
@@ -27,8 +27,6 @@ from hadron_spec.tflite_quantization import add_parameters
 
 __all__ = ["lower_clamp", "lower_deep_extremum", "lower_deep_sum", "lower_deep_sum_with_constant"]
 
-_BYTES = np.arange(-128, 128)
-
 _CARRIED = LookupStage(minimum=-1, maximum=0)
 """What follows a sum of remainders less what carries: -1 where it is less, else 0."""
 
@@ -42,11 +40,11 @@ def _addend_tables(multiplier: int, shift: int) -> tuple[Table, Table, tuple[Tab
     """
     dropped = ACC_BITS - 1 - ADD_LEFT_SHIFT_DEEP
     bits = dropped - shift
-    high = 256 * _BYTES
+    high = 256 * BYTES
     rounding = np.full(256, 1 << (dropped - 1))
     if shift < 0:
         rounding += (1 << (bits - 1)) - np.where(high < 0, 1 << dropped, 0)
-    low_quotient, low_rest = np.divmod((_BYTES + DEEP_OFFSET) * multiplier, 1 << bits)
+    low_quotient, low_rest = np.divmod((BYTES + DEEP_OFFSET) * multiplier, 1 << bits)
     high_quotient, high_rest = np.divmod(high * multiplier + rounding, 1 << bits)
     if int(low_rest.max()) + int(high_rest.max()) < 1 << bits:
         return low_quotient, high_quotient, None
@@ -85,7 +83,7 @@ def lower_deep_sum(operation: Operation, config: NpuConfig, sign: int) -> Kernel
             passes.append(Pass((Operand(index, 0), Operand(index, 1)), carry, rests, _CARRIED))
             gathered = [*gathered, carry]
             reads = [*gathered]
-            tables.append(factor * (_BYTES + 1))
+            tables.append(factor * (BYTES + 1))
     return BytePlanesKernel(config, operation.label, output.shape,
                             [*passes, Pass(tuple(reads), Result(), tuple(tables), stage,
                                            gathered=tuple(gathered))])
@@ -116,7 +114,7 @@ def lower_deep_sum_with_constant(operation: Operation, config: NpuConfig) -> Ker
         passes = [*(Pass((plane,), copy) for plane, copy in zip(reads, copies, strict=True)),
                   Pass(reads, carry, rests, _CARRIED)]
         reads = (*copies, carry)
-        tables.append(signs[0] * (_BYTES + 1))
+        tables.append(signs[0] * (BYTES + 1))
     return BytePlanesKernel(config, operation.label, output.shape,
                             [*passes, Pass(reads, Result(), tuple(tables), stage)])
 
@@ -134,7 +132,7 @@ def lower_deep_extremum(operation: Operation, config: NpuConfig) -> Kernel:
 
     def low_bytes(reads: Sequence[Scratch], writes: Scratch) -> Pass:
         factors = {low_a: 1, low_b: 1, high_a: 256, high_b: 256, extreme: -256}
-        return Pass(tuple(reads), writes, tuple(factors[plane] * _BYTES for plane in reads))
+        return Pass(tuple(reads), writes, tuple(factors[plane] * BYTES for plane in reads))
 
     highest = (Operand(0, 1), Operand(1, 1))
     return BytePlanesKernel(config, operation.label, operation.outputs[0].shape, [
@@ -164,7 +162,7 @@ def lower_clamp(operation: Operation, config: NpuConfig) -> Kernel:
     passes = []
     for index, (distance, smallest) in enumerate(moves):
         # Wide entries are not shifted left: twice as large, half of them comes out.
-        tables = (2 * (_BYTES + DEEP_OFFSET), 2 * (256 * _BYTES + distance))
+        tables = (2 * (BYTES + DEEP_OFFSET), 2 * (256 * BYTES + distance))
         writes = (Result() if index == len(moves) - 1 else Scratch(2 * index, both=True))
         passes.append(Pass(reads, writes, tables, LookupStage(
             1 << 30, 0, True, 0, smallest, 127, deep_results=True)))

@@ -15,10 +15,10 @@ from dataclasses import replace
 import numpy as np
 
 from hadron_compiler.codegen.byte_planes import BytePlanesKernel, Operand, Pass, Result, Scratch
-from hadron_compiler.codegen.elementwise import LookupStage, Table
+from hadron_compiler.codegen.elementwise import BYTES, LookupStage, Table
 from hadron_compiler.codegen.integers import RefusedError
 from hadron_compiler.codegen.kernel import Kernel
-from hadron_compiler.codegen.lowering_deep_products import BYTES, WHOLE
+from hadron_compiler.codegen.lowering_deep_products import WHOLE
 from hadron_compiler.ir.graph import LinesAttributes, Operation, TwoLinesAttributes
 from hadron_model.operators.deep_lines import LINES
 from hadron_spec.commands import DEEP_OFFSET

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from hadron_compiler.codegen.byte_planes import BytePlanesKernel, Operand, Pass, Result, Scratch
-from hadron_compiler.codegen.elementwise import LookupStage, Table
+from hadron_compiler.codegen.elementwise import BYTES, LookupStage, Table
 from hadron_compiler.codegen.integers import bounds, check_right
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.product import half_tables, product_tables
@@ -22,9 +22,7 @@ from hadron_spec.commands import DEEP_OFFSET
 from hadron_spec.config import NpuConfig
 from hadron_spec.tflite_quantization import convolution_multiplier
 
-__all__ = ["BYTES", "WHOLE", "lower_deep_mul", "lower_deep_product"]
-
-BYTES = np.arange(-128, 128)
+__all__ = ["WHOLE", "lower_deep_mul", "lower_deep_product"]
 
 WHOLE = LookupStage(1 << 30, 0, True, 0, -128, 127, deep_results=True)
 """What makes 16 bits of sums that are twice as large: wide ones are not shifted left."""

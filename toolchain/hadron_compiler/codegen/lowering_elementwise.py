@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from hadron_compiler.codegen.channel_tables import ChannelTablesKernel
-from hadron_compiler.codegen.elementwise import LookupKernel, LookupStage, flat_geometry
+from hadron_compiler.codegen.elementwise import BYTES, LookupKernel, LookupStage, flat_geometry
 from hadron_compiler.codegen.extremum import ExtremumKernel
 from hadron_compiler.codegen.geometry import Geometry, pitches_of
 from hadron_compiler.codegen.integers import bounds, check_shift, needs_wide
@@ -46,10 +46,9 @@ def lower_sum(operation: Operation, config: NpuConfig, sign: int) -> Kernel:
     if output.deep:
         return lower_deep_sum(operation, config, sign)
     parameters = add_parameters(a.scale, b.scale, output.scale)
-    x = np.arange(-128, 128)
     tables = [
-        rescale_addend(x - a.zero_point, parameters.multiplier_a, parameters.shift_a),
-        sign * rescale_addend(x - b.zero_point, parameters.multiplier_b, parameters.shift_b)]
+        rescale_addend(BYTES - a.zero_point, parameters.multiplier_a, parameters.shift_a),
+        sign * rescale_addend(BYTES - b.zero_point, parameters.multiplier_b, parameters.shift_b)]
     stage = LookupStage(parameters.multiplier, parameters.shift, True, output.zero_point,
                         *bounds(attributes.activation, output))
     return LookupKernel(config, operation.label, output.shape, tables, stage, _gaps(operation))

@@ -13,6 +13,7 @@ import numpy as np
 
 from hadron_compiler.codegen.command import Command
 from hadron_compiler.codegen.elementwise import (
+    BYTES,
     LookupPart,
     LookupStage,
     Table,
@@ -26,8 +27,6 @@ from hadron_spec.config import NpuConfig
 
 __all__ = ["ProductKernel", "half_tables", "product_tables"]
 
-_INPUTS = np.arange(-128, 128)
-
 _HALVES = ((1, 128), (1, -127), (-1, 127), (-1, -128))
 """Sign of b, and what is added to the sum: its low and high byte, those of the difference. Each is
 clamped to a byte: -256 to -1 and -1 to 254 of the sum, -255 to 0 and 0 to 255 of the difference."""
@@ -38,7 +37,7 @@ _PIVOTS = (-1, 0)
 
 def half_tables() -> list[list[Table]]:
     """Return, of each of the four bytes, the tables of both operands that make it."""
-    return [[_INPUTS, sign * _INPUTS + offset] for sign, offset in _HALVES]
+    return [[BYTES, sign * BYTES + offset] for sign, offset in _HALVES]
 
 
 def product_tables(zero_point_a: int, zero_point_b: int) -> list[Table]:
@@ -55,7 +54,7 @@ def product_tables(zero_point_a: int, zero_point_b: int) -> list[Table]:
     tables = []
     for place, (_, offset) in enumerate(_HALVES):
         function = of_sum if place < 2 else of_difference
-        entries = function(_INPUTS - offset)
+        entries = function(BYTES - offset)
         # The byte that saturates at the pivot adds nothing: the other one counts it.
         tables.append(entries - function(np.array(_PIVOTS[place // 2])) if place % 2 == 0
                       else entries)

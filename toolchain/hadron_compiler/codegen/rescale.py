@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from hadron_compiler.codegen.elementwise import LookupKernel, LookupStage
+from hadron_compiler.codegen.elementwise import BYTES, LookupKernel, LookupStage
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.integers import RefusedError
 from hadron_compiler.codegen.kernel import Kernel
@@ -33,7 +33,7 @@ def lower_rescale(operation: Operation, config: NpuConfig) -> Kernel:
     multiplier, shift = quantize_multiplier(float32(source.scale) / float32(output.scale))
     zero = output.zero_point
     if not source.deep:
-        x = np.arange(-128, 128) - source.zero_point
+        x = BYTES - source.zero_point
         values = multiply_by_quantized_multiplier(x, multiplier, shift) + zero
         # Wide entries are not shifted left: twice as large, half of them comes out.
         table = 2 * np.clip(values, -1 << 15, (1 << 15) - 1)
