@@ -24,7 +24,9 @@ def keep(*modules: str) -> str:
     """Return Yosys commands that, before synthesis, have modules mapped apart.
 
     And have registers stay that are marked to be kept, which for Yosys's own passes the signal's
-    attribute does not do: alike ones would become one.
+    attribute does not do: alike ones would become one. And take the names of elements of arrays,
+    `x[4]`, which ABC9's way back to Yosys takes for those of bits of `x`: two registers would
+    drive one net.
 
     Parameters
     ----------
@@ -32,4 +34,5 @@ def keep(*modules: str) -> str:
         Patterns of module names, as Amaranth gives them: the path of the instance.
     """
     return (f"setattr -mod -set keep_hierarchy 1 {' '.join(modules)}\n"
-            "setattr -set keep 1 a:keep %ci1 t:$dff %i")
+            "setattr -set keep 1 a:keep %ci1 t:$dff %i\n"
+            r"rename -hide w:*\[*\]")

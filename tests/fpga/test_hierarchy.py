@@ -4,8 +4,8 @@ import json
 
 import pytest
 from amaranth.back import rtlil
-from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
+from amaranth.hdl import Module, Signal, unsigned
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hadron_fpga.hierarchy import JOIN, keep
@@ -55,3 +55,28 @@ def test_registers_that_are_alike_stay_apart(tmp_path, apart):
     run_tool("yosys", ["top.ys"], folder=tmp_path, log="yosys.log")
     cells = json.loads((tmp_path / "top.json").read_text())["modules"]["top"]["cells"].values()
     assert sum(cell["type"] == "TRELLIS_FF" for cell in cells) == 1 + READERS
+
+
+class Elements(wiring.Component):
+    """Registers the elements of an array, bit 1 of which is not bit 0 of element 1."""
+
+    i: In(data.ArrayLayout(unsigned(4), 2))
+    o: Out(data.ArrayLayout(unsigned(4), 2))
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.o.eq(self.i)
+        return m
+
+
+def test_elements_are_not_named_as_bits(tmp_path):
+    text = rtlil.convert(Elements(), name="top", emit_src=False)
+    assert r"\o[1]" in text
+    (tmp_path / "top.il").write_text(text)
+    (tmp_path / "top.ys").write_text("\n".join([
+        "read_rtlil top.il", keep("*.nothing"), "proc", "write_json top.json", ""]))
+    run_tool("yosys", ["top.ys"], folder=tmp_path, log="yosys.log")
+    module = json.loads((tmp_path / "top.json").read_text())["modules"]["top"]
+    assert {name for name, net in module["netnames"].items()
+            if not net["hide_name"]} >= {"i", "o", "clk", "rst"}
+    assert not [name for name in module["netnames"] if name.endswith("]")]
