@@ -124,6 +124,12 @@ def reshapes_first_last_and_shared(net: Net) -> list[Tensor]:
     return [net.reshape(net.conv(turned, 3), (3, 90)), net.conv(a, 3), turned]
 
 
+def channels_scaled_by_what_is_in_them(net: Net) -> list[Tensor]:
+    x = net.conv(net.image(1, 13, 12, 8), 22)
+    gate = net.unary("LOGISTIC", net.mean(x, (1, 2), 0.2, 3, keep_dims=True), 1 / 256, -128)
+    return [net.conv(net.binary("MUL", x, gate, 0.15, -4), 5)]
+
+
 def only_a_reshape(net: Net) -> list[Tensor]:
     return [net.reshape(net.image(1, 720), (1, 10, 9, 8))]
 
@@ -220,7 +226,8 @@ UNUSUAL: list[Make] = [
     a_dilation_larger_than_the_image, a_stride_larger_than_the_image, a_large_depthwise_window,
     a_channel_multiplier_of_eight, zero_points_at_the_ends, several_inputs_one_of_them_unused,
     outputs_that_are_read_given_twice_or_inputs, a_branch_that_nobody_reads,
-    a_batch_through_a_whole_network, reshapes_first_last_and_shared, only_a_reshape,
+    a_batch_through_a_whole_network, reshapes_first_last_and_shared,
+    channels_scaled_by_what_is_in_them, only_a_reshape,
     weights_that_two_layers_share, a_fused_relu_with_a_second_reader, tensors_without_names,
     tensors_of_one_name, names_that_are_no_names, rows_of_a_dense_layer,
     a_dense_layer_whose_sums_take_several_commands,

@@ -24,6 +24,7 @@ from hadron_compiler.ir.graph import Graph, Tensor
 from hadron_compiler.passes import (
     expand_matmuls,
     run_passes,
+    scale_channels,
     split_max_pools,
     split_resizes,
     split_sums,
@@ -104,7 +105,8 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
     imported = (import_onnx(source, data) if onnx
                 else import_tflite(source, data, keep_tensors=keep_tensors))
     graph = run_passes(imported)
-    graph = split_resizes.run(expand_matmuls.run(graph, config), config)
+    for run in (expand_matmuls.run, scale_channels.run, split_resizes.run):
+        graph = run(graph, config)
     graphs = split_sums.run(graph, config)
     graphs += [other for some in graphs if (other := split_max_pools.run(some)) is not None]
     if stream_input and len(graph.inputs) != 1:

@@ -194,7 +194,7 @@ def _elementwise() -> dict[str, Operator]:
     made["MUL by a tensor, a factor a channel"] = Operator(
         family=family, shape=shape, elements=_size(shape),
         model=partial(network_of, shape, gated, layers_before=3),
-        note="as of two tensors, once the factors are copied to all pixels")
+        note="three steps for 16 results, once the factors are made weights, stored and loaded")
     shape = (28, 28, 64)
     for opcode in ("LOGISTIC", "TANH", "HARD_SWISH", "LEAKY_RELU", "GELU"):
         made[opcode] = Operator(family=family, shape=shape, elements=_size(shape), target=ELEMENTS,

@@ -31,6 +31,7 @@ from hadron_compiler.codegen.lowering_elementwise import (
     lower_lookup,
     lower_prelu,
     lower_product,
+    lower_scaled_channels,
     lower_sum,
     lower_table,
 )
@@ -91,6 +92,7 @@ from hadron_compiler.ir.graph import (
     ProductAttributes,
     RescaleAttributes,
     RowDigitsAttributes,
+    ScaledChannelsAttributes,
     SoftmaxAttributes,
     TableAttributes,
     Tensor,
@@ -392,6 +394,7 @@ _BY_ATTRIBUTES: dict[type, Callable[[Operation, NpuConfig], Kernel]] = {
     ProductAttributes: lower_product,
     RescaleAttributes: lower_rescale,
     RowDigitsAttributes: interpolate_rows,
+    ScaledChannelsAttributes: lower_scaled_channels,
     TableAttributes: lower_table,
     TwoLinesAttributes: lower_two_lines,
 }

@@ -12,22 +12,27 @@ from hadron_compiler.codegen.integers import bounds, check_shift, needs_wide
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.lowering_deep import lower_deep_extremum, lower_deep_sum
 from hadron_compiler.codegen.lowering_deep_products import lower_deep_product
+from hadron_compiler.codegen.placed import with_gaps
 from hadron_compiler.codegen.product import ProductKernel
+from hadron_compiler.codegen.scaled_channels import ScaledChannelsKernel
 from hadron_compiler.ir.graph import (
+    Activation,
     AddAttributes,
     ChannelTablesAttributes,
     ExtremumAttributes,
     LookupAttributes,
     Operation,
     ProductAttributes,
+    ScaledChannelsAttributes,
     TableAttributes,
+    Tensor,
 )
 from hadron_spec.config import NpuConfig
 from hadron_spec.numerics import rescale_addend
 from hadron_spec.tflite_quantization import add_parameters, convolution_multiplier
 
-__all__ = ["lower_extremum", "lower_lookup", "lower_prelu", "lower_product", "lower_sum",
-           "lower_table"]
+__all__ = ["lower_extremum", "lower_lookup", "lower_prelu", "lower_product",
+           "lower_scaled_channels", "lower_sum", "lower_table"]
 
 
 def _gaps(operation: Operation) -> bool:
@@ -61,15 +66,34 @@ def lower_product(operation: Operation, config: NpuConfig) -> Kernel:
     a, b, output = operation.required(0), operation.required(1), operation.outputs[0]
     if output.deep:
         return lower_deep_product(operation, config)
-    multiplier, shift = convolution_multiplier(a.scale, b.scale, output.scale)
-    largest = np.array([np.prod([max(127 - x.zero_point, 128 + x.zero_point) for x in (a, b)])])
-    check_shift(np.array([shift]))
-    limits = bounds(attributes.activation, output)
-    wide = needs_wide((-largest, largest), np.array([multiplier]), np.array([shift]),
-                      output.zero_point, limits)
-    stage = LookupStage(multiplier, shift, bool(wide[0]), output.zero_point, *limits)
+    largest = prod(max(127 - x.zero_point, 128 + x.zero_point) for x in (a, b))
+    stage = _product_stage((a.scale, b.scale), largest, attributes.activation, output)
     return ProductKernel(config, operation.label, output.shape, (a.zero_point, b.zero_point),
                          stage, _gaps(operation))
+
+
+def lower_scaled_channels(operation: Operation, config: NpuConfig) -> Kernel:
+    """Return the kernel of a product of an image and weights in memory."""
+    attributes = operation.attributes
+    assert isinstance(attributes, ScaledChannelsAttributes)
+    _, parameters, *weights = operation.activations
+    output = operation.outputs[0]
+    stage = _product_stage(attributes.scales, attributes.largest, attributes.activation, output)
+    *outer, width, channels = (1, 1, *output.shape)
+    size = (prod(outer), width, channels)
+    geometry = with_gaps(operation, Geometry(1, size, size))
+    return ScaledChannelsKernel(config, operation.label, geometry, parameters, weights, stage)
+
+
+def _product_stage(scales: tuple[float, float], largest: int, activation: Activation,
+                   output: Tensor) -> LookupStage:
+    """Return what follows products of two factors, of `largest` as the largest magnitude."""
+    multiplier, shift = convolution_multiplier(*scales, output.scale)
+    check_shift(np.array([shift]))
+    limits = bounds(activation, output)
+    wide = needs_wide((np.array([-largest]), np.array([largest])), np.array([multiplier]),
+                      np.array([shift]), output.zero_point, limits)
+    return LookupStage(multiplier, shift, bool(wide[0]), output.zero_point, *limits)
 
 
 def lower_table(operation: Operation, config: NpuConfig) -> Kernel:

@@ -39,6 +39,7 @@ __all__ = [
     "RescaleAttributes",
     "ResizeAttributes",
     "RowDigitsAttributes",
+    "ScaledChannelsAttributes",
     "SoftmaxAttributes",
     "TableAttributes",
     "TransposeConvolutionAttributes",
@@ -251,6 +252,19 @@ class ProductAttributes:
 
 
 @dataclass(frozen=True)
+class ScaledChannelsAttributes:
+    """MUL of the first input by a factor a channel, which a pass has laid out in memory.
+
+    The second input holds the parameters of all channels, the others shares of the weights.
+    `scales` are those of both factors, `largest` is the largest magnitude of a product.
+    """
+
+    activation: Activation
+    scales: tuple[float, float]
+    largest: int
+
+
+@dataclass(frozen=True)
 class ExtremumAttributes:
     """MAXIMUM or MINIMUM (`least`) of two tensors of one shape and quantization."""
 
@@ -366,6 +380,7 @@ Attributes: TypeAlias = (
     | DynamicWeightsAttributes
     | LookupAttributes
     | ProductAttributes
+    | ScaledChannelsAttributes
     | MulAttributes
     | ConcatenationAttributes
     | ReduceAttributes

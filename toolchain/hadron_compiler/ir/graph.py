@@ -39,6 +39,7 @@ from hadron_compiler.ir.attributes import (
     RescaleAttributes,
     ResizeAttributes,
     RowDigitsAttributes,
+    ScaledChannelsAttributes,
     SoftmaxAttributes,
     TableAttributes,
     TransposeConvolutionAttributes,
@@ -84,6 +85,7 @@ __all__ = [
     "RescaleAttributes",
     "ResizeAttributes",
     "RowDigitsAttributes",
+    "ScaledChannelsAttributes",
     "SoftmaxAttributes",
     "TableAttributes",
     "Tensor",
@@ -288,7 +290,8 @@ class Operation:
         count = _ACTIVATION_INPUTS.get(self.kind, 1)
         if isinstance(self.attributes, ProductAttributes | MatmulAttributes):
             count = 2
-        elif isinstance(self.attributes, DynamicWeightsAttributes | LookupAttributes):
+        elif isinstance(self.attributes, DynamicWeightsAttributes | LookupAttributes
+                        | ScaledChannelsAttributes):
             count = None
         return [tensor for tensor in self.inputs[:count] if tensor is not None]
 

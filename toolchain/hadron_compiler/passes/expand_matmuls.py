@@ -20,20 +20,16 @@ from hadron_compiler.ir.graph import (
     ConcatenationAttributes,
     DynamicWeightsAttributes,
     Graph,
-    LookupAttributes,
     MatmulAttributes,
-    MoveAttributes,
     Operation,
     OpKind,
     Tensor,
 )
 from hadron_compiler.ir.verify import verify
-from hadron_spec.commands import WEIGHT_MAX
+from hadron_compiler.passes.expansion import Expansion, beside
 from hadron_spec.config import NpuConfig
 
 __all__ = ["run"]
-
-_BYTES = np.arange(-128, 128)
 
 
 def run(graph: Graph, config: NpuConfig) -> Graph:
@@ -51,16 +47,6 @@ def _round_up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
-def weight_shares(zero_point: int) -> list[npt.NDArray[np.int64]]:
-    """Return tables of weights that add up to the value less its zero point."""
-    rest = _BYTES - zero_point
-    shares: list[npt.NDArray[np.int64]] = []
-    while rest.any() or not shares:
-        shares.append(np.clip(rest, -WEIGHT_MAX, WEIGHT_MAX))
-        rest = rest - shares[-1]
-    return shares
-
-
 @dataclass
 class _Matrices:
     """Where the matrices of an operand lie: bytes from one to the next, and from line to line."""
@@ -71,14 +57,12 @@ class _Matrices:
     column: int
 
 
-class _Expansion:
+class _Expansion(Expansion):
     """One BATCH_MATMUL becomes `operations`."""
 
     def __init__(self, operation: Operation, attributes: MatmulAttributes,
                  config: NpuConfig) -> None:
-        self.operation = operation
-        self.config = config
-        self.operations: list[Operation] = []
+        super().__init__(operation, config)
         self.a, self.b = operation.required(0), operation.required(1)
         self.rows, self.channels = operation.outputs[0].shape[-2:]
         self.taps = self.a.shape[-2 if attributes.adj_x else -1]
@@ -110,66 +94,38 @@ class _Expansion:
             if prod(batch) == 1:
                 self._multiply(int(first), weights[int(second)], output)
                 continue
-            part = self._tensor(f"matrix {place}", (1, size), output)
+            part = self.tensor(f"matrix {place}", (1, size), output)
             self._multiply(int(first), weights[int(second)], part)
-            self._append(OpKind.CONCATENATION, [part], output, ConcatenationAttributes(
+            self.append(OpKind.CONCATENATION, [part], output, ConcatenationAttributes(
                 0, place, (prod(batch), size)))
         return self.operations
-
-    def _tensor(self, what: str, shape: tuple[int, ...], like: Tensor, *,
-                in_memory: bool = False) -> Tensor:
-        return replace(like, name=f"{self.operation.outputs[0].name} ({what})", shape=shape,
-                       data=None, root=None, in_memory=in_memory)
-
-    def _append(self, kind: OpKind, inputs: list[Tensor], output: Tensor,
-                attributes: MoveAttributes | LookupAttributes | DynamicWeightsAttributes
-                | ConcatenationAttributes) -> Tensor:
-        self.operations.append(replace(self.operation, kind=kind, inputs=list(inputs),
-                                       outputs=[output], attributes=attributes))
-        return output
-
-    def _move(self, what: str, source: Tensor, fill: int,
-              *axes: npt.NDArray[np.int64]) -> Tensor:
-        output = self._tensor(what, tuple(axis.size for axis in axes), source)
-        return self._append(OpKind.TRANSPOSE, [source], output, MoveAttributes(axes, fill))
 
     def _weights(self, index: int) -> list[Tensor]:
         """Return the shares of matrix `index`, in memory."""
         b, zero = self.b, self.b.zero_point
         columns, lanes = self.config.columns, self.config.lanes
         width = self.groups * columns
-        dense = self._move(
+        dense = self.move(
             "padded", b, zero,
             _padded(self.taps, self.of_b.row, self.padded, index * self.of_b.size),
             _padded(self.channels, self.of_b.column, width))
         own = np.arange(columns, dtype=np.int64)
-        # The array packs columns in pairs: a weight of an odd one is stored less one where that of
-        # the even one beside it is negative.
-        beside = np.where(own % 2, own - 1, FILL)
-        pair = []
-        for what, column in (("columns", own), ("columns beside", beside)):
-            pair.append(self._move(
-                what, dense, zero, columns * np.arange(self.groups, dtype=np.int64),
-                np.zeros(1 + len(self.constants), np.int64),
-                lanes * width * np.arange(self.padded // lanes, dtype=np.int64), column,
-                width * np.arange(lanes, dtype=np.int64)))
-        made = []
-        for number, share in enumerate(weight_shares(zero)):
-            output = self._tensor(f"weights {number}", pair[0].shape, b, in_memory=True)
-            made.append(self._append(OpKind.ADD, pair, output, LookupAttributes(
-                (share, -(share < 0).astype(np.int64)))))
-        return made
+        return self.stored_weights(dense, *(
+            [columns * np.arange(self.groups, dtype=np.int64),
+             np.zeros(1 + len(self.constants), np.int64),
+             lanes * width * np.arange(self.padded // lanes, dtype=np.int64), some,
+             width * np.arange(lanes, dtype=np.int64)] for some in (own, beside(own))))
 
     def _multiply(self, index: int, weights: list[Tensor], output: Tensor) -> None:
         """Multiply the rows of matrix `index` of the first operand."""
         row = [_padded(self.taps, self.of_a.column, self.padded),
                *(np.full(self.padded, FILL, np.int64) for _ in self.constants)]
         fill = self.constants[0] if self.constants else 0
-        rows = self._move(
+        rows = self.move(
             "rows", self.a, fill,
             index * self.of_a.size + self.of_a.row * np.arange(self.rows, dtype=np.int64),
             np.concatenate(row))
-        self._append(OpKind.BATCH_MATMUL, [rows, *weights], output, DynamicWeightsAttributes(
+        self.append(OpKind.BATCH_MATMUL, [rows, *weights], output, DynamicWeightsAttributes(
             self.rows, self.taps, self.channels, (self.a.scale, self.b.scale),
             max(127 - self.a.zero_point, 128 + self.a.zero_point)
             * max(127 - self.b.zero_point, 128 + self.b.zero_point)))
