@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from .floorplan import floorplan
 from .hierarchy import JOIN, NPU_APART, keep
 from .module_resources import module_resources
 from .netlist import edited_netlist
-from .place_and_route import RoutedDesign, place_and_route
+from .place_and_route import RoutedDesign, place_and_route, place_and_route_seeds
 from .reset_copies import copy_reset
 from .tools import run_tool, tool_versions
 
@@ -46,8 +45,9 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
     Returns
     -------
     dict
-        board, config, device, clocks (name, target_mhz, fmax_mhz a seed), resources (used and
-        available of each), modules (as :func:`module_resources` counts them), critical_path of
+        board, config, device, seeds that were routed, unrouted (the others, each with the
+        reason), clocks (name, target_mhz, fmax_mhz a routed seed), resources (used and available
+        of each), modules (as :func:`module_resources` counts them), critical_path of
         the slowest seed, seconds, bitstream, tools.
 
     Raises
@@ -55,7 +55,8 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
     UnknownBoardError
         When there is no such board.
     ToolError
-        When a tool is missing or fails; the log's name is in the message.
+        When a tool is missing or fails, of place and route with all seeds; the log's name is in
+        the message.
     """
     if board_name not in BOARDS:
         raise UnknownBoardError(f"unknown board {board_name!r}; known: {', '.join(BOARDS)}")
@@ -103,8 +104,7 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
             lpf=f"{_NAME}.lpf", config=f"seed{seed}.config",
             on_progress=lambda fraction: on_progress(f"seed {seed}", fraction))
 
-    with ThreadPoolExecutor(max_workers=jobs or os.cpu_count() or 1) as pool:
-        routed = list(pool.map(route, seeds))
+    routed, unrouted = place_and_route_seeds(route, seeds, jobs)
 
     def system_clock(design: RoutedDesign) -> float:
         return max(design.fmax_mhz.items(), key=lambda item: item[0].endswith("clk"))[1]
@@ -124,7 +124,8 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
              "fmax_mhz": [design.fmax_mhz.get(name) for design in routed]}
             for name in worst.fmax_mhz
         ],
-        "seeds": list(seeds),
+        "seeds": [design.seed for design in routed],
+        "unrouted": unrouted,
         "resources": worst.resources,
         "modules": modules,
         "critical_path": worst.critical_path,

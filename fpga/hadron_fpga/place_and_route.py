@@ -1,15 +1,17 @@
 """From a netlist to a placed, routed and timed ECP5 design, one seed at a time."""
 
 import json
+import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from .tools import run_tool
+from .tools import ToolError, run_tool
 
-__all__ = ["RESOURCES", "RoutedDesign", "place_and_route"]
+__all__ = ["RESOURCES", "RoutedDesign", "place_and_route", "place_and_route_seeds"]
 
 RESOURCES = {
     "lut4": "TRELLIS_COMB",
@@ -28,6 +30,9 @@ _STAGES = (
     (re.compile(r"Running simulated annealing|HeAP Placer Time"), 0.35),
     (re.compile(r"Routing \d+ arcs"), 0.40),
 )
+_PATIENCE = 1800.0
+"""Seconds that nextpnr may be silent. Its router never gives up: where a few connections are in
+each other's way for good, it goes on without a word."""
 _ARCS = re.compile(r"Routing (\d+) arcs")
 _ROUTE = re.compile(r"Info:\s+\d+\s*\|.*\|\s*(\d+)\|")
 
@@ -79,7 +84,8 @@ def place_and_route(*, folder: Path, netlist: str, seed: int, device_options: li
     Raises
     ------
     ToolError
-        When the design does not fit or does not route. A missed frequency is not an error.
+        When the design does not fit, or does not route or seems not to. A missed frequency is not
+        an error.
     """
     report = f"seed{seed}.report.json"
     arguments = [*device_options, "--json", netlist, "--seed", str(seed), "--report", report,
@@ -109,7 +115,7 @@ def place_and_route(*, folder: Path, netlist: str, seed: int, device_options: li
 
     begin = time.monotonic()
     run_tool("nextpnr-ecp5", arguments, folder=folder, log=f"seed{seed}.nextpnr.log",
-             on_line=follow)
+             on_line=follow, patience=_PATIENCE)
     reach(1.0)
     data = json.loads((folder / report).read_text(encoding="utf-8"))
     return RoutedDesign(
@@ -121,6 +127,37 @@ def place_and_route(*, folder: Path, netlist: str, seed: int, device_options: li
         critical_path=_critical_path(data),
         seconds=round(time.monotonic() - begin, 1),
     )
+
+
+def place_and_route_seeds(
+        route: Callable[[int], RoutedDesign], seeds: Sequence[int],
+        jobs: int | None = None) -> tuple[list[RoutedDesign], dict[str, str]]:
+    """Call `route` for each seed, `jobs` side by side, by default as many as there are processors.
+
+    Returns
+    -------
+    list of RoutedDesign, dict
+        Those that were routed, in order, and why the others were not, by seed.
+
+    Raises
+    ------
+    ToolError
+        When none was: the error of the first.
+    """
+    def attempt(seed: int) -> RoutedDesign | ToolError:
+        try:
+            return route(seed)
+        except ToolError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=jobs or os.cpu_count() or 1) as pool:
+        tried = list(pool.map(attempt, seeds))
+    routed = [design for design in tried if isinstance(design, RoutedDesign)]
+    errors = {str(seed): error for seed, error in zip(seeds, tried, strict=True)
+              if isinstance(error, ToolError)}
+    if not routed:
+        raise next(iter(errors.values()))
+    return routed, {seed: str(error) for seed, error in errors.items()}
 
 
 def _critical_path(data: dict) -> list[str]:

@@ -3,6 +3,7 @@
 import importlib.metadata
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,13 +28,19 @@ def tool_versions() -> dict[str, str]:
 
 
 def run_tool(tool: str, arguments: Sequence[str], *, folder: Path, log: str,
-             on_line: Callable[[str], None] = lambda line: None) -> None:
+             on_line: Callable[[str], None] = lambda line: None,
+             patience: float | None = None) -> None:
     """Run a tool in `folder`, where its relative file names are, writing its output to `log`.
+
+    Parameters
+    ----------
+    patience : float, optional
+        Seconds after which a tool that writes nothing is stopped; as long as it takes by default.
 
     Raises
     ------
     ToolError
-        When the wheel is missing or the tool fails.
+        When the wheel is missing, or the tool fails or is stopped.
     """
     distribution, module, function = TOOLS[tool]
     try:
@@ -50,9 +57,40 @@ def run_tool(tool: str, arguments: Sequence[str], *, folder: Path, log: str,
     ):
         assert process.stdout is not None
         tail: list[str] = []
+        watch = _Watch(process, patience)
         for line in process.stdout:
+            watch.restart()
             output.write(line)
             tail = [*tail[-9:], line.rstrip()]
             on_line(line)
+        watch.end()
+    if watch.stopped:
+        raise ToolError(f"{tool} was stopped, as it had written nothing for {patience:g} s (log: "
+                        f"{folder / log}):\n" + "\n".join(tail[-1:]))
     if process.returncode:
         raise ToolError(f"{tool} failed (log: {folder / log}):\n" + "\n".join(tail))
+
+
+class _Watch:
+    """Stops a process that writes nothing for `patience` seconds."""
+
+    def __init__(self, process: subprocess.Popen[str], patience: float | None) -> None:
+        self.process = process
+        self.patience = patience
+        self.stopped = False
+        self.timer: threading.Timer | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        self.end()
+        if self.patience is not None:
+            self.timer = threading.Timer(self.patience, self._stop)
+            self.timer.start()
+
+    def end(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+
+    def _stop(self) -> None:
+        self.stopped = True
+        self.process.kill()

@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
+
 import hadron_fpga.place_and_route as subject
+from hadron_fpga.tools import ToolError
 
 
 def step(kind, delay, start, end):
@@ -28,7 +31,7 @@ REPORT = {
 
 
 def test_reads_frequency_resources_and_the_slowest_path(tmp_path: Path, monkeypatch):
-    def nextpnr(tool, arguments, *, folder, log, on_line):
+    def nextpnr(tool, arguments, *, folder, log, on_line, patience):
         assert (tool, log) == ("nextpnr-ecp5", "seed3.nextpnr.log")
         report = arguments[arguments.index("--report") + 1]
         (folder / report).write_text(json.dumps(REPORT))
@@ -52,3 +55,23 @@ def test_reads_frequency_resources_and_the_slowest_path(tmp_path: Path, monkeypa
     ]
     assert progress == sorted(progress)
     assert progress[-2:] == [0.40 + 0.55 / 2, 1.0]
+
+
+def routed(seed: int) -> subject.RoutedDesign:
+    return subject.RoutedDesign(seed, {}, {}, [], 0.0)
+
+
+def route_even(seed: int) -> subject.RoutedDesign:
+    if seed % 2:
+        raise ToolError(f"no route for {seed}")
+    return routed(seed)
+
+
+def test_seeds_that_do_not_route_are_told_apart():
+    assert subject.place_and_route_seeds(route_even, range(1, 5)) == (
+        [routed(2), routed(4)], {"1": "no route for 1", "3": "no route for 3"})
+
+
+def test_a_design_that_no_seed_routes_is_an_error():
+    with pytest.raises(ToolError, match=r"^no route for 3$"):
+        subject.place_and_route_seeds(route_even, [3, 5], jobs=1)

@@ -104,6 +104,16 @@ def test_a_slower_or_larger_build_fails(built: dict[str, Any]) -> None:
         "lut4 13, above 105% of 12")
 
 
+def test_a_seed_that_is_not_routed_is_told_and_fails_a_check(built: dict[str, Any]) -> None:
+    Path("baseline.json").write_text(json.dumps(BUILD))
+    built |= {"seeds": [1], "unrouted": {"2": "stopped:\nslept"}}
+    for clock in built["clocks"]:
+        clock["fmax_mhz"].pop()
+    assert "seed 2 is left out: stopped\n" in succeeds("build", "ulx3s-25f")
+    assert fails("build", "ulx3s-25f", "--check", "baseline.json", status=1) == \
+        "worse than baseline.json: seed 2 is not routed"
+
+
 def test_a_build_of_something_else_is_not_compared(built: dict[str, Any]) -> None:
     Path("baseline.json").write_text(json.dumps(BUILD | {"config": "h128"}))
     assert fails("build", "ulx3s-25f", "--check", "baseline.json") == \

@@ -14,9 +14,11 @@ def regressions(baseline: Mapping[str, Any], new: Mapping[str, Any]) -> list[str
     """Return what is worse in `new`, both as :func:`hadron_fpga.build.build` reports them.
 
     A clock is compared by its slowest seed, and may lose ``FREQUENCY_TOLERANCE``; a resource may
-    grow by ``RESOURCE_TOLERANCE``. Clocks and resources that the baseline does not have pass.
+    grow by ``RESOURCE_TOLERANCE``. Clocks and resources that the baseline does not have pass; a
+    seed that was not routed, but was there, does not.
     """
-    lines = []
+    lines = [f"seed {seed} is not routed" for seed in new.get("unrouted", {})
+             if int(seed) in baseline.get("seeds", [])]
     known = {clock["name"]: _slowest(clock) for clock in baseline["clocks"]}
     for clock in new["clocks"]:
         reached, before = _slowest(clock), known.get(clock["name"])

@@ -95,6 +95,8 @@ def _print(result: dict[str, Any]) -> None:
     terminal = console()
     terminal.print(f"{result['board']}, {result['config']} on {result['device']}: "
                    f"{result['bitstream']}, {result['seconds']:.0f} s")
+    for seed, reason in result.get("unrouted", {}).items():
+        terminal.print(f"seed {seed} is left out: {reason.splitlines()[0].rstrip(':')}")
     for clock in result["clocks"]:
         speeds = ", ".join("-" if mhz is None else f"{mhz:.1f}" for mhz in clock["fmax_mhz"])
         terminal.print(f"clock   {clock['name']}: {speeds} MHz (target {clock['target_mhz']:g})")
