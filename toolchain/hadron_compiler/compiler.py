@@ -28,6 +28,7 @@ from hadron_compiler.passes import (
     split_max_pools,
     split_resizes,
     split_sums,
+    tabulate_softmax,
 )
 from hadron_compiler.program import LayerReport, Program, TensorBinding, distinct
 from hadron_compiler.schedule.build import build_commands
@@ -105,7 +106,8 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
     imported = (import_onnx(source, data) if onnx
                 else import_tflite(source, data, keep_tensors=keep_tensors))
     graph = run_passes(imported)
-    for run in (expand_matmuls.run, scale_channels.run, split_resizes.run):
+    for run in (expand_matmuls.run, scale_channels.run, tabulate_softmax.run,
+                split_resizes.run):
         graph = run(graph, config)
     graphs = split_sums.run(graph, config)
     graphs += [other for some in graphs if (other := split_max_pools.run(some)) is not None]
