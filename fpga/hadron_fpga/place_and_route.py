@@ -30,9 +30,9 @@ _STAGES = (
     (re.compile(r"Running simulated annealing|HeAP Placer Time"), 0.35),
     (re.compile(r"Routing \d+ arcs"), 0.40),
 )
-_PATIENCE = 1800.0
-"""Seconds that nextpnr may be silent. Its router never gives up: where a few connections are in
-each other's way for good, it goes on without a word."""
+_PATIENCE = 3600.0
+"""Seconds that nextpnr may be silent. Its router never gives up, and writes a line when it has tried
+a thousand connections: on a busy machine, the last ones of a full device took 20 minutes."""
 _ARCS = re.compile(r"Routing (\d+) arcs")
 _ROUTE = re.compile(r"Info:\s+\d+\s*\|.*\|\s*(\d+)\|")
 

@@ -192,6 +192,10 @@ def the_smallest_dense_layer(net: Net) -> list[Tensor]:
     return [net.dense(net.image(1, 1), 1, 1)]
 
 
+def softmax_of_two(net: Net) -> list[Tensor]:
+    return [net.softmax(net.reshape(net.conv(net.image(1, 10, 9, 8), 4), (1, 180, 2)))]
+
+
 def softmax_of_many_and_of_one(net: Net) -> list[Tensor]:
     # Of more equal elements the reference kernel aborts.
     return [net.softmax(net.image(1, 250)), net.softmax(net.image(5, 1))]
@@ -227,13 +231,13 @@ UNUSUAL: list[Make] = [
     a_channel_multiplier_of_eight, zero_points_at_the_ends, several_inputs_one_of_them_unused,
     outputs_that_are_read_given_twice_or_inputs, a_branch_that_nobody_reads,
     a_batch_through_a_whole_network, reshapes_first_last_and_shared,
-    channels_scaled_by_what_is_in_them, only_a_reshape,
-    weights_that_two_layers_share, a_fused_relu_with_a_second_reader, tensors_without_names,
+    channels_scaled_by_what_is_in_them, only_a_reshape, weights_that_two_layers_share,
+    a_fused_relu_with_a_second_reader, tensors_without_names,
     tensors_of_one_name, names_that_are_no_names, rows_of_a_dense_layer,
     a_dense_layer_whose_sums_take_several_commands,
     averages_over_more_elements_than_the_weight_memory_has_steps, the_smallest_dense_layer,
-    softmax_of_many_and_of_one, a_concatenation_of_one_tensor, a_long_chain, ten_branches,
-    scales_far_apart,
+    softmax_of_two, softmax_of_many_and_of_one, a_concatenation_of_one_tensor,
+    a_long_chain, ten_branches, scales_far_apart,
 ]
 
 
