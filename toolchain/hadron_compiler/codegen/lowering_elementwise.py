@@ -66,8 +66,8 @@ def lower_product(operation: Operation, config: NpuConfig) -> Kernel:
     a, b, output = operation.required(0), operation.required(1), operation.outputs[0]
     if output.deep:
         return lower_deep_product(operation, config)
-    largest = prod(max(127 - x.zero_point, 128 + x.zero_point) for x in (a, b))
-    stage = _product_stage((a.scale, b.scale), largest, attributes.activation, output)
+    stage = _product_stage((a.scale, b.scale), a.largest * b.largest, attributes.activation,
+                           output)
     return ProductKernel(config, operation.label, output.shape, (a.zero_point, b.zero_point),
                          stage, _gaps(operation))
 

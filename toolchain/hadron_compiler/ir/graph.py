@@ -263,6 +263,11 @@ class Tensor:
         """Zero point of an activation."""
         return self.zero_points[0]
 
+    @property
+    def largest(self) -> int:
+        """The largest magnitude that an element of 8 bits has, less its zero point."""
+        return max(127 - self.zero_point, 128 + self.zero_point)
+
 
 _ACTIVATION_INPUTS = {OpKind.ADD: 2, OpKind.SUB: 2, OpKind.CONCATENATION: None,
                       OpKind.PACK: None, OpKind.MAXIMUM: 2, OpKind.MINIMUM: 2}

@@ -127,8 +127,7 @@ class _Expansion(Expansion):
             np.concatenate(row))
         self.append(OpKind.BATCH_MATMUL, [rows, *weights], output, DynamicWeightsAttributes(
             self.rows, self.taps, self.channels, (self.a.scale, self.b.scale),
-            max(127 - self.a.zero_point, 128 + self.a.zero_point)
-            * max(127 - self.b.zero_point, 128 + self.b.zero_point)))
+            self.a.largest * self.b.largest))
 
 
 def _matrices(tensor: Tensor, transposed: bool) -> _Matrices:

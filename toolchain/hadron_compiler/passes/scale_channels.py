@@ -94,10 +94,9 @@ def _scale(operation: Operation, image: Tensor, factors: Tensor,
         ChannelTablesAttributes(_parameter_tables(
             lanes, image.zero_point, factors.zero_point,
             *convolution_multiplier(*scales, operation.outputs[0].scale))))
-    largest = [max(127 - tensor.zero_point, 128 + tensor.zero_point)
-               for tensor in (image, factors)]
     made.append(operation.kind, [image, parameters, *weights], operation.outputs[0],
-                ScaledChannelsAttributes(attributes.activation, scales, largest[0] * largest[1]))
+                ScaledChannelsAttributes(attributes.activation, scales,
+                                         image.largest * factors.largest))
     return made.operations
 
 
