@@ -31,8 +31,8 @@ _STAGES = (
     (re.compile(r"Routing \d+ arcs"), 0.40),
 )
 _PATIENCE = 3600.0
-"""Seconds that nextpnr may be silent. Its router never gives up, and writes a line when it has tried
-a thousand connections: on a busy machine, the last ones of a full device took 20 minutes."""
+"""Seconds that nextpnr may be silent. Its router never gives up, and writes a line when it has
+tried a thousand connections: on a busy machine, the last ones of a full device took 20 minutes."""
 _ARCS = re.compile(r"Routing (\d+) arcs")
 _ROUTE = re.compile(r"Info:\s+\d+\s*\|.*\|\s*(\d+)\|")
 
