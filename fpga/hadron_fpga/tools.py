@@ -54,16 +54,15 @@ def run_tool(tool: str, arguments: Sequence[str], *, folder: Path, log: str,
         (folder / log).open("w", encoding="utf-8", buffering=1) as output,
         subprocess.Popen([sys.executable, "-c", launch, *arguments], cwd=folder, text=True,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process,
+        _Watch(process, patience) as watch,
     ):
         assert process.stdout is not None
         tail: list[str] = []
-        watch = _Watch(process, patience)
         for line in process.stdout:
             watch.restart()
             output.write(line)
             tail = [*tail[-9:], line.rstrip()]
             on_line(line)
-        watch.end()
     if watch.stopped:
         raise ToolError(f"{tool} was stopped, as it had written nothing for {patience:g} s (log: "
                         f"{folder / log}):\n" + "\n".join(tail[-1:]))
@@ -79,15 +78,21 @@ class _Watch:
         self.patience = patience
         self.stopped = False
         self.timer: threading.Timer | None = None
+
+    def __enter__(self) -> "_Watch":
         self.restart()
+        return self
 
     def restart(self) -> None:
-        self.end()
+        self._cancel()
         if self.patience is not None:
             self.timer = threading.Timer(self.patience, self._stop)
             self.timer.start()
 
-    def end(self) -> None:
+    def __exit__(self, *error: object) -> None:
+        self._cancel()
+
+    def _cancel(self) -> None:
         if self.timer is not None:
             self.timer.cancel()
 
