@@ -9,7 +9,7 @@ each in a tensor of its own. What the first operand's zero point takes from the 
 of the weights with constants: every row of the first operand is followed by a row of these.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -25,8 +25,7 @@ from hadron_compiler.ir.graph import (
     OpKind,
     Tensor,
 )
-from hadron_compiler.ir.verify import verify
-from hadron_compiler.passes.expansion import Expansion, beside
+from hadron_compiler.passes.expansion import Expansion, beside, expand_each
 from hadron_spec.config import NpuConfig
 
 __all__ = ["run"]
@@ -34,13 +33,9 @@ __all__ = ["run"]
 
 def run(graph: Graph, config: NpuConfig) -> Graph:
     """Replace every BATCH_MATMUL of two tensors."""
-    operations: list[Operation] = []
-    for operation in graph.operations:
-        if isinstance(operation.attributes, MatmulAttributes):
-            operations += _Expansion(operation, operation.attributes, config).run()
-        else:
-            operations.append(operation)
-    return verify(replace(graph, operations=operations))
+    return expand_each(graph, lambda operation: (
+        _Expansion(operation, operation.attributes, config).run()
+        if isinstance(operation.attributes, MatmulAttributes) else [operation]))
 
 
 def _round_up(value: int, multiple: int) -> int:

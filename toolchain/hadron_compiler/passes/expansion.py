@@ -1,28 +1,27 @@
 """What passes have in common that make several operations of one, with weights among them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
+from hadron_compiler.codegen.elementwise import BYTES
 from hadron_compiler.ir.graph import (
     FILL,
     Attributes,
+    Graph,
     LookupAttributes,
     MoveAttributes,
     Operation,
     OpKind,
     Tensor,
 )
+from hadron_compiler.ir.verify import verify
 from hadron_spec.commands import WEIGHT_MAX
 from hadron_spec.config import NpuConfig
 
-__all__ = ["BYTES", "Expansion", "beside", "weight_shares"]
-
-BYTES = np.arange(-128, 128)
-"""What an activation may be."""
-
+__all__ = ["Expansion", "beside", "expand_each", "weight_shares"]
 
 def weight_shares(zero_point: int) -> list[npt.NDArray[np.int64]]:
     """Return tables of weights that add up to the value less its zero point: it has nine bits."""
@@ -32,6 +31,12 @@ def weight_shares(zero_point: int) -> list[npt.NDArray[np.int64]]:
         shares.append(np.clip(rest, -WEIGHT_MAX, WEIGHT_MAX))
         rest = rest - shares[-1]
     return shares
+
+
+def expand_each(graph: Graph, expand: Callable[[Operation], list[Operation]]) -> Graph:
+    """Return the graph with what `expand` makes of each operation, verified."""
+    return verify(replace(graph, operations=[
+        made for operation in graph.operations for made in expand(operation)]))
 
 
 class Expansion:
@@ -55,10 +60,10 @@ class Expansion:
                                        outputs=[output], attributes=attributes))
         return output
 
-    def move(self, what: str, source: Tensor, fill: int, *axes: npt.NDArray[np.int64],
-             in_memory: bool = False) -> Tensor:
+    def move(self, what: str, source: Tensor, fill: int,
+             *axes: npt.NDArray[np.int64]) -> Tensor:
         """Add a movement; return its output."""
-        output = self.tensor(what, tuple(axis.size for axis in axes), source, in_memory=in_memory)
+        output = self.tensor(what, tuple(axis.size for axis in axes), source)
         return self.append(OpKind.TRANSPOSE, [source], output, MoveAttributes(axes, fill))
 
     def stored_weights(self, source: Tensor, own: Sequence[npt.NDArray[np.int64]],

@@ -10,11 +10,10 @@ A factor less its zero point makes up to three weights. What the image's zero po
 the sums is a bias, of which look-ups make the four bytes.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
 
+from hadron_compiler.codegen.elementwise import BYTES
 from hadron_compiler.ir.attributes import summed_offsets
 from hadron_compiler.ir.graph import (
     FILL,
@@ -27,9 +26,8 @@ from hadron_compiler.ir.graph import (
     ScaledChannelsAttributes,
     Tensor,
 )
-from hadron_compiler.ir.verify import verify
 from hadron_compiler.passes import remove_dead_operations
-from hadron_compiler.passes.expansion import BYTES, Expansion, beside
+from hadron_compiler.passes.expansion import Expansion, beside, expand_each
 from hadron_spec.commands import pack_parameters
 from hadron_spec.config import NpuConfig
 from hadron_spec.tflite_quantization import convolution_multiplier
@@ -44,11 +42,12 @@ def run(graph: Graph, config: NpuConfig) -> Graph:
     """Replace the products of an image and a factor a channel."""
     producers = {output: operation for operation in graph.operations
                  for output in operation.outputs}
-    operations: list[Operation] = []
-    for operation in graph.operations:
+
+    def expand(operation: Operation) -> list[Operation]:
         operands = _operands(operation, producers)
-        operations += [operation] if operands is None else _scale(operation, *operands, config)
-    return verify(remove_dead_operations.run(replace(graph, operations=operations)))
+        return [operation] if operands is None else _scale(operation, *operands, config)
+
+    return remove_dead_operations.run(expand_each(graph, expand))
 
 
 def _operands(operation: Operation,

@@ -22,7 +22,7 @@ from hadron_compiler.ir.graph import (
     RowDigitsAttributes,
     Tensor,
 )
-from hadron_compiler.ir.verify import verify
+from hadron_compiler.passes.expansion import expand_each
 from hadron_spec.config import NpuConfig
 from hadron_spec.tflite_resize import BILINEAR_BITS
 
@@ -36,19 +36,14 @@ TABLE_BYTES = 1024
 
 def run(graph: Graph, config: NpuConfig) -> Graph:
     """Split the resizes that take fewer cycles in two passes."""
-    operations: list[Operation] = []
-    for operation in graph.operations:
-        attributes = operation.attributes
-        if isinstance(attributes, ResizeAttributes):
-            operations += _split(operation, attributes, config)
-        else:
-            operations.append(operation)
-    return verify(replace(graph, operations=operations))
+    return expand_each(graph, lambda operation: _split(operation, config))
 
 
-def _split(operation: Operation, attributes: ResizeAttributes,
-           config: NpuConfig) -> list[Operation]:
+def _split(operation: Operation, config: NpuConfig) -> list[Operation]:
     """Return the operation, or the two that take its place."""
+    attributes = operation.attributes
+    if not isinstance(attributes, ResizeAttributes):
+        return [operation]
     source, output = operation.required(0), operation.outputs[0]
     images, height, width, depth = source.shape
     _, rows, columns, _ = output.shape

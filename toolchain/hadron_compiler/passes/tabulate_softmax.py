@@ -5,11 +5,10 @@ has nine bits: as in products, it is cut into two bytes, of which one always sat
 is below 0 and one for what is above. Eight steps make the results of `columns` elements.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import numpy.typing as npt
 
+from hadron_compiler.codegen.elementwise import BYTES
 from hadron_compiler.ir.graph import (
     Graph,
     LookupAttributes,
@@ -17,8 +16,7 @@ from hadron_compiler.ir.graph import (
     OpKind,
     SoftmaxAttributes,
 )
-from hadron_compiler.ir.verify import verify
-from hadron_compiler.passes.expansion import BYTES, Expansion
+from hadron_compiler.passes.expansion import Expansion, expand_each
 from hadron_spec.config import NpuConfig
 from hadron_spec.numerics import (
     softmax_output,
@@ -39,19 +37,15 @@ _BELOW, _ABOVE = 127, -128
 
 def run(graph: Graph, config: NpuConfig) -> Graph:
     """Replace every SOFTMAX over two elements."""
-    operations: list[Operation] = []
-    for operation in graph.operations:
-        attributes, shape = operation.attributes, operation.outputs[0].shape
-        if (isinstance(attributes, SoftmaxAttributes) and shape[-1] == 2
-                and operation.outputs[0].elements >= 2 * LEAST_ROWS):
-            operations += _tabulate(operation, attributes, config)
-        else:
-            operations.append(operation)
-    return verify(replace(graph, operations=operations))
+    return expand_each(graph, lambda operation: _tabulate(operation, config))
 
 
-def _tabulate(operation: Operation, attributes: SoftmaxAttributes,
-              config: NpuConfig) -> list[Operation]:
+def _tabulate(operation: Operation, config: NpuConfig) -> list[Operation]:
+    """Return the operation, or those that take its place."""
+    attributes, output = operation.attributes, operation.outputs[0]
+    if (not isinstance(attributes, SoftmaxAttributes) or output.shape[-1] != 2
+            or output.elements < 2 * LEAST_ROWS):
+        return [operation]
     made = Expansion(operation, config)
     source = operation.required(0)
     other = made.move("swapped", source, 0, np.arange(0, source.elements, 2), np.array([1, 0]))
