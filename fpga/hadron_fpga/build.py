@@ -104,7 +104,7 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
             lpf=f"{_NAME}.lpf", config=f"seed{seed}.config",
             on_progress=lambda fraction: on_progress(f"seed {seed}", fraction))
 
-    routed, unrouted = place_and_route_seeds(route, seeds, jobs)
+    *_, (routed, unrouted) = place_and_route_seeds(route, seeds, jobs)
 
     def system_clock(design: RoutedDesign) -> float:
         return max(design.fmax_mhz.items(), key=lambda item: item[0].endswith("clk"))[1]

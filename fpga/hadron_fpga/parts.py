@@ -6,9 +6,7 @@ observes every output, so that pins limit neither (:class:`Harness`). Both belon
 """
 
 import json
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from hadron_rtl.vendor.target import Ecp5Export
 from .harness import Harness
 from .hierarchy import JOIN, keep
 from .module_resources import KINDS
-from .place_and_route import RoutedDesign, place_and_route
+from .place_and_route import RoutedDesign, place_and_route, place_and_route_seeds
 from .tools import run_tool, tool_versions
 
 __all__ = ["BASELINES", "NETLIST", "measure_seeds", "record", "synthesize"]
@@ -57,30 +55,28 @@ def measure_seeds(label: str, device: str, seeds: int, folder: Path) -> Iterator
     """Place and route the netlist in `folder` with seeds 1 to `seeds`, a seed a core; yield figures
     after each.
 
-    The figures are device, fmax_mhz of each seed, worst_fmax_mhz, critical_path and resources of
-    the slowest, and tools.
+    The figures are device, fmax_mhz of each seed that is routed, unrouted (the others, each with
+    the reason), worst_fmax_mhz, critical_path and resources of the slowest, and tools.
     """
     def route(seed: int) -> RoutedDesign:
         return place_and_route(
             folder=folder, netlist=NETLIST, seed=seed,
             device_options=[f"--{device}", "--package", _PACKAGE, "--speed", str(_SPEED)])
 
-    runs: list[RoutedDesign] = []
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        for run in pool.map(route, range(1, seeds + 1)):
-            runs.append(run)
-            print(f"{label} seed {run.seed}: {_fmax(run)} MHz, "
-                  + ", ".join(f"{count['used']} {name}" for name, count in run.resources.items()),
-                  *run.critical_path, sep="\n  ", flush=True)
-            worst = min(runs, key=_fmax)
-            yield {
-                "device": f"LFE5U-{device[:2]}F-{_SPEED}{_PACKAGE}",
-                "fmax_mhz": [_fmax(run) for run in runs],
-                "worst_fmax_mhz": _fmax(worst),
-                "critical_path": worst.critical_path,
-                "resources": {kind: worst.resources[kind] for kind in KINDS},
-                "tools": tool_versions(),
-            }
+    for runs, unrouted in place_and_route_seeds(route, range(1, seeds + 1)):
+        last, worst = runs[-1], min(runs, key=_fmax)
+        print(f"{label} seed {last.seed}: {_fmax(last)} MHz, "
+              + ", ".join(f"{count['used']} {name}" for name, count in last.resources.items()),
+              *last.critical_path, *unrouted.values(), sep="\n  ", flush=True)
+        yield {
+            "device": f"LFE5U-{device[:2]}F-{_SPEED}{_PACKAGE}",
+            "fmax_mhz": [_fmax(run) for run in runs],
+            "unrouted": unrouted,
+            "worst_fmax_mhz": _fmax(worst),
+            "critical_path": worst.critical_path,
+            "resources": {kind: worst.resources[kind] for kind in KINDS},
+            "tools": tool_versions(),
+        }
 
 
 def _fmax(run: RoutedDesign) -> float:

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,13 +131,14 @@ def place_and_route(*, folder: Path, netlist: str, seed: int, device_options: li
 
 def place_and_route_seeds(
         route: Callable[[int], RoutedDesign], seeds: Sequence[int],
-        jobs: int | None = None) -> tuple[list[RoutedDesign], dict[str, str]]:
+        jobs: int | None = None) -> Iterator[tuple[list[RoutedDesign], dict[str, str]]]:
     """Call `route` for each seed, `jobs` side by side, by default as many as there are processors.
 
-    Returns
-    -------
+    Yields
+    ------
     list of RoutedDesign, dict
-        Those that were routed, in order, and why the others were not, by seed.
+        After each seed, once one is routed: those that are so far, in order, and why the others
+        are not, by seed.
 
     Raises
     ------
@@ -150,14 +151,18 @@ def place_and_route_seeds(
         except ToolError as error:
             return error
 
+    routed: list[RoutedDesign] = []
+    errors: dict[int, ToolError] = {}
     with ThreadPoolExecutor(max_workers=jobs or os.cpu_count() or 1) as pool:
-        tried = list(pool.map(attempt, seeds))
-    routed = [design for design in tried if isinstance(design, RoutedDesign)]
-    errors = {str(seed): error for seed, error in zip(seeds, tried, strict=True)
-              if isinstance(error, ToolError)}
+        for seed, design in zip(seeds, pool.map(attempt, seeds), strict=True):
+            if isinstance(design, ToolError):
+                errors[seed] = design
+            else:
+                routed.append(design)
+            if routed:
+                yield list(routed), {str(seed): str(error) for seed, error in errors.items()}
     if not routed:
         raise next(iter(errors.values()))
-    return routed, {seed: str(error) for seed, error in errors.items()}
 
 
 def _critical_path(data: dict) -> list[str]:
