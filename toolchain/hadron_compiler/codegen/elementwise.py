@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
 from hadron_compiler.codegen.command import Command, Range, Space, planes
-from hadron_compiler.codegen.geometry import Geometry
+from hadron_compiler.codegen.geometry import Geometry, image_of
 from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece
 from hadron_compiler.codegen.loops import Loop, cut_blocks, loop_fields
 from hadron_compiler.errors import CapacityError
@@ -47,8 +46,8 @@ class LookupStage:
 def flat_geometry(shape: Sequence[int], gaps: bool = False) -> Geometry:
     """Return a tensor's rows as an image of one channel, as wide as a row has bytes; with `gaps`
     between pixels, as an image of its channels."""
-    *outer, width, channels = (1, 1, *shape)
-    image = (prod(outer), width, channels) if gaps else (prod(outer), width * channels, 1)
+    height, width, channels = image_of(shape)
+    image = (height, width, channels) if gaps else (height, width * channels, 1)
     return Geometry(1, image, image)
 
 

@@ -1,12 +1,13 @@
 """Where tensors and pieces of them lie: images, regions of their output, views of their bytes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
 from hadron_compiler.codegen.command import Range, Space
 from hadron_compiler.ir.graph import Tensor, Window
 
-__all__ = ["Geometry", "Pitches", "Region", "View", "needed_lines", "pitches_of"]
+__all__ = ["Geometry", "Pitches", "Region", "View", "image_of", "needed_lines", "pitches_of"]
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,12 @@ class Geometry:
         return (min(self.origin(region)) < 0
                 or (region.y[1] - 1) * w.stride_y - w.pad_top + w.span_y > self.source[0]
                 or (region.x[1] - 1) * w.stride_x - w.pad_left + w.span_x > self.source[1])
+
+
+def image_of(shape: Sequence[int]) -> tuple[int, int, int]:
+    """Return a tensor of any rank as an image: (height, width, channels)."""
+    *outer, width, channels = (1, 1, *shape)
+    return prod(outer), width, channels
 
 
 def needed_lines(out: tuple[int, int], stride: int, pad: int, span: int,

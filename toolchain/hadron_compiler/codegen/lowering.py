@@ -11,15 +11,12 @@ from hadron_compiler.codegen.bilinear import (
     interpolate_rows,
     resize_bilinear,
 )
-from hadron_compiler.codegen.elementwise import LookupStage
-from hadron_compiler.codegen.geometry import Geometry
+from hadron_compiler.codegen.geometry import Geometry, image_of
 from hadron_compiler.codegen.grouped import GroupedKernel, expand_groups, grouped_steps
 from hadron_compiler.codegen.integers import (
     RefusedError,
     bounds,
     check_bound,
-    check_shift,
-    needs_wide,
     output_stage,
 )
 from hadron_compiler.codegen.kernel import Kernel
@@ -34,6 +31,7 @@ from hadron_compiler.codegen.lowering_elementwise import (
     lower_scaled_channels,
     lower_sum,
     lower_table,
+    product_stage,
 )
 from hadron_compiler.codegen.lowering_movement import lower_concatenation, lower_move, lower_pad
 from hadron_compiler.codegen.lowering_reductions import (
@@ -71,6 +69,7 @@ from hadron_compiler.codegen.strips import StripKernel, strip_cycles, takes_stri
 from hadron_compiler.codegen.transposed import transpose_conv
 from hadron_compiler.errors import CapacityError, CompileError, UnsupportedError
 from hadron_compiler.ir.graph import (
+    Activation,
     AddConstantAttributes,
     ChannelTablesAttributes,
     ClampAttributes,
@@ -104,7 +103,6 @@ from hadron_spec.config import NpuConfig
 from hadron_spec.numerics import SOFTMAX_COUNT_MAX, softmax_table
 from hadron_spec.tflite_quantization import (
     QuantizationError,
-    convolution_multiplier,
     float32,
 )
 
@@ -304,13 +302,9 @@ def _dynamic_weights(operation: Operation, config: NpuConfig) -> Kernel:
     assert isinstance(attributes, DynamicWeightsAttributes)
     rows, *weights = operation.activations
     output = operation.outputs[0]
-    multiplier, shift = convolution_multiplier(*attributes.scales, output.scale)
-    largest = np.array([attributes.taps * attributes.largest])
-    check_shift(np.array([shift]))
-    check_bound(largest, "the accumulator of channel")
-    wide = needs_wide((-largest, largest), np.array([multiplier]), np.array([shift]),
-                      output.zero_point, (-128, 127))
-    stage = LookupStage(multiplier, shift, bool(wide[0]), output.zero_point)
+    largest = attributes.taps * attributes.largest
+    check_bound(np.array([largest]), "the accumulator of channel")
+    stage = product_stage(attributes.scales, largest, Activation.NONE, output)
     return DynamicWeightsKernel(
         config, operation.label, attributes.rows, rows.elements // attributes.rows,
         attributes.channels, weights, stage,
@@ -328,8 +322,8 @@ def _mul(operation: Operation, config: NpuConfig) -> Kernel:
     source, constant = operation.required(0), operation.required(1)
     if source.deep:
         return lower_deep_mul(operation, config)
-    *outer, width, channels = (1, 1, *source.shape)
-    image = (prod(outer), width, channels)
+    image = image_of(source.shape)
+    channels = image[2]
     assert constant.data is not None
     factors = np.broadcast_to(constant.data.astype(np.int64).ravel() - constant.zero_point,
                               (channels,))

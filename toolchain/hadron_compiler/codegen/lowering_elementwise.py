@@ -1,13 +1,12 @@
 """From an operation on single elements to its kernel: sums, products, functions, extrema."""
 
-from math import prod
 
 import numpy as np
 
 from hadron_compiler.codegen.channel_tables import ChannelTablesKernel
 from hadron_compiler.codegen.elementwise import BYTES, LookupKernel, LookupStage, flat_geometry
 from hadron_compiler.codegen.extremum import ExtremumKernel
-from hadron_compiler.codegen.geometry import Geometry, pitches_of
+from hadron_compiler.codegen.geometry import Geometry, image_of, pitches_of
 from hadron_compiler.codegen.integers import bounds, check_shift, needs_wide
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.lowering_deep import lower_deep_extremum, lower_deep_sum
@@ -32,7 +31,7 @@ from hadron_spec.numerics import rescale_addend
 from hadron_spec.tflite_quantization import add_parameters, convolution_multiplier
 
 __all__ = ["lower_extremum", "lower_lookup", "lower_prelu", "lower_product",
-           "lower_scaled_channels", "lower_sum", "lower_table"]
+           "lower_scaled_channels", "lower_sum", "lower_table", "product_stage"]
 
 
 def _gaps(operation: Operation) -> bool:
@@ -66,8 +65,8 @@ def lower_product(operation: Operation, config: NpuConfig) -> Kernel:
     a, b, output = operation.required(0), operation.required(1), operation.outputs[0]
     if output.deep:
         return lower_deep_product(operation, config)
-    stage = _product_stage((a.scale, b.scale), a.largest * b.largest, attributes.activation,
-                           output)
+    stage = product_stage((a.scale, b.scale), a.largest * b.largest, attributes.activation,
+                          output)
     return ProductKernel(config, operation.label, output.shape, (a.zero_point, b.zero_point),
                          stage, _gaps(operation))
 
@@ -78,16 +77,15 @@ def lower_scaled_channels(operation: Operation, config: NpuConfig) -> Kernel:
     assert isinstance(attributes, ScaledChannelsAttributes)
     _, parameters, *weights = operation.activations
     output = operation.outputs[0]
-    stage = _product_stage(attributes.scales, attributes.largest, attributes.activation, output)
-    *outer, width, channels = (1, 1, *output.shape)
-    size = (prod(outer), width, channels)
-    geometry = with_gaps(operation, Geometry(1, size, size))
+    stage = product_stage(attributes.scales, attributes.largest, attributes.activation, output)
+    image = image_of(output.shape)
+    geometry = with_gaps(operation, Geometry(1, image, image))
     return ScaledChannelsKernel(config, operation.label, geometry, parameters, weights, stage)
 
 
-def _product_stage(scales: tuple[float, float], largest: int, activation: Activation,
-                   output: Tensor) -> LookupStage:
-    """Return what follows products of two factors, of `largest` as the largest magnitude."""
+def product_stage(scales: tuple[float, float], largest: int, activation: Activation,
+                  output: Tensor) -> LookupStage:
+    """Return what follows products of two factors, or sums of them, of `largest` magnitude."""
     multiplier, shift = convolution_multiplier(*scales, output.scale)
     check_shift(np.array([shift]))
     limits = bounds(activation, output)
@@ -126,7 +124,6 @@ def lower_prelu(operation: Operation, config: NpuConfig) -> Kernel:
     """Return the kernel of PRELU."""
     attributes = operation.attributes
     assert isinstance(attributes, ChannelTablesAttributes)
-    *outer, width, channels = (1, 1, *operation.outputs[0].shape)
-    image = (prod(outer), width, channels)
+    image = image_of(operation.outputs[0].shape)
     return ChannelTablesKernel(config, operation.label, Geometry(1, image, image),
                                attributes.tables)

@@ -4,12 +4,11 @@ Source: tflite-micro kernels/quantize_common.cc; reference/requantize.h, Requant
 kernels/activations_common.cc, ReluQuantized.
 """
 
-from math import prod
 
 import numpy as np
 
 from hadron_compiler.codegen.elementwise import BYTES, LookupKernel, LookupStage
-from hadron_compiler.codegen.geometry import Geometry
+from hadron_compiler.codegen.geometry import Geometry, image_of
 from hadron_compiler.codegen.integers import RefusedError
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.matrix import DepthwiseKernel, OutputStage
@@ -43,8 +42,8 @@ def lower_rescale(operation: Operation, config: NpuConfig) -> Kernel:
     if doublings > MOST_DOUBLINGS:
         raise RefusedError(f"the scale of input {source.name} is {source.scale / output.scale:.4g} "
                            f"times the output's, must be less than {1 << MOST_DOUBLINGS}")
-    *outer, width, channels = (1, 1, *source.shape)
-    image = (prod(outer), width, channels)
+    image = image_of(source.shape)
+    channels = image[2]
     weight = 1 << doublings
     ends = (-1 << 15, (1 << 15) - 1) if output.deep else (-128, 127)
     if attributes.positive:
