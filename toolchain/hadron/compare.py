@@ -17,7 +17,7 @@ from hadron_compiler import HostEdge, TensorBinding, compile_model
 from hadron_compiler.frontend.tflite import operator_outputs
 from hadron_spec.config import NpuConfig
 
-__all__ = ["Comparison", "TensorDifference", "compare_model", "difference_of"]
+__all__ = ["Comparison", "TensorDifference", "compare_model", "difference_of", "sqnr_of"]
 
 _ARENA_BYTES = 256 << 20
 _UINT8_OFFSET = 128
@@ -149,16 +149,20 @@ def difference_of(operator: int, kind: str, binding: TensorBinding, ours: Int8Ar
     steps = ours.astype(np.int64) - theirs.astype(np.int64)
     mine, reference = ((array.astype(np.float64) - binding.zero_point) * binding.scale
                        for array in (ours, theirs))
-    noise, signal = float(np.sum((mine - reference) ** 2)), float(np.sum(reference ** 2))
     lengths = float(np.linalg.norm(mine) * np.linalg.norm(reference))
     cosine = min(1.0, float(np.sum(mine * reference)) / lengths) if lengths else math.nan
-    if not signal and not noise:
+    if not mine.any() and not reference.any():
         cosine = 1.0
-    sqnr = math.inf if not noise else (10 * math.log10(signal / noise) if signal else -math.inf)
     largest = int(np.abs(steps).max(initial=0))
     return TensorDifference(operator, kind, binding.name, binding.shape,
                             int(np.count_nonzero(steps)), largest, largest * binding.scale,
-                            cosine, sqnr)
+                            cosine, sqnr_of(reference, mine - reference))
+
+
+def sqnr_of(reference: npt.NDArray[np.float64], error: npt.NDArray[np.float64]) -> float:
+    """Return the power of numbers over that of their error in dB, infinite without error."""
+    signal, noise = float(np.sum(reference ** 2)), float(np.sum(error ** 2))
+    return math.inf if not noise else 10 * math.log10(signal / noise) if signal else -math.inf
 
 
 def _model_inputs(sample: Sequence[Int8Array], bindings: Sequence[TensorBinding],

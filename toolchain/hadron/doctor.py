@@ -20,6 +20,7 @@ __all__ = ["Check", "examine"]
 _DISTRIBUTION = "hadron-npu"
 _REQUIREMENT = re.compile(r"""\s*([A-Za-z0-9._-]+)[^;]*(?:;.*extra\s*==\s*['"](\w+))?""")
 _EXTRAS = {"fpga": "bitstreams", "isp": "demo, calibration", "raw": "RAW files of cameras",
+           "quantize": "networks of real numbers",
            "bench": "Vela's estimates",
            "compare": "comparisons with TensorFlow Lite Micro",
            "dev": "tests and Verilator simulation"}

@@ -414,8 +414,8 @@ def test_models_that_are_not_in_qdq_form_are_refused_with_a_way_out() -> None:
         return str(caught.value)
 
     assert refused("Relu") == (
-        "net.onnx: the model is not quantized: quantize it first, with "
-        "onnxruntime.quantization.quantize_static for example")
+        "net.onnx: the model is not quantized: quantize it first, with hadron quantize or "
+        "onnxruntime.quantization.quantize_static")
     assert refused("QLinearConv", "MatMulInteger") == (
         "net.onnx: the model has MatMulInteger, QLinearConv; Hadron runs the QDQ form: quantize "
         "with quant_format=QuantFormat.QDQ, and not dynamically")

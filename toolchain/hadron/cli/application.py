@@ -19,6 +19,7 @@ from hadron.cli.doctor import doctor
 from hadron.cli.isp import isp
 from hadron.cli.isp_calibrate import isp_calibrate
 from hadron.cli.profile import profile
+from hadron.cli.quantize import quantize
 from hadron.cli.run import run
 from hadron.cli.supported_ops import supported_ops
 from hadron.cli.verilog import verilog
@@ -80,6 +81,7 @@ app = typer.Typer(cls=HadronGroup, pretty_exceptions_enable=False, rich_markup_m
                   help="Run quantized networks on the Hadron NPU and RAW frames through its ISP.")
 app.command("doctor")(doctor)
 app.command("demo")(demo)
+app.command("quantize")(quantize)
 app.command("compile")(compile_program)
 app.command("run")(run)
 app.command("profile")(profile)

@@ -118,8 +118,8 @@ class OnnxImporter(OnnxBuilder):
                 "quant_format=QuantFormat.QDQ, and not dynamically"])
         if not kinds & {"QuantizeLinear", "DequantizeLinear"}:
             raise UnsupportedError(self.source, [
-                "the model is not quantized: quantize it first, with "
-                "onnxruntime.quantization.quantize_static for example"])
+                "the model is not quantized: quantize it first, with hadron quantize or "
+                "onnxruntime.quantization.quantize_static"])
 
     def _input(self, value: Any) -> None:
         dimensions = value.type.tensor_type.shape.dim
