@@ -131,12 +131,14 @@ def quantize_model(model: Path, calibration: Path, output: Path, *,
     network = _load(model)
     taken = read_samples(calibration, _real_inputs(model, network), pixels, samples)
     with tempfile.TemporaryDirectory() as folder, _quiet():
-        prepared = Path(folder) / "prepared.onnx"
-        quantized = Path(folder) / "quantized.onnx"
+        fixed, prepared, quantized = (Path(folder) / f"{name}.onnx"
+                                      for name in ("fixed", "prepared", "quantized"))
         on_progress(Progress("preparing"))
         try:
             # Shapes of all tensors; operators that are constant, or part of the one before, go.
-            quantization.shape_inference.quant_pre_process(network, prepared,
+            # Taken from a file: of a model in memory it puts constants where it does not find them.
+            import_module("onnx").save(network, fixed)
+            quantization.shape_inference.quant_pre_process(fixed, prepared,
                                                            skip_symbolic_shape=True)
             quantization.quantize_static(
                 prepared, quantized, _reader(quantization, taken, on_progress),
@@ -269,7 +271,7 @@ def _first_line(error: Exception) -> str:
 def _quiet() -> Iterator[None]:
     """Keep what the quantizer tells programmers off the terminal."""
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(logging.CRITICAL)
     try:
         with redirect_stdout(StringIO()):
             yield
