@@ -22,6 +22,7 @@ from hadron_compiler.frontend.onnx_constants import computed, kept_quantized
 from hadron_compiler.frontend.onnx_inputs import Given, Made
 from hadron_compiler.frontend.onnx_movement import MOVEMENT
 from hadron_compiler.frontend.onnx_operators import OPERATORS
+from hadron_compiler.frontend.onnx_reordering import REORDERING
 from hadron_compiler.frontend.onnx_tails import OnnxTail
 from hadron_compiler.frontend.onnx_values import (
     Chosen,
@@ -202,11 +203,14 @@ class OnnxImporter(OnnxBuilder):
         if isinstance(given[0], Quantized) and (kept := kept_quantized(given[0], node, given,
                                                                        attributes)) is not None:
             return kept
+        if node.op_type not in REORDERING:
+            given = [self._in_order(value) for value in given]
         if node.op_type in MOVEMENT:
             handler = MOVEMENT[node.op_type]
 
             def moved(image: Image) -> Made:
-                return handler(self, node, [image, *given[1:]], attributes)
+                first = image if node.op_type in REORDERING else self._in_order(image)
+                return handler(self, node, [first, *given[1:]], attributes)
 
             if isinstance(given[0], Function | Pending) and node.op_type != "Concat":
                 return [self.after(given[0], _one(moved, position))
@@ -222,6 +226,14 @@ class OnnxImporter(OnnxBuilder):
             return OPERATORS[node.op_type](self, node, given, attributes)
         self.tail.add(node, self.index, self.values)
         return None
+
+    def _in_order(self, value: Value | None) -> Value | None:
+        """Return a value whose image has no order of its own."""
+        image = value.source if isinstance(value, Function) else value
+        if not isinstance(image, Image) or not image.order:
+            return value
+        plain = self.plain(image)
+        return replace(value, source=plain) if isinstance(value, Function) else plain
 
     def _scale(self, given: Given) -> tuple[tuple[float, ...], tuple[int, ...]] | None:
         """Return scales and zero points, those of UINT8 as those of INT8."""

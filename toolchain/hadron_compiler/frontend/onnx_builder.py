@@ -14,6 +14,7 @@ from hadron_compiler.frontend.onnx_values import (
     Value,
     axes_first,
     axes_last,
+    inverse,
     stored_shape,
 )
 from hadron_compiler.frontend.problems import Problems
@@ -146,6 +147,8 @@ class OnnxBuilder:
 
     def plain(self, value: Image) -> Image:
         """Return a value in the order that the file says."""
+        if value.order:
+            return Image(self.turned(value.tensor, inverse(value.order)), value.shape)
         if not value.channels_last:
             return value
         return Image(self.turned(value.tensor, axes_first(len(value.shape))), value.shape)

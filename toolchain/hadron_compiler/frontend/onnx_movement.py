@@ -22,6 +22,7 @@ from hadron_compiler.frontend.onnx_inputs import (
     integers_at,
     shape_of,
 )
+from hadron_compiler.frontend.onnx_reordering import REORDERING, shown
 from hadron_compiler.frontend.onnx_resize import resize
 from hadron_compiler.frontend.onnx_values import (
     Constant,
@@ -39,40 +40,11 @@ if TYPE_CHECKING:
 __all__ = ["MOVEMENT"]
 
 
-def _shown(importer: "OnnxImporter", given: Given, shape: tuple[int, ...]) -> Value | None:
-    """Return the first input under another shape."""
-    source = given[0]
-    if not importer.require(isinstance(source, Image), "input 0 is not quantized"):
-        return None
-    assert isinstance(source, Image)
-    if not importer.require(prod(source.shape) == prod(shape), f"{list(source.shape)} does not "
-                            f"reshape to {list(shape)}"):
-        return None
-    tensor = importer.plain(source).tensor
-    return Image(importer.operation(OpKind.RESHAPE, tensor, shape, None, "view"), shape)
-
-
-def _reshape(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
-    """Reshape: to a constant shape; costs nothing unless an image's channels must be moved."""
-    target = given[1]
-    source = given[0]
-    if not importer.require(isinstance(target, Constant), "the shape must be a constant"):
-        return None
-    assert isinstance(target, Constant)
-    shape = [int(n) for n in target.data.ravel()]
-    known = shape_of(source)
-    shape = [known[i] if n == 0 and i < len(known) else n for i, n in enumerate(shape)]
-    if shape.count(-1) == 1:
-        rest = -prod(shape)
-        shape[shape.index(-1)] = prod(known) // rest if rest else 0
-    return _shown(importer, given, tuple(shape))
-
-
 def _flatten(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
     """Flatten: any axis."""
     shape = shape_of(given[0])
     axis = int(options.get("axis", 1))
-    return _shown(importer, given, (prod(shape[:axis]), prod(shape[axis:])))
+    return shown(importer, given, (prod(shape[:axis]), prod(shape[axis:])))
 
 
 def _axes(given: Given, options: Options) -> list[int] | None:
@@ -87,7 +59,7 @@ def _squeeze(importer: "OnnxImporter", node: Any, given: Given, options: Options
     shape, axes = shape_of(given[0]), _axes(given, options)
     gone = [axis % len(shape) for axis in axes] if axes is not None else [
         axis for axis, size in enumerate(shape) if size == 1]
-    return _shown(importer, given, tuple(size for axis, size in enumerate(shape)
+    return shown(importer, given, tuple(size for axis, size in enumerate(shape)
                                          if axis not in gone))
 
 
@@ -97,24 +69,7 @@ def _unsqueeze(importer: "OnnxImporter", node: Any, given: Given,
     axes, shape = _axes(given, options) or [], list(shape_of(given[0]))
     for axis in sorted(axis % (len(shape) + len(axes)) for axis in axes):
         shape.insert(axis, 1)
-    return _shown(importer, given, tuple(shape))
-
-
-def _transpose(importer: "OnnxImporter", node: Any, given: Given,
-               options: Options) -> Value | None:
-    """Transpose: any; free between channels last and channels first."""
-    source = given[0]
-    if not importer.require(isinstance(source, Image), "input 0 is not quantized"):
-        return None
-    assert isinstance(source, Image)
-    order = tuple(options.get("perm", range(len(source.shape))[::-1]))
-    shape = tuple(source.shape[axis] for axis in order)
-    rank = len(order)
-    if rank > 2 and order == (0, rank - 1, *range(1, rank - 1)) and not source.channels_last:
-        return Image(source.tensor, shape, True)
-    if order == axes_last(rank) and source.channels_last:
-        return Image(source.tensor, shape)
-    return Image(importer.turned(importer.plain(source).tensor, order), shape)
+    return shown(importer, given, tuple(shape))
 
 
 def _cut(importer: "OnnxImporter", source: Image, chosen: Sequence[range], what: str) -> Image:
@@ -228,11 +183,10 @@ def _concat(importer: "OnnxImporter", node: Any, given: Given, options: Options)
 
 MOVEMENT: dict[str, Handler] = {
     "Concat": _concat,
-    "Reshape": _reshape,
     "Flatten": _flatten,
     "Squeeze": _squeeze,
     "Unsqueeze": _unsqueeze,
-    "Transpose": _transpose,
+    **REORDERING,
     "Resize": resize,
     "Upsample": resize,
     "Slice": _slice,

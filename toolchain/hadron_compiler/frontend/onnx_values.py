@@ -10,8 +10,7 @@ import numpy.typing as npt
 from hadron_compiler.ir.graph import Activation, Attributes, OpKind, Tensor
 
 __all__ = ["Chosen", "Constant", "Function", "Image", "Pending", "Quantized", "Value", "axes_first",
-           "axes_last",
-           "stored_shape"]
+           "axes_last", "inverse", "stored_shape"]
 
 Array = npt.NDArray[Any]
 
@@ -24,6 +23,11 @@ def axes_last(rank: int) -> tuple[int, ...]:
 def axes_first(rank: int) -> tuple[int, ...]:
     """Return the order that takes an image with its channels last back."""
     return (0, rank - 1, *range(1, rank - 1))
+
+
+def inverse(order: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the order that takes axes in an order back."""
+    return tuple(order.index(axis) for axis in range(len(order)))
 
 
 def stored_shape(shape: tuple[int, ...], channels_last: bool) -> tuple[int, ...]:
@@ -67,12 +71,15 @@ class Image:
     """An activation: `tensor` holds it, its last axis the channels if `channels_last`.
 
     `shape` is the shape that the ONNX graph sees; of an image with `channels_last`, (n, channels,
-    rows, columns), while the tensor has (n, rows, columns, channels).
+    rows, columns), while the tensor has (n, rows, columns, channels). With `order`, axis i of the
+    tensor is axis ``order[i]`` of the shape: what Reshape and Transpose make of images, whose bytes
+    are moved when somebody else needs them.
     """
 
     tensor: Tensor
     shape: tuple[int, ...]
     channels_last: bool = False
+    order: tuple[int, ...] = ()
 
     def axis(self, axis: int) -> int:
         """Return which axis of the tensor an axis of the shape is."""
