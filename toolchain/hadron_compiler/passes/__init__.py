@@ -6,6 +6,7 @@ from hadron_compiler.passes import (
     alias_identities,
     alias_reshapes,
     compose_tables,
+    enlarge_weights,
     find_positive,
     fold_pads,
     merge_moves,
@@ -20,7 +21,7 @@ __all__ = ["PASSES", "run_passes"]
 
 PASSES = (alias_reshapes.run, split_activations.run, merge_parts.run, merge_moves.run,
           split_concatenations.run, fold_pads.run, tabulate_functions.run, compose_tables.run,
-          alias_identities.run, remove_dead_operations.run, find_positive.run)
+          alias_identities.run, remove_dead_operations.run, find_positive.run, enlarge_weights.run)
 
 
 def run_passes(graph: Graph) -> Graph:

@@ -1,0 +1,61 @@
+"""Channels of an effective scale of 1 and more get larger weights, where these have room.
+
+The hardware does not shift wide accumulators left, and an operator has wide ones for all channels
+when it needs them for one. Weights and bias times a power of two, at a scale that is as much
+smaller, give the same results, bit by bit: TFLite multiplies the accumulator by that power first.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from hadron_compiler.ir.graph import DType, Graph, Operation, OpKind, Tensor
+from hadron_spec.commands import WEIGHT_MAX
+from hadron_spec.numerics import ACC_BITS, NARROW_BITS
+from hadron_spec.tflite_quantization import convolution_multiplier
+
+__all__ = ["run"]
+
+_AXES = {OpKind.CONV_2D: 0, OpKind.DEPTHWISE_CONV_2D: 3, OpKind.TRANSPOSE_CONV: 0,
+         OpKind.FULLY_CONNECTED: 0}
+"""Operators with constant weights; which axis of these is that of the output channels."""
+
+
+def run(graph: Graph) -> Graph:
+    """Enlarge the weights of operators that may have accumulators of both kinds."""
+    return replace(graph, operations=[_enlarged(operation) for operation in graph.operations])
+
+
+def _enlarged(operation: Operation) -> Operation:
+    axis = _AXES.get(operation.kind)
+    if axis is None or (weights := operation.required(1)).data is None:
+        return operation
+    source, output = operation.required(0), operation.outputs[0]
+    shifts = np.array([convolution_multiplier(source.scale, scale, output.scale)[1]
+                       for scale in weights.scales])
+    if shifts.max() <= 0:
+        return operation
+    shifts = np.broadcast_to(np.maximum(shifts, 0), weights.shape[axis:axis + 1])
+    others = tuple(other for other in range(len(weights.shape)) if other != axis)
+    magnitudes = np.abs(weights.data.astype(np.int64))
+    bias = operation.inputs[2] if len(operation.inputs) > 2 else None
+    added = (np.zeros(len(shifts), np.int64) if bias is None or bias.data is None
+             else bias.data.astype(np.int64).reshape(-1))
+    bound = np.abs(added) + magnitudes.sum(others) * (1 << (16 if source.deep else 8))
+    wide = source.deep | ((shifts == 0) & (bound >= 1 << (NARROW_BITS - 1)))
+    fits = ((magnitudes.max(others) << shifts <= WEIGHT_MAX)
+            & (bound << shifts < 1 << (ACC_BITS - 1)))
+    shifts = np.where(fits, shifts, 0)
+    if not wide.any() or not shifts.any():
+        return operation
+    along = [-1 if place == axis else 1 for place in range(len(weights.shape))]
+    larger = replace(
+        weights, name=f"{weights.name} (larger)", dtype=DType.INT8,
+        data=(weights.data.astype(np.int64) << shifts.reshape(along)).astype(np.int8),
+        scales=tuple(float(scale) for scale in np.array(weights.scales) / (1 << shifts)),
+        zero_points=(0,) * len(shifts), quantized_dimension=axis)
+    inputs: list[Tensor | None] = [source, larger, *operation.inputs[2:]]
+    if bias is not None and bias.data is not None:
+        inputs[2] = replace(bias, name=f"{bias.name} (larger)",
+                            data=(added << shifts).astype(bias.data.dtype))
+    return replace(operation, inputs=inputs)
