@@ -26,6 +26,23 @@ def test_convolution(options: dict, rng: np.random.Generator) -> None:
     compare(graph, rng, 0.1)
 
 
+@pytest.mark.parametrize("depthwise", [True, False])
+@pytest.mark.parametrize("scale", [1e-9, 1e-13])
+def test_a_channel_of_tiny_weights_and_a_bias(scale: float, depthwise: bool,
+                                              rng: np.random.Generator) -> None:
+    """Training switches channels off: their bias then takes more than 32 bits at their scale.
+    onnxruntime's integers overflow."""
+    graph = Graph((1, 6, 5, 7))
+    scales = np.full(6, 0.01, np.float32)
+    scales[[1, 4]] = scale
+    data = graph.constant(rng.integers(-127, 128, (6, 1 if depthwise else 6, 3, 3)).astype(np.int8))
+    weights = graph.dequantize(data, scales, np.zeros(6), axis=0)
+    bias = graph.constant(rng.uniform(1, 3, 6).astype(np.float32))
+    graph.x = graph.requantize(
+        graph.node("Conv", [graph.x, weights, bias], group=6 if depthwise else 1), 0.1, -4)
+    compare(graph, rng, 0.1, optimized=False)
+
+
 @pytest.mark.parametrize("activation", ["Relu", "Clip"])
 def test_fused_activations(activation: str, rng: np.random.Generator) -> None:
     graph = Graph((1, 6, 5, 5))

@@ -75,12 +75,15 @@ class Graph:
 
 
 def compare(graph: Graph, rng: np.random.Generator, scale: float, config: str = "h64",
-            unequal: float = 0.05, steps_apart: int = 1) -> None:
+            unequal: float = 0.05, steps_apart: int = 1, optimized: bool = True) -> None:
     """Run both; all outputs are within one step of each other, or `steps_apart`, most are
-    equal."""
+    equal. Not `optimized`, onnxruntime computes all in real numbers."""
     model = graph.model()
     x = rng.uniform(-2, 2, graph.shape).astype(np.float32)
-    session = onnxruntime.InferenceSession(model)
+    options = onnxruntime.SessionOptions()
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(model, options)
     expected = session.run(None, {"x": x})[0]
     program = compile_model(model, CONFIGS[config], name="net.onnx")
     got = Session(program).run(x).finished()

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["WINDOWS", "reaches_window", "weights_of", "with_bias"]
 
+_BIAS_MAX = float(1 << 30)
+"""Half of what a sum holds."""
+
 
 _WITHOUT_CHANNELS = frozenset({
     "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Gemm", "MatMul", "Gather", "Shape",
@@ -85,16 +88,32 @@ def with_bias(importer: "OnnxImporter", given: Given, x: Tensor, weights: Tensor
         return summed(real + more)
 
     def summed(real: npt.NDArray[np.float64]) -> Pending | None:
-        units = real / (x.scale * np.array(weights.scales))
-        if not importer.require(bool(np.abs(units).max(initial=0) < float(1 << 31) - 1),
-                                "the bias does not fit 32 bits"):
-            return None
-        data = np.rint(units).astype(np.int32)
+        factors = _with_room(weights, np.abs(real) / x.scale)
+        data = np.rint(real / (x.scale * np.array(factors.scales))).astype(np.int32)
         tensor = Tensor(f"{weights.name} (bias)", data.shape, DType.INT32, data=data)
-        return replace(pending, inputs=lambda output: [x, weights, tensor], biased=biased,
+        return replace(pending, inputs=lambda output: [x, factors, tensor], biased=biased,
                        origin=object())
 
     return summed(real)
+
+
+def _with_room(weights: Tensor, bias: npt.NDArray[np.float64]) -> Tensor:
+    """Return weights of coarser scales where a bias would not fit 32 bits beside the sums.
+
+    A channel that training has switched off has tiny weights, and a scale that is as tiny: what its
+    lowest bits add to such a bias is far below a step of the output.
+    """
+    units = bias / np.array(weights.scales)
+    if units.max(initial=0) < _BIAS_MAX:
+        return weights
+    shifts = np.maximum(0, np.ceil(np.log2(np.maximum(units, 1) / _BIAS_MAX)))
+    axis = weights.quantized_dimension
+    along = [-1 if axis == place else 1 for place in range(len(weights.shape))]
+    assert weights.data is not None
+    data = np.rint(weights.data.astype(np.float64) / np.exp2(shifts).reshape(along))
+    return replace(weights, name=f"{weights.name} (coarser)", data=data.astype(np.int8),
+                   scales=tuple(np.array(weights.scales) * np.exp2(shifts)),
+                   zero_points=(0,) * len(shifts))
 
 
 def _widened(options: Options) -> Options:
