@@ -71,6 +71,11 @@ def test_a_batch_without_a_size_is_one_image(here: Path) -> None:
     assert compile_model(Path("q.onnx"), CONFIGS["h64"]).inputs[0].shape == (1, 16, 16, 3)
 
 
+def test_a_model_of_an_older_version_of_onnx_gets_scales_a_channel() -> None:
+    onnx.save(real_network(np.random.default_rng(1), opset=11), "real.onnx")
+    assert quantize().outputs[0].sqnr > 25
+
+
 def test_the_command_measures_and_compiles(here: Path) -> None:
     (here / "photos").mkdir()
     for index in range(3):
@@ -131,3 +136,14 @@ def test_the_quantizer_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hadron.quantize.import_module", missing)
     with pytest.raises(UsageError, match=r"onnxruntime: pip install 'hadron-npu\[quantize\]'"):
         quantize()
+
+
+def test_a_third_party_network_is_quantized(shared: Path, here: Path) -> None:
+    """Its channels that training has switched off need larger scales, with four bits."""
+    rng = np.random.default_rng(1)
+    np.save("x.npy", rng.uniform(0, 1, (4, 3, 96, 96)).astype(np.float32))
+    model = shared / "models" / "kj_v13_vww_mbv1_float.onnx"
+    for bits, sqnr in ((8, 20), (4, 3)):
+        result = quantize_model(model, Path("x.npy"), Path("q.onnx"), weight_bits=bits)
+        assert result.outputs[0].sqnr > sqnr
+        assert compile_model(Path("q.onnx"), CONFIGS["h64"]).macs > 7_000_000

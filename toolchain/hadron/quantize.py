@@ -8,7 +8,7 @@ samples in onnxruntime.
 import logging
 import math
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -28,7 +28,8 @@ from hadron.progress import OnProgress, Progress, ignore_progress
 
 __all__ = ["Method", "OutputQuality", "Quantization", "quantize_model"]
 
-WEIGHT_BITS = (8, 4)
+OPSETS = {8: 13, 4: 21}
+"""Version of ONNX's operators from which on weights of so many bits have a scale a channel."""
 
 
 class Method(StrEnum):
@@ -125,7 +126,7 @@ def quantize_model(model: Path, calibration: Path, output: Path, *,
         without a fixed shape; when the samples do not fit; when the quantizer fails. Nothing is
         written then.
     """
-    if weight_bits not in WEIGHT_BITS:
+    if weight_bits not in OPSETS:
         raise UsageError(f"weights of {weight_bits} bits, must be 8 or 4")
     quantization = _import_quantization()
     network = _load(model)
@@ -137,7 +138,7 @@ def quantize_model(model: Path, calibration: Path, output: Path, *,
         try:
             # Shapes of all tensors; operators that are constant, or part of the one before, go.
             # Taken from a file: of a model in memory it puts constants where it does not find them.
-            import_module("onnx").save(network, fixed)
+            import_module("onnx").save(_in_opset(network, OPSETS[weight_bits]), fixed)
             quantization.shape_inference.quant_pre_process(fixed, prepared,
                                                            skip_symbolic_shape=True)
             quantization.quantize_static(
@@ -146,10 +147,10 @@ def quantize_model(model: Path, calibration: Path, output: Path, *,
                 activation_type=quantization.QuantType.QInt8,
                 weight_type=getattr(quantization.QuantType, f"QInt{weight_bits}"),
                 calibrate_method=_calibrations(quantization)[method])
+            outputs = _measure(prepared, quantized, taken, on_progress)
         except Exception as error:  # the quantizer raises whatever it stumbles on
             raise UsageError(f"{model}: onnxruntime's quantizer fails "
                              f"({_first_line(error)})") from None
-        outputs = _measure(prepared, quantized, taken, on_progress)
         write_bytes(output, quantized.read_bytes())
     return Quantization(str(model), str(output), len(taken), method, weight_bits, outputs)
 
@@ -211,6 +212,13 @@ def _real_inputs(path: Path, network: Any) -> list[RealInput]:
     return inputs
 
 
+def _in_opset(network: Any, least: int) -> Any:
+    """Return a model with operators of that version of ONNX, or of a later one."""
+    version = next(one.version for one in network.opset_import if one.domain in ("", "ai.onnx"))
+    converter = import_module("onnx.version_converter")
+    return network if version >= least else converter.convert_version(network, least)
+
+
 def _calibrations(quantization: Any) -> dict[Method, Any]:
     methods = quantization.CalibrationMethod
     return {Method.MINMAX: methods.MinMax, Method.ENTROPY: methods.Entropy,
@@ -244,8 +252,12 @@ def _counted(samples: Sequence[Sample], stage: str, on_progress: OnProgress) -> 
 
 def _measure(real: Path, quantized: Path, samples: Sequence[Sample], on_progress: OnProgress,
              ) -> tuple[OutputQuality, ...]:
-    session: Callable[..., Any] = import_module("onnxruntime").InferenceSession
-    sessions = [session(path, providers=["CPUExecutionProvider"]) for path in (real, quantized)]
+    runtime: Any = import_module("onnxruntime")
+    # As the nodes say: with integers of its own, onnxruntime's biases overflow in silence.
+    options = runtime.SessionOptions()
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    sessions = [runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+                for path in (real, quantized)]
     names = [output.name for output in sessions[0].get_outputs()]
     runs = [[one.run(names, sample) for one in sessions]
             for sample in _counted(samples, "measuring", on_progress)]

@@ -8,7 +8,7 @@ __all__ = ["real_network"]
 
 
 def real_network(rng: np.random.Generator, *, batch: int | str = 1, size: int | str = 16,
-                 first: str = "") -> onnx.ModelProto:
+                 first: str = "", opset: int = 17) -> onnx.ModelProto:
     """Return a network of ``[batch, 3, size, size]`` to ``[batch, 10]``: convolutions with
     normalization, a residual, an average, a matrix; behind an operator `first`."""
     nodes: list[onnx.NodeProto] = []
@@ -51,6 +51,6 @@ def real_network(rng: np.random.Generator, *, batch: int | str = 1, size: int | 
     graph = helper.make_graph(
         nodes, "net", [helper.make_tensor_value_info("x", real, [batch, 3, size, size])],
         [helper.make_tensor_value_info(x, real, [batch, 10])], constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
     onnx.checker.check_model(model)
     return model
