@@ -311,10 +311,23 @@ class OnnxImporter(OnnxBuilder):
                     points: tuple[int, ...]) -> Image | None:
         """Return a value quantized otherwise; the first time it is quantized at all, itself."""
         tensor = value.tensor
+        self._inherit(tensor)
         if not tensor.scales or len(scales) != 1:
             return value if self._match(tensor, scales, points) else None
         wanted = Tensor("", (), DType.INT8, scales, points)
         return replace(value, tensor=self.requantized(tensor, wanted))
+
+    def _inherit(self, tensor: Tensor) -> None:
+        """Give bytes that were moved before they were quantized the quantization of where they
+        come from, where another reader has given it one."""
+        moved = []
+        origin: Tensor | None = tensor
+        while origin is not None and not origin.scales:
+            moved.append(origin)
+            origin = self.origins.get(origin)
+        if origin is not None:
+            for one in moved:
+                one.scales, one.zero_points = origin.scales, origin.zero_points
 
     def _output(self, position: int, output: Any) -> Tensor | None:
         self.label = ""

@@ -15,6 +15,7 @@ from hadron_compiler.frontend.onnx_inputs import (
     Handler,
     Options,
     Value,
+    bytes_at,
     constant_at,
     image_at,
     integers_at,
@@ -92,7 +93,7 @@ def _pad(importer: "OnnxImporter", node: Any, given: Given, options: Options) ->
 def _depth_to_space(importer: "OnnxImporter", node: Any, given: Given,
                     options: Options) -> Value | None:
     """DepthToSpace: DCR and CRD, any block size."""
-    source, block = image_at(importer, given), int(options["blocksize"])
+    source, block = bytes_at(importer, given), int(options["blocksize"])
     if source is None or not importer.require(
             len(source.shape) == 4 and source.shape[1] % block**2 == 0, f"the shape "
             f"{list(source.shape)} does not divide into blocks of {block}"):
@@ -113,7 +114,7 @@ def _depth_to_space(importer: "OnnxImporter", node: Any, given: Given,
 def _space_to_depth(importer: "OnnxImporter", node: Any, given: Given,
                     options: Options) -> Value | None:
     """SpaceToDepth: any block size."""
-    source, block = image_at(importer, given), int(options["blocksize"])
+    source, block = bytes_at(importer, given), int(options["blocksize"])
     if source is None or not importer.require(
             len(source.shape) == 4 and source.shape[2] % block == source.shape[3] % block == 0,
             f"the shape {list(source.shape)} does not divide into blocks of {block}"):
@@ -131,7 +132,7 @@ def _space_to_depth(importer: "OnnxImporter", node: Any, given: Given,
 
 def _gather(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
     """Gather: along any axis, constant indices."""
-    source, indices = image_at(importer, given), constant_at(given, 1)
+    source, indices = bytes_at(importer, given), constant_at(given, 1)
     if source is None or not importer.require(indices is not None, "indices must be constant"):
         return None
     assert indices is not None
@@ -153,7 +154,7 @@ def _gather(importer: "OnnxImporter", node: Any, given: Given, options: Options)
 
 def _tile(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
     """Tile: constant repeats."""
-    source, repeats = image_at(importer, given), integers_at(importer, given, 1, options, "repeats")
+    source, repeats = bytes_at(importer, given), integers_at(importer, given, 1, options, "repeats")
     if source is None or repeats is None or not importer.require(
             len(repeats) == len(source.shape) and min(repeats) > 0, "repeats must be 1 or more, "
             "one for each axis"):
@@ -165,7 +166,7 @@ def _tile(importer: "OnnxImporter", node: Any, given: Given, options: Options) -
 
 def _expand(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
     """Expand: to a constant shape."""
-    source, wanted = image_at(importer, given), integers_at(importer, given, 1, options, "shape")
+    source, wanted = bytes_at(importer, given), integers_at(importer, given, 1, options, "shape")
     if source is None or wanted is None:
         return None
     try:

@@ -11,8 +11,8 @@ from hadron_compiler.frontend.onnx_values import Constant, Function, Image, Quan
 if TYPE_CHECKING:
     from hadron_compiler.frontend.onnx import OnnxImporter
 
-__all__ = ["Given", "Handler", "Made", "Options", "Value", "constant_at", "image_at", "integers_at",
-           "real_at", "shape_of"]
+__all__ = ["Given", "Handler", "Made", "Options", "Value", "bytes_at", "constant_at", "image_at",
+           "integers_at", "real_at", "shape_of"]
 
 Given = list[Value | None]
 Options = dict[str, Any]
@@ -29,6 +29,13 @@ def image_at(importer: "OnnxImporter", given: Given, position: int = 0) -> Image
     quantized = isinstance(value, Image) and bool(value.tensor.scales)
     importer.require(quantized, f"input {position} is not quantized")
     return value if isinstance(value, Image) and quantized else None
+
+
+def bytes_at(importer: "OnnxImporter", given: Given) -> Image | None:
+    """Return the first input for an operator that moves bytes and does not look at them: they may
+    be a network input's, and be quantized afterwards."""
+    value = given[0]
+    return value if isinstance(value, Image) else image_at(importer, given)
 
 
 def constant_at(given: Given, position: int) -> Constant | None:

@@ -18,7 +18,7 @@ from hadron_compiler.frontend.onnx_inputs import (
     Made,
     Options,
     Value,
-    image_at,
+    bytes_at,
     integers_at,
     shape_of,
 )
@@ -86,7 +86,7 @@ def _cut(importer: "OnnxImporter", source: Image, chosen: Sequence[range], what:
 
 def _slice(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
     """Slice: constant starts and ends, of any axes."""
-    source = image_at(importer, given)
+    source = bytes_at(importer, given)
     starts, ends, axes, steps = (integers_at(importer, given, position, options, name)
                                  for position, name in ((1, "starts"), (2, "ends"), (3, "axes"),
                                                         (4, "steps")))
@@ -106,7 +106,7 @@ def _slice(importer: "OnnxImporter", node: Any, given: Given, options: Options) 
 
 def _split(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Made:
     """Split: along any axis, sizes constant."""
-    source, sizes = image_at(importer, given), integers_at(importer, given, 1, options, "split")
+    source, sizes = bytes_at(importer, given), integers_at(importer, given, 1, options, "split")
     if source is None:
         return None
     axis = int(options.get("axis", 0)) % len(source.shape)
