@@ -13,6 +13,7 @@ from hadron_rtl.control.bus import Failure
 from hadron_rtl.control.layouts import TransferCommand
 from hadron_rtl.stream.axi import ADDRESS_BITS, BURST_BEATS
 from hadron_rtl.stream.register import StreamRegister
+from hadron_rtl.vendor.compare import is_less
 from hadron_spec.commands import COMMAND_ALIGN, LocalSpace
 from hadron_spec.config import NpuConfig
 from hadron_spec.errors import ErrorCode
@@ -226,8 +227,8 @@ class BurstGenerator(wiring.Component):
 
             with m.State("SPLIT"):
                 m.d.sync += [
-                    memory_fails.eq(memory_end > memory_limit),
-                    local_fails.eq((local_end > limit) | outside),
+                    memory_fails.eq(is_less(memory_limit, memory_end)),
+                    local_fails.eq(is_less(limit, local_end) | outside),
                 ]
                 with m.If(left <= to_boundary):
                     m.d.sync += [beats.eq(left), row_last.eq(1)]

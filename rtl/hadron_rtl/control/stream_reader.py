@@ -93,7 +93,8 @@ class StreamReader(wiring.Component):
             self.s_axis.tready.eq(entry.i.ready),
         ]
 
-        # The request that is being served; at its last beat; which must end the tensor.
+        # A request is served, one at a time: not while a tensor is thrown away, nor after an error.
+        # It is at its last beat; which must end the tensor.
         active = Signal()
         left = Signal(StreamRequest.members["length"], reset_less=True)
         at_last = Signal(reset_less=True)
@@ -108,7 +109,7 @@ class StreamReader(wiring.Component):
         must_end = Signal()
         m.d.comb += [
             must_end.eq(ends & at_last),
-            self.data.valid.eq(entry.o.valid & active & ~draining & ~failed & ~self.stop),
+            self.data.valid.eq(entry.o.valid & active & ~self.stop),
             self.data.payload.data.eq(offered.data),
             self.data.payload.last.eq(at_last),
             self.data.payload.error.eq((offered.end != must_end) | (offered.end & offered.broken)),
@@ -117,9 +118,9 @@ class StreamReader(wiring.Component):
                 Mux(offered.broken, ErrorCode.STREAM_BROKEN, ErrorCode.STREAM_SHORT))),
             taken.eq(self.data.valid & self.data.ready),
             entry.o.ready.eq(taken | draining),
-            requests.o.ready.eq(~active | (taken & at_last) | self.stop),
+            requests.o.ready.eq((~active & ~draining & ~failed) | (taken & at_last) | self.stop),
         ]
-        m.d.sync += self.waits.eq(active & ~self.data.valid)
+        m.d.sync += self.waits.eq((active | (requests.o.valid & draining)) & ~self.data.valid)
 
         with m.If(requests.o.ready):
             m.d.sync += [
@@ -133,10 +134,13 @@ class StreamReader(wiring.Component):
 
         with m.If(taken):
             m.d.sync += [begun.eq(~offered.end), failed.eq(self.data.payload.error)]
+            with m.If(self.data.payload.error):
+                m.d.sync += active.eq(0)
         with m.If(draining & entry.o.valid & offered.end):
             m.d.sync += [draining.eq(0), begun.eq(0), self.dropped.eq(self.dropped + 1)]
         with m.Elif(~draining & ((self.stop & begun)
-                                 | (self.drop & entry.o.valid & ~active & ~begun))):
+                                 | (self.drop & entry.o.valid & ~active & ~begun
+                                    & ~requests.o.valid))):
             m.d.sync += draining.eq(1)
         with m.If(self.stop):
             m.d.sync += [active.eq(0), failed.eq(0)]

@@ -8,6 +8,7 @@ from hadron_spec.numerics import MULTIPLIER_FRACTION_BITS, NARROW_BITS
 
 from ..array.layouts import COLUMN_PARAMETERS
 from ..control.layouts import ExecuteCommand
+from ..vendor.compare import is_less
 from ..vendor.masked_adder import MaskedAdder
 from ..vendor.own_register import own_register
 from .delay import delayed
@@ -201,8 +202,8 @@ class RequantizerLane(wiring.Component):
         below = Signal(reset_less=True)
         m.d.sync += [
             result.eq(with_zero_point),
-            above.eq(with_zero_point > largest),
-            below.eq(with_zero_point < smallest),
+            above.eq(is_less(largest, with_zero_point)),
+            below.eq(is_less(with_zero_point, smallest)),
         ]
         chosen = Mux(above, largest, Mux(below, smallest, result))
         if not self.deep:

@@ -11,6 +11,7 @@ from hadron_spec.numerics import SOFTMAX_ACCUMULATION_INTEGER_BITS
 from ..stream.local import LocalWrite
 from ..vendor.block_ram import BlockRam
 from ..vendor.byte_ram import ByteRam
+from ..vendor.compare import is_less
 from .delay import delayed
 from .rounding_shift import RoundingShift
 from .softmax_divider import SoftmaxDivider
@@ -165,7 +166,7 @@ class Softmax(wiring.Component):
             buffer.b_address.eq(into.address),
         ]
         m.d.comb += [buffer.b_write.eq(arrives), buffer.b_write_data.eq(x)]
-        with m.If(arrives & (begins | (x > maximum))):
+        with m.If(arrives & (begins | is_less(maximum, x))):
             m.d.sync += maximum.eq(x)
         write_maximum = maxima.write_port()
         known = Signal.like(into.row)
@@ -254,9 +255,10 @@ class Softmax(wiring.Component):
         """Write the words of a beat one after the other."""
         words = self.config.axi_bytes // 4
         word = Signal(range(words))
-        last = word == words - 1
+        # A register without reset, since LOAD is far away: it follows `word`.
+        last = Signal(init=words == 1, reset_less=True)
         payload = self.table.p
-        # A register on the way: LOAD is far from the memory.
+        # And on the way to the memory.
         address = Signal.like(table.write_address, reset_less=True)
         contents = Signal.like(table.write_data, reset_less=True)
         strobe = Signal.like(table.write_strobe, reset_less=True)
@@ -271,8 +273,9 @@ class Softmax(wiring.Component):
             table.write_data.eq(contents),
             table.write_strobe.eq(strobe),
         ]
+        m.d.sync += last.eq(Mux(self.table.valid, word == (words - 2) % words, word == words - 1))
         with m.If(self.table.valid):
-            m.d.sync += word.eq(Mux(last, 0, word + 1))
+            m.d.sync += word.eq(word + 1)
 
     def _sum(self, m: Module, exp, sums, walk: _Walk):
         """Add up the terms of a row; return the sum and whether it is whole in this cycle."""

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hadron_rtl.stream.reserved_fifo import ReservedFifo
+from hadron_rtl.vendor.compare import is_less
 from hadron_rtl.vendor.own_register import own_register
 from hadron_spec.config import NpuConfig
 
@@ -95,7 +96,7 @@ class VectorUnit(wiring.Component):
             compares = own_register(m, self.step.valid, name=f"compares{column}")
             first = own_register(m, self.step.first, name=f"first{column}")
             least = own_register(m, self.least, name=f"least{column}")
-            with m.If(compares & (first | ((x > kept) ^ least))):
+            with m.If(compares & (first | (is_less(kept, x) ^ least))):
                 m.d.sync += kept.eq(x)
             m.d.comb += fifo.i.payload[column].eq(kept)
         return m

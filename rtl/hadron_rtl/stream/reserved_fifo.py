@@ -58,7 +58,6 @@ class ReservedFifo(wiring.Component):
         ]
         m.d.sync += [
             write.addr.eq(write.addr + self.i.valid),
-            read.addr.eq(read.addr + take),
             some.eq((waiting > 1) | self.i.valid | ((waiting == 1) & ~take)),
         ]
         # `take` comes late: it chooses between sums and is in none.
@@ -67,7 +66,7 @@ class ReservedFifo(wiring.Component):
         with m.Elif(take & ~self.i.valid):
             m.d.sync += waiting.eq(waiting - 1)
         with m.If(take):
-            m.d.sync += [self.o.valid.eq(1), output.eq(read.data)]
+            m.d.sync += [self.o.valid.eq(1), output.eq(read.data), read.addr.eq(read.addr + 1)]
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         return m
