@@ -284,6 +284,8 @@ _EXECUTE = {
                             "a row. `deep_results`: from low to high bytes. `shallow`: from "
                             "the first to the second result."),
     "split_later": Field(26, 24, 5, doc="`split` in a result's other steps; 0: all lanes."),
+    "uniform": Field(26, 29, 1, doc="MATRIX: all steps of a result have the same weights: there is "
+                     "one step of them in each pass of loop kg."),
     "tall": Field(26, 31, 1, doc="DEPTHWISE: windows of five rows; `columns` / 2 channels, the "
                   "most of `outputs` and `last_outputs`, in each pass of loop kg."),
     "shallow": Field(25, 6, 1, doc="MATRIX: two activations of four bits a byte, two results; "

@@ -121,6 +121,7 @@ def _check_fields(config: NpuConfig, opcode: Opcode, fields: Mapping[str, int],
         check("count_ox", 1, config.softmax_row)
     if unit_of(opcode) == Unit.EXECUTE:
         check("tall", 0, int(opcode == Opcode.DEPTHWISE))
+        check("uniform", 0, int(opcode == Opcode.MATRIX))
         check("shallow", 0, int(config.shallow and opcode == Opcode.MATRIX))
         deep = config.deep and not fields["shallow"]
         check("deep", 0, int(deep and opcode == Opcode.MATRIX))

@@ -175,7 +175,8 @@ class StepGrid:
         """Return the weight-memory step of the parameters of each kg; of DEPTHWISE, which may have
         two, the first. With `continues`, the first kg has none, and the step before its weights
         here."""
-        size = self.strip.parameter_steps + 2 if self.strip else 1 + self.inner // self.planes
+        size = (self.strip.parameter_steps + 2 if self.strip else
+                2 if self.fields["uniform"] else 1 + self.inner // self.planes)
         first = self.fields["weight_step"] - self.fields["continues"]
         steps: Grid = first + np.arange(self.groups) * size
         return steps
@@ -184,6 +185,8 @@ class StepGrid:
         """Return the weight-memory step of each step of a result of one kg; of DEPTHWISE, those of
         the two halves of the channels, or of tall windows."""
         first = self.parameter_steps()[group]
-        steps: Grid = (first + self.strip.parameter_steps + np.arange(2) if self.strip
-                       else first + 1 + np.arange(self.inner) // self.planes)
-        return steps
+        if self.strip:
+            steps: Grid = first + self.strip.parameter_steps + np.arange(2)
+            return steps
+        within = np.arange(self.inner) // self.planes
+        return first + 1 + within * (not self.fields["uniform"])

@@ -353,7 +353,8 @@ def random_command(rng, config):
     for name in ("outputs", "last_outputs"):
         fields[name] = int(rng.integers(
             name == "outputs", config.columns // (1 + fields["tall"]) + 1))
-    fields["continues"] = int(opcode == Opcode.MATRIX and rng.integers(2))
+    for name in ("continues", "uniform"):
+        fields[name] = int(opcode == Opcode.MATRIX and rng.integers(2))
     for name in ("height", "width_bytes"):
         fields[name] = int(rng.integers(0, 32768))
     return fields | {"opcode": int(opcode)}
@@ -395,6 +396,8 @@ def random_defined_command(rng, config):
         fields[f"{level}_x"] = int(rng.integers(-20, 20))
         if level in LEVELS[:3]:
             fields[f"destination_{level}"] = int(rng.integers(-40, 40))
+    if opcode == Opcode.MATRIX:
+        fields["uniform"] = int(rng.integers(2))
     if opcode in (Opcode.LOOKUP, Opcode.SOFTMAX):
         fields |= {f"count_{level}": 1 for level in LEVELS[3:]}
     if opcode == Opcode.LOOKUP:

@@ -168,19 +168,20 @@ class CommandDecoder(wiring.Component):
                 self.queues[unit].commit.eq(commit & units[unit]),
             ]
 
+        # Counted when a command has come, not when it has been found right: that is known late.
+        next_index = Signal(32)
         exhausted = Signal()
-        m.d.sync += exhausted.eq(self.index == self.command_count)
+        m.d.sync += exhausted.eq(next_index == self.command_count)
 
         def fail(code: ErrorCode) -> None:
             m.d.sync += [self.failure.valid.eq(1), self.failure.code.eq(code)]
             m.next = "STOPPED"
 
         with m.FSM():
-            # One cycle for `exhausted` to follow `index`.
             with m.State("START"), m.If(self.enable):
                 m.next = "HEADER"
             with m.State("HEADER"):
-                m.d.sync += header_checked
+                m.d.sync += [header_checked, self.index.eq(next_index)]
                 with m.If(exhausted):
                     fail(ErrorCode.END_OF_STREAM)
                 with m.Elif(self.i.valid):
@@ -192,6 +193,7 @@ class CommandDecoder(wiring.Component):
             with m.State("BEATS"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(self.i.valid & (position == beats - 1)):
+                    m.d.sync += next_index.eq(next_index + 1)
                     m.next = "CHECK"
             with m.State("CHECK"):
                 with m.If(bus_error):
@@ -207,7 +209,6 @@ class CommandDecoder(wiring.Component):
                     m.next = "STOPPED"
                 with m.Else():
                     m.d.comb += commit.eq(1)
-                    m.d.sync += self.index.eq(self.index + 1)
                     m.next = "START"
             with m.State("STOPPED"):
                 pass
@@ -329,6 +330,7 @@ class CommandDecoder(wiring.Component):
             execute & continues & ~(matrix & continuable),
             *(depthwise & rule for rule in windows),
             execute & (~depthwise | not_tall) & broken("tall", Opcode.DEPTHWISE, is_set),
+            execute & ~matrix & broken("uniform", Opcode.MATRIX, is_set),
             lookup & broken("count_kg", Opcode.LOOKUP, lambda value: value != 1),
             softmax & broken("count_ox", Opcode.SOFTMAX,
                              lambda value: value >= config.softmax_elements),

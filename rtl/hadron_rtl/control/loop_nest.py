@@ -276,10 +276,14 @@ class LoopNest(wiring.Component):
                 m.d.sync += total.eq(total + difference)
             m.d.comb += step[name].eq(total)
 
-        # DEPTHWISE stays at its weights until it comes to those of other channels.
+        # DEPTHWISE, and what is uniform, stays at its weights until it comes to those of other
+        # channels.
+        stays = Signal(reset_less=True)
         moves = Signal()
-        m.d.sync += moves.eq(
-            valid & ~kind.low & (~windows | kind.parameters | (kind.last & ~kind.rewind)))
+        m.d.sync += [
+            stays.eq((command.opcode == Opcode.DEPTHWISE) | command.uniform),
+            moves.eq(valid & ~kind.low & (~stays | kind.parameters | (kind.last & ~kind.rewind))),
+        ]
         current = Signal(16, reset_less=True)
         base = Signal(16, reset_less=True)
         following = Signal(16)

@@ -65,6 +65,7 @@ def _random_command(rng, config) -> tuple[Opcode, dict[str, int]]:
         values["once"] &= int(config.deep or config.shallow)
         values["split"] *= int(config.row_pairs)
         values["continues"] = 0
+        values["uniform"] &= int(opcode == Opcode.MATRIX)
     if opcode == Opcode.LOOKUP:
         values["count_kg"] = 1
     if opcode == Opcode.SOFTMAX:
@@ -224,7 +225,8 @@ def test_bus_error_in_any_beat_comes_first(width, rng):
     *((Opcode.MATRIX, f"count_{level}", 0) for level in LEVELS),
     (Opcode.LOOKUP, "outputs", 17), (Opcode.MAX, "last_outputs", 17),
     (Opcode.MAX, "outputs", 0), (Opcode.MATRIX, "outputs", 0), (Opcode.LOOKUP, "continues", 1),
-    (Opcode.DEPTHWISE, "continues", 1),
+    (Opcode.DEPTHWISE, "continues", 1), (Opcode.LOOKUP, "uniform", 1),
+    (Opcode.DEPTHWISE, "uniform", 1),
     (Opcode.SOFTMAX, "count_oy", 0), (Opcode.MATRIX, "height", 32768),
     (Opcode.MATRIX, "width_bytes", 65535), (Opcode.MATRIX, "weight_step", 512),
 ])

@@ -91,6 +91,8 @@ def expect(fields, seen):
 @pytest.mark.parametrize("opcode", [Opcode.MATRIX, Opcode.LOOKUP])
 def test_walks_the_loops_in_order_whatever_the_credits(rng, opcode):
     commands = [random_fields(rng, opcode) for _ in range(4)]
+    commands += [random_fields(rng, opcode) | {"uniform": 1, "count_kg": 3}
+                 for _ in range(2 * (opcode is Opcode.MATRIX))]
     if opcode is Opcode.LOOKUP:
         commands = [fields | {"count_kg": 1} for fields in commands]
     steps, _ = run(commands, rng=rng)

@@ -50,6 +50,7 @@ def walk(fields: dict[str, int], table_steps: int = 1) -> Iterator[ReferenceStep
     """Yield the steps of a command in order; LOOKUP passes over `table_steps` weight steps each."""
     passed = table_steps if fields["opcode"] == Opcode.LOOKUP else 1
     windows = fields["opcode"] == Opcode.DEPTHWISE
+    uniform = bool(fields.get("uniform"))
     parameter_steps = int(fields["opcode"] in (Opcode.MATRIX, Opcode.LOOKUP))
     if windows:
         parameter_steps = 2 - fields["tall"]
@@ -74,7 +75,7 @@ def walk(fields: dict[str, int], table_steps: int = 1) -> Iterator[ReferenceStep
         else:
             yield ReferenceStep(False, first, last, address, y, x, step)
         begins = begins and not last
-        step += 0 if windows else passed
+        step += 0 if windows or uniform else passed
         level = len(LEVELS) - 1
         while level >= 0 and passes[level] == counts[level] - 1:
             passes[level] = 0
@@ -86,8 +87,8 @@ def walk(fields: dict[str, int], table_steps: int = 1) -> Iterator[ReferenceStep
         y += fields[f"{LEVELS[level]}_y"]
         x += fields[f"{LEVELS[level]}_x"]
         new_group = level == 0
-        if windows and new_group:
-            step += 2
+        if (windows or uniform) and new_group:
+            step += 2 if windows else 1
         if level in (1, 2):
             step = base
 
