@@ -56,14 +56,14 @@ class PartialSumsKernel(PoolKernel):
         size = window.kernel_y * window.kernel_x
         self.check_steps(max_steps, 2 * size)
         stage = _stage(*quantize_multiplier(1 / size))
-        sums = uniform_constants(self.config, stage, np.ones(size, np.int8))
+        sums = uniform_constants(self.config, stage, np.ones(1, np.int8))
         # Behind the elements as many steps again, of which the first reads the other digit.
         lacking = np.zeros(2 * size, np.int8)
         lacking[:size] = 1
         lacking[size] = -size
         rest = uniform_constants(self.config, _stage(*UNSCALED), lacking)
         channels = (0, self.geometry.source[2])
-        return [PoolPart(self.geometry.whole, channels, sums, self.sums(stage, size),
+        return [PoolPart(self.geometry.whole, channels, sums, self.sums(stage, 1),
                          self.config.columns), _RestPart(self, rest)]
 
 

@@ -128,29 +128,30 @@ class PoolKernel(Kernel):
     def sum_part(self, region: Region, channels: tuple[int, int], constants: Constants,
                  stage: OutputStage, parts: Sequence[WindowPart]) -> Part:
         """Return the part that adds up windows, in as many commands as these have `parts`."""
-        command = self.sums(stage, parts[0].steps)
+        command = self.sums(stage, constants.steps - 1)
         if len(parts) == 1:
             return PoolPart(region, channels, constants, command, self.config.columns)
         return _LongSumPart(region, channels, constants, command, self.config.columns, parts)
 
-    def window_parts(self, max_steps: int) -> list[WindowPart]:
-        """Cut the window into what commands of as many weight steps can add up: all of it, or
-        parts that need half of the weight memory, which are soon loaded and worth a command."""
+    def window_parts(self, max_steps: int, weights: Sequence[int]) -> list[WindowPart]:
+        """Cut the window into what one command can add up with these weights over and over: all of
+        it, with one weight; or parts that need half of the weight memory, which are soon loaded and
+        worth a command."""
         window, steps = self.geometry.window, self.config.weight_steps
         taps = window.kernel_y * window.kernel_x
-        most = taps if 1 + taps <= steps else steps // 2 - 1
-        self.check_steps(max_steps, most)
+        most = taps if len(weights) == 1 or 1 + taps <= steps else steps // 2 - 1
+        self.check_steps(max_steps, 1 if len(weights) == 1 else most)
         return cut_window(window.kernel_y, window.kernel_x, 1, most, False)
 
     def sum_constants(self, stage: OutputStage, parts: Sequence[WindowPart],
                       weights: Sequence[int]) -> Constants:
-        """Return the constants that all `parts` of a window share: these weights over and over."""
-        most = max(part.steps for part in parts)
+        """Return the constants that all `parts` of a window share."""
+        most = 1 if len(weights) == 1 else max(part.steps for part in parts)
         return uniform_constants(self.config, stage, np.resize(np.array(weights, np.int8), most))
 
     def sums(self, stage: OutputStage, taps: int) -> WindowedCommand:
-        """Return what the commands of sums over so many weight steps have in common."""
-        fields = {**stage.fields((0, 1)), "pad": 0}
+        """Return what the commands of sums with so many weight steps have in common."""
+        fields = {**stage.fields((0, 1)), "pad": 0} | ({"uniform": 1} if taps == 1 else {})
         return WindowedCommand(
             Opcode.MATRIX, self.name, self.geometry, single_block(0, 1), (0, 0), False, 1,
             self.config.lanes, 1 + taps, fields, 0)
@@ -236,7 +237,7 @@ class AveragePoolKernel(PoolKernel):
                     made.append(PoolPart(region, some, None,
                                          self._maximum(self.minimum, self.maximum), columns))
                     continue
-                parts = self.window_parts(max_steps)
+                parts = self.window_parts(max_steps, (AVERAGE_WEIGHT,))
                 stage = average_stage(count, (self.minimum, self.maximum),
                                       taps if self.deep else 0)
                 if count not in constants:
@@ -277,7 +278,7 @@ class MeanKernel(PoolKernel):
 
     def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
         """See `Kernel.parts`."""
-        parts = self.window_parts(max_steps)
+        parts = self.window_parts(max_steps, self.weights)
         constants = self.sum_constants(self.stage, parts, self.weights)
         return [self.sum_part(self.geometry.whole, some, constants, self.stage, parts)
                 for some in self.ranges(max_channels)]
