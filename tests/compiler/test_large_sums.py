@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hadron_compiler import compile_model
+from hadron_spec.commands import COMMAND_BYTES
 from hadron_spec.config import CONFIGS, NpuConfig
 from hadron_testing import oracle
 from hadron_testing.large_models import SMALL_CONFIGS, Layers
@@ -50,6 +51,18 @@ def test_large_sums_equal_the_oracle(config, kind: str, rng: np.random.Generator
             np.testing.assert_array_equal(got, expected, err_msg=str(shape))
 
 
+@pytest.mark.parametrize("size", [(7, 7), (32, 32)])
+def test_a_mean_loads_one_step_of_weights(size: tuple[int, int], rng: np.random.Generator) -> None:
+    layers = Layers(rng, (1, *size, 40))
+    model = layers.builder.finish([_sum(layers, "MEAN")])
+    for config in (CONFIGS["h64"], CONFIGS["h256"]):
+        program = compile_model(model, config)
+        value = rng.integers(-128, 128, layers.inputs[0].shape).astype(np.int8)
+        _, result = run_program(program, [value])
+        constants = result.bytes_read - value.size - COMMAND_BYTES * program.command_count
+        assert constants < 3 * config.step_bytes
+
+
 def test_a_large_mean_behind_a_convolution_that_does_not_fit(rng: np.random.Generator) -> None:
     """Squeeze and excite: the means of all channels, and then these channels scaled."""
     layers = Layers(rng, (1, 70, 70, 3))
@@ -82,6 +95,7 @@ def _check(model: bytes, value: np.ndarray, config: NpuConfig) -> None:
     ((60, 55), 20, (30, 25), {"stride": (10, 7)}),
     ((50, 45), 4, (42, 44), {"stride": (9, 12)}),
     ((3, 700), 5, (2, 600), {"stride": (1, 50)}),
+    ((38, 36), 9, (31, 30), {"stride": (3, 2)}),
     ((70, 40), 17, (70, 40), {"padding": "VALID"}),
     ((70, 41), 7, (70, 41), {"padding": "VALID"}),
 ])
