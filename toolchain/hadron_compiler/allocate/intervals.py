@@ -1,5 +1,6 @@
 """Place blocks with lifetimes in one address range so that none overlap while both live."""
 
+from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -36,22 +37,26 @@ class Placement:
 
 
 def _place_in_order(blocks: Sequence[Block], order: Sequence[int], alignment: int) -> Placement:
-    addresses: dict[int, int] = {}
+    addresses = [0] * len(blocks)
+    # By address: start, end, and when it lives.
+    placed: list[tuple[int, int, int, int]] = []
     top = 0
     for index in order:
         block = blocks[index]
-        busy = sorted((addresses[other], addresses[other] + align_up(blocks[other].size, alignment))
-                      for other in addresses if block.overlaps(blocks[other]))
+        first, last = block.first, block.last
         size = align_up(block.size, alignment)
         address, best = 0, None
-        for start, end in busy:
+        for start, end, begins, ends in placed:
+            if begins > last or first > ends:
+                continue
             gap = start - address
             if gap >= size and (best is None or gap < best[0]):
                 best = (gap, address)
             address = max(address, end)
         addresses[index] = address if best is None else best[1]
+        insort(placed, (addresses[index], addresses[index] + size, first, last))
         top = max(top, addresses[index] + size)
-    return Placement(tuple(addresses[i] for i in range(len(blocks))), top)
+    return Placement(tuple(addresses), top)
 
 
 def place(blocks: Sequence[Block], alignment: int = ALIGN) -> Placement:
