@@ -119,3 +119,13 @@ def test_axes_are_joined_of_those_that_follow_each_other() -> None:
     assert _joined((4, 6), (4, 6, 2)) is None
     for shape in ((3, 1, 4), (1, 1), (2, 3)):
         assert prod(prod(shape[i] for i in axes) for axes in _joined(shape, shape)) == prod(shape)
+
+
+def test_a_pool_of_what_was_cut_and_joined_before_it_is_quantized(rng: Rng) -> None:
+    graph = Graph((1, 3, 6, 4))
+    y = graph.node("Conv", [graph.x, graph.weights(rng, 8, 3, 1, 1)])
+    y = graph.node("Reshape", [y, graph.integers(1, 2, 4, 6, 4)])
+    y = graph.node("Transpose", [y], perm=[0, 2, 1, 3, 4])
+    y = graph.node("Reshape", [y, graph.integers(1, 8, 4, 6)])
+    graph.x = graph.requantize(graph.node("MaxPool", [y], kernel_shape=[2, 2]), SCALE, POINT)
+    compare(graph, rng, SCALE)

@@ -219,7 +219,8 @@ class OnnxImporter(OnnxBuilder):
         if node.op_type == "MaxPool" and isinstance(given[0], Pending):
             # The largest is so before it is quantized and after.
             return self.after(given[0], _one(
-                lambda image: OPERATORS["MaxPool"](self, node, [image], attributes), 0))
+                lambda image: OPERATORS["MaxPool"](self, node, [self._in_order(image)], attributes),
+                0))
         if node.op_type == "Cast" and isinstance(given[0], Chosen):
             return given[0]
         if node.op_type in OPERATORS:

@@ -62,7 +62,7 @@ def _reordered(importer: "OnnxImporter", source: Value | None, shape: tuple[int,
     order = source.order or axes_last(len(source.shape))
     cut = _joined(source.shape, shape)
     if cut is not None:
-        stored = tuple(axis for axes in order for axis in cut[axes])
+        stored = tuple(axis for whole in order for axis in cut[whole])
         tensor = importer.operation(OpKind.RESHAPE, source.tensor,
                                     tuple(shape[axis] for axis in stored), None, "view")
         return Image(tensor, shape, order=stored)
@@ -92,7 +92,7 @@ def _joined(shape: tuple[int, ...], cut: tuple[int, ...]) -> list[range] | None:
         if prod(cut[first:end]) != size:
             return None
         axes.append(range(first, end))
-    if prod(cut[end:]) != 1:
+    if not axes or prod(cut[end:]) != 1:
         return None
     return [*axes[:-1], range(axes[-1].start, len(cut))]
 
