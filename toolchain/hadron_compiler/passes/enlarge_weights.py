@@ -31,20 +31,24 @@ def _enlarged(operation: Operation) -> Operation:
     if axis is None or (weights := operation.required(1)).data is None:
         return operation
     source, output = operation.required(0), operation.outputs[0]
-    shifts = np.array([convolution_multiplier(source.scale, scale, output.scale)[1]
-                       for scale in weights.scales])
-    if shifts.max() <= 0:
+    try:
+        shifts = np.array([convolution_multiplier(source.scale, scale, output.scale)[1]
+                           for scale in weights.scales])
+    except ValueError:  # refused where it is lowered
         return operation
-    shifts = np.broadcast_to(np.maximum(shifts, 0), weights.shape[axis:axis + 1])
+    if shifts.max(initial=0) <= 0:
+        return operation
+    shifts = np.broadcast_to(np.clip(shifts, 0, ACC_BITS), weights.shape[axis:axis + 1])
     others = tuple(other for other in range(len(weights.shape)) if other != axis)
     magnitudes = np.abs(weights.data.astype(np.int64))
     bias = operation.inputs[2] if len(operation.inputs) > 2 else None
     added = (np.zeros(len(shifts), np.int64) if bias is None or bias.data is None
              else bias.data.astype(np.int64).reshape(-1))
-    bound = np.abs(added) + magnitudes.sum(others) * (1 << (16 if source.deep else 8))
+    bound = np.abs(added.astype(np.float64)) + magnitudes.sum(others) * (
+        1 << (16 if source.deep else 8))
     wide = source.deep | ((shifts == 0) & (bound >= 1 << (NARROW_BITS - 1)))
     fits = ((magnitudes.max(others) << shifts <= WEIGHT_MAX)
-            & (bound << shifts < 1 << (ACC_BITS - 1)))
+            & (bound * np.exp2(shifts) < 1 << (ACC_BITS - 1)))
     shifts = np.where(fits, shifts, 0)
     if not wide.any() or not shifts.any():
         return operation
