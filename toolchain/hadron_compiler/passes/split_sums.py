@@ -1,6 +1,6 @@
-"""Sums of more elements than the weight memory has steps can be made in two.
+"""Sums over large images can be made in two.
 
-One by one they take several commands and the whole image at once. In two they take longer, but the
+In one they take a step an element, and the whole image at once. In two they take three, but the
 first half runs on what rows of the image there are: the way for images that do not fit the
 scratchpad.
 
@@ -90,7 +90,7 @@ def _total(operation: Operation) -> _Sum | None:
 
 def _window(total: _Sum, config: NpuConfig) -> tuple[int, int] | None:
     """Return the rows and columns of the windows: those that take the fewest weight steps in all;
-    None if the sum fits."""
+    None if the image is small."""
     _, height, width, channels = total.image
     most = config.weight_steps - 1
     side_by_side = channels == height == 1 and total.weight == 1
