@@ -217,12 +217,9 @@ def _pools() -> dict[str, Operator]:
             family=family, shape=shape, target=ELEMENTS,
             elements=_size(shape) * size**2 // stride**2,
             model=partial(network_of, shape, partial(pool, kind, size, stride)))
-    for shape, note in (
-            ((8, 8, 256), ""),
-            ((32, 32, 64), "sums that go on in several commands, which do not overlap, and whose "
-                           "weights of one are loaded")):
+    for shape in ((8, 8, 256), (32, 32, 64)):
         made[f"MEAN of {shape[0]}x{shape[1]}"] = Operator(
-            family=family, shape=shape, elements=_size(shape), target=ELEMENTS, note=note,
+            family=family, shape=shape, elements=_size(shape), target=ELEMENTS,
             model=partial(
                 network_of, shape, lambda net, x: net.builder.mean(x, (1, 2), SCALE / 2, 0)))
     return made
