@@ -185,8 +185,7 @@ class StepGrid:
         """Return the weight-memory step of each step of a result of one kg; of DEPTHWISE, those of
         the two halves of the channels, or of tall windows."""
         first = self.parameter_steps()[group]
-        if self.strip:
-            steps: Grid = first + self.strip.parameter_steps + np.arange(2)
-            return steps
-        within = np.arange(self.inner) // self.planes
-        return first + 1 + within * (not self.fields["uniform"])
+        within = np.arange(self.inner) // self.planes * (not self.fields["uniform"])
+        steps: Grid = (first + self.strip.parameter_steps + np.arange(2) if self.strip
+                       else first + 1 + within)
+        return steps
