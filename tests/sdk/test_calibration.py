@@ -99,3 +99,9 @@ def test_what_holds_no_samples_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.png").write_bytes(b"no image")
     with pytest.raises(UsageError, match=r"b\.png: not an image, or a damaged one"):
         read_samples(tmp_path, [IMAGE], PixelScale.UNIT)
+
+
+def test_an_image_of_sixteen_bits_is_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.full((4, 6), 40000, np.uint16)).save(tmp_path / "a.png")
+    with pytest.raises(UsageError, match=r"a\.png: the image has pixels of the kind I;16"):
+        read_samples(tmp_path, [IMAGE], PixelScale.UNIT)

@@ -7,19 +7,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
 
 from hadron.arrays import load_arrays
 from hadron.errors import UsageError
 from hadron.inputs import IMAGE_SUFFIXES
-from hadron.pixels import PixelScale
+from hadron.pixels import IMAGE_CHANNELS, PixelScale, decode_image
 
 __all__ = ["RealInput", "Sample", "read_samples"]
 
 Sample = dict[str, npt.NDArray[np.float32]]
 """An array for each input, by name, of the input's shape."""
-
-_MODES = {1: "L", 3: "RGB"}
 
 
 @dataclass(frozen=True)
@@ -107,8 +104,8 @@ def _read_images(folder: Path, inputs: Sequence[RealInput], pixels: PixelScale |
         raise UsageError(f"{folder}: no images ({', '.join(IMAGE_SUFFIXES)}) in this folder")
     tensor = inputs[0]
     shape = tensor.shape
-    first = len(shape) == 4 and shape[1] in _MODES
-    last = len(shape) == 4 and not first and shape[3] in _MODES
+    first = len(shape) == 4 and shape[1] in IMAGE_CHANNELS
+    last = len(shape) == 4 and not first and shape[3] in IMAGE_CHANNELS
     if len(inputs) > 1 or not (first or last) or shape[0] != 1:
         listed = ", ".join(f"{one.name} {list(one.shape)}" for one in inputs)
         raise UsageError(f"{folder}: the model's inputs ({listed}) are not one image: give a .npy "
@@ -119,12 +116,7 @@ def _read_images(folder: Path, inputs: Sequence[RealInput], pixels: PixelScale |
     channels, height, width = shape[1:] if first else (shape[3], *shape[1:3])
     samples = []
     for path in files[:count]:
-        try:
-            with Image.open(path) as image:
-                fitted = ImageOps.fit(image.convert(_MODES[channels]), (width, height))
-        except Exception as error:  # a damaged file raises whatever its decoder stumbles on
-            raise UsageError(f"{path}: not an image, or a damaged one ({error})") from None
-        values = pixels.real(np.asarray(fitted, np.uint8).reshape(height, width, channels))
+        values = pixels.real(decode_image(path, channels, (height, width)))
         values = values.transpose(2, 0, 1) if first else values
         samples.append({tensor.name: np.ascontiguousarray(values, np.float32).reshape(shape)})
     return samples

@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
 from hadron.errors import UsageError
 from hadron_compiler import TensorBinding
 
-__all__ = ["PixelScale", "default_scale", "quantize_pixels", "quantize_reals",
-           "read_image"]
+__all__ = ["IMAGE_CHANNELS", "PixelScale", "decode_image", "default_scale", "quantize_pixels",
+           "quantize_reals", "read_image"]
 
 _MODES = {1: "L", 3: "RGB"}
+IMAGE_CHANNELS = tuple(_MODES)
+"""How many channels an image may have."""
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "La", "CMYK", "YCbCr")
 _TOLERANCE = 0.05
 
@@ -91,23 +93,41 @@ def read_image(path: Path, binding: TensorBinding) -> npt.NDArray[np.uint8]:
         When the file is no image, or one of another size.
     """
     shape = list(binding.shape)
-    if len(shape) != 4 or shape[0] != 1 or shape[3] not in _MODES:
+    if len(shape) != 4 or shape[0] != 1 or shape[3] not in IMAGE_CHANNELS:
         raise UsageError(f"{path}: input {binding.name} has the shape {shape}, which no image has; "
                          f"give it as .npy, .npz or .raw")
+    pixels = decode_image(path, shape[3])
+    rows, columns, _ = pixels.shape
+    if [rows, columns] != shape[1:3]:
+        raise UsageError(f"{path}: the image has {rows} x {columns} pixels (rows x columns), input "
+                         f"{binding.name} has the shape {shape}, so it must have {shape[1]} x "
+                         f"{shape[2]}")
+    return pixels
+
+
+def decode_image(path: Path, channels: int,
+                 size: tuple[int, int] | None = None) -> npt.NDArray[np.uint8]:
+    """Decode an image to (rows, columns, channels), as :func:`read_image` says; crop and scale it
+    to a `size` of (rows, columns), if there is one.
+
+    Raises
+    ------
+    UsageError
+        When the file is no image of 8 bits a channel.
+    """
     try:
         with Image.open(path) as image:
-            if image.size != (shape[2], shape[1]):
-                raise UsageError(f"{path}: the image has {image.height} x {image.width} pixels "
-                                 f"(rows x columns), input {binding.name} has the shape {shape}, "
-                                 f"so it must have {shape[1]} x {shape[2]}")
             if image.mode not in _EIGHT_BIT_MODES:
                 raise UsageError(f"{path}: the image has pixels of the kind {image.mode}, must be "
                                  f"8 bits a channel")
-            pixels = np.asarray(image.convert(_MODES[shape[3]]), dtype=np.uint8)
+            converted = image.convert(_MODES[channels])
+            if size is not None:
+                converted = ImageOps.fit(converted, size[::-1])
+            pixels = np.asarray(converted, dtype=np.uint8)
     except UsageError:
         raise
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or 'not an image, or a damaged one'}") from None
     except Exception as error:  # a damaged file raises whatever its decoder stumbles on
         raise UsageError(f"{path}: not an image, or a damaged one ({error})") from None
-    return pixels.reshape(shape[1:])
+    return pixels.reshape(*pixels.shape[:2], channels)
