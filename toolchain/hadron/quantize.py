@@ -142,7 +142,7 @@ def quantize_model(model: Path, calibration: Path, output: Path, *,
             quantization.shape_inference.quant_pre_process(fixed, prepared,
                                                            skip_symbolic_shape=True)
             quantization.quantize_static(
-                prepared, quantized, _reader(quantization, taken, on_progress),
+                prepared, quantized, _Reader(_counted(taken, "calibrating", on_progress)),
                 quant_format=quantization.QuantFormat.QDQ, per_channel=True,
                 activation_type=quantization.QuantType.QInt8,
                 weight_type=getattr(quantization.QuantType, f"QInt{weight_bits}"),
@@ -225,23 +225,15 @@ def _calibrations(quantization: Any) -> dict[Method, Any]:
             Method.PERCENTILE: methods.Percentile}
 
 
-def _reader(quantization: Any, samples: Sequence[Sample], on_progress: OnProgress) -> Any:
-    """Return what hands the samples to the quantizer, which may read them more than once."""
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
-        """Samples in order."""
+class _Reader:
+    """Hands the samples to the quantizer: what it calls a CalibrationDataReader."""
 
-        def __init__(self) -> None:
-            self.rewind()
+    def __init__(self, samples: Iterator[Sample]) -> None:
+        self.samples = samples
 
-        def get_next(self) -> Sample | None:
-            """Return the next sample, None behind the last."""
-            return next(self.samples, None)
-
-        def rewind(self) -> None:
-            """Begin again."""
-            self.samples = _counted(samples, "calibrating", on_progress)
-
-    return Reader()
+    def get_next(self) -> Sample | None:
+        """Return the next sample, None behind the last."""
+        return next(self.samples, None)
 
 
 def _counted(samples: Sequence[Sample], stage: str, on_progress: OnProgress) -> Iterator[Sample]:
