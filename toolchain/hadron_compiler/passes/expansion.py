@@ -23,6 +23,7 @@ from hadron_spec.config import NpuConfig
 
 __all__ = ["Expansion", "beside", "expand_each", "weight_shares"]
 
+
 def weight_shares(zero_point: int) -> list[npt.NDArray[np.int64]]:
     """Return tables of weights that add up to the value less its zero point: it has nine bits."""
     rest = BYTES - zero_point
