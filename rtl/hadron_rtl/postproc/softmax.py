@@ -254,9 +254,11 @@ class Softmax(wiring.Component):
     def _write_table(self, m: Module, table):
         """Write the words of a beat one after the other."""
         words = self.config.axi_bytes // 4
-        word = Signal(range(words))
-        # A register without reset, since LOAD is far away: it follows `word`.
+        # Registers without reset, since LOAD is far away: a beat stays until its last word, so `word`
+        # is 0 behind it. `last` follows `word`.
+        word = Signal(range(words), reset_less=True)
         last = Signal(init=words == 1, reset_less=True)
+        valid = self.table.valid
         payload = self.table.p
         # And on the way to the memory.
         address = Signal.like(table.write_address, reset_less=True)
@@ -265,7 +267,7 @@ class Softmax(wiring.Component):
         m.d.sync += [
             address.eq(payload.address[2:] + word),
             contents.eq(payload.data.word_select(word, 32)),
-            strobe.eq(payload.strobe.word_select(word, 4) & self.table.valid.replicate(4)),
+            strobe.eq(payload.strobe.word_select(word, 4) & valid.replicate(4)),
         ]
         m.d.comb += [
             self.table.ready.eq(last),
@@ -273,9 +275,10 @@ class Softmax(wiring.Component):
             table.write_data.eq(contents),
             table.write_strobe.eq(strobe),
         ]
-        m.d.sync += last.eq(Mux(self.table.valid, word == (words - 2) % words, word == words - 1))
-        with m.If(self.table.valid):
-            m.d.sync += word.eq(word + 1)
+        m.d.sync += [
+            word.eq(Mux(valid, word + 1, 0)),
+            last.eq(Mux(valid, word == (words - 2) % words, words == 1)),
+        ]
 
     def _sum(self, m: Module, exp, sums, walk: _Walk):
         """Add up the terms of a row; return the sum and whether it is whole in this cycle."""
