@@ -92,7 +92,7 @@ def _with_minus_128(rng: np.random.Generator, *shape: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("kernel", "options"), [
     ((1, 1), {}), ((3, 3), {}), ((3, 2), {"stride": (2, 2)}), ((3, 1), {"dilation": (3, 1)}),
-    ((2, 5), {"padding": "VALID"})])
+    ((2, 5), {"padding": "VALID"}), ((2, 3), {"dilation": (2, 2)})])
 def test_weights_of_minus_128(kernel, options, rng: np.random.Generator) -> None:
     """One less than the array takes: the row is read twice."""
     for depth, channels in ((5, 3), (16, 20), (33, 7)):

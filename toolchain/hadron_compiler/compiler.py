@@ -68,7 +68,7 @@ TFLITE_MARK = b"TFL3"
 def compile_model(model: str | Path | bytes, config: NpuConfig, *,
                   name: str | None = None, keep_tensors: bool = False,
                   stream_input: bool = False) -> Program:
-    """Compile a quantized TFLite or ONNX (QDQ) model.
+    """Compile a quantized TFLite or ONNX model.
 
     Parameters
     ----------

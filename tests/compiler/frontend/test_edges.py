@@ -6,7 +6,9 @@ import pytest
 from hadron import Session
 from hadron_compiler import CompileError, HostEdge, Program, compile_model
 from hadron_spec.config import CONFIGS
+from hadron_testing import oracle
 from hadron_testing.large_models import Layers
+from hadron_testing.programs import run_program
 from hadron_testing.tflite_builder import ModelBuilder, Tensor
 
 SHAPE = (1, 6, 6, 3)
@@ -58,14 +60,19 @@ def test_edges_are_left_to_the_host(dtype: str, last: str, rng: np.random.Genera
     assert Program.load(tmp_path).host == program.host
 
 
-def test_other_numbers_in_uint8_are_no_edge() -> None:
+def test_other_numbers_in_uint8_are_no_edge(rng: np.random.Generator) -> None:
     builder = ModelBuilder()
     x = builder.input(SHAPE, 0.1, 7, dtype="uint8", name="photo")
     y = builder.tensor(SHAPE, 0.2, 0)
     builder.operator("QUANTIZE", [x], [y], "Quantize")
     model = builder.finish([builder.pool_2d("MAX_POOL_2D", y, (2, 2))])
-    with pytest.raises(CompileError, match="QUANTIZE #0"):
-        compile_model(model, CONFIGS["h64"])
+    program = compile_model(model, CONFIGS["h64"])
+    assert [layer.op for layer in program.layers] == ["QUANTIZE", "MAX_POOL_2D"]
+    assert program.host == (HostEdge("QUANTIZE", "input", 0, "photo", "uint8", 108),)
+    photo = rng.integers(0, 256, SHAPE).astype(np.uint8)
+    expected, = oracle.run(model, [photo])
+    (got,), _ = run_program(program, [(photo.astype(np.int16) - 128).astype(np.int8)])
+    np.testing.assert_array_equal(got, expected)
 
 
 def _scores(rng: np.random.Generator) -> tuple[ModelBuilder, Tensor, Layers]:

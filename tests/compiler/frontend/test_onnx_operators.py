@@ -346,7 +346,7 @@ def test_refusals_say_what_would_do(rng: Rng) -> None:
                               "supported")
 
 
-def test_models_that_are_not_in_qdq_form_are_refused_with_a_way_out() -> None:
+def test_models_that_are_not_quantized_are_refused_with_a_way_out() -> None:
     def refused(*kinds: str) -> str:
         nodes = [helper.make_node(kind, ["x"] * 8, ["y"]) for kind in kinds]
         x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 8]) for name in "xy")
@@ -358,9 +358,9 @@ def test_models_that_are_not_in_qdq_form_are_refused_with_a_way_out() -> None:
     assert refused("Relu") == (
         "net.onnx: the model is not quantized: quantize it first, with hadron quantize or "
         "onnxruntime.quantization.quantize_static")
-    assert refused("QLinearConv", "MatMulInteger") == (
-        "net.onnx: the model has MatMulInteger, QLinearConv; Hadron runs the QDQ form: quantize "
-        "with quant_format=QuantFormat.QDQ, and not dynamically")
+    assert refused("DynamicQuantizeLinear", "MatMulInteger") == (
+        "net.onnx: the model has DynamicQuantizeLinear, MatMulInteger: it is quantized "
+        "dynamically, while it runs; quantize it with onnxruntime.quantization.quantize_static")
 
 
 def test_an_array_of_another_shape_is_told_both_orders(rng: Rng) -> None:

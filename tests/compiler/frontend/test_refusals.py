@@ -97,16 +97,6 @@ def test_custom_operator() -> None:
     assert message(builder, y) == "net.tflite: CUSTOM (NMS) #0: operator not supported"
 
 
-def test_weights_of_minus_128_and_a_dilation() -> None:
-    builder = ModelBuilder()
-    bad = WEIGHTS.copy()
-    bad[1, 2, 0, 1] = -128
-    y = conv(builder, image(builder), bad, dilation=(1, 2))
-    assert message(builder, y) == (
-        "net.tflite: CONV_2D #0: weights tensor_1 hold -128 in 1 places; with a dilation they must "
-        "be -127 to 127")
-
-
 def test_effective_scale_of_128() -> None:
     builder = ModelBuilder()
     y = conv(builder, image(builder, scale=1.0), weight_scales=1.0, scale=1 / 128)

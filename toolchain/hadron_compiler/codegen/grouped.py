@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.matrix import MatrixKernel, MatrixPart, OutputStage
+from hadron_compiler.codegen.packing import Weights
 from hadron_compiler.codegen.windowed import ChannelBlocks, WindowPart
 from hadron_spec.config import NpuConfig
 
 __all__ = ["GroupedKernel", "expand_groups", "grouped_steps"]
 
 
-def expand_groups(weights: npt.NDArray[np.int8], groups: int) -> npt.NDArray[np.int8]:
+def expand_groups(weights: Weights, groups: int) -> Weights:
     """Return the weights of a convolution without groups: zeros between those of one group."""
     channels, rows, taps, depth = weights.shape
-    expanded = np.zeros((groups, channels // groups, rows, taps, groups, depth), np.int8)
+    expanded = np.zeros((groups, channels // groups, rows, taps, groups, depth), np.int16)
     expanded[np.arange(groups), :, :, :, np.arange(groups)] = weights.reshape(
         groups, -1, rows, taps, depth)
     return expanded.reshape(channels, rows, taps, groups * depth)
@@ -44,12 +44,12 @@ class GroupedKernel(MatrixKernel):
 
     Parameters
     ----------
-    weights : int8, (channels, kernel rows, kernel columns, input channels of a group)
+    weights : (channels, kernel rows, kernel columns, input channels of a group)
         -127 to 127.
     """
 
     def __init__(self, config: NpuConfig, name: str, geometry: Geometry, stage: OutputStage,
-                 input_zero_point: int, weights: npt.NDArray[np.int8]) -> None:
+                 input_zero_point: int, weights: Weights) -> None:
         super().__init__(config, name, geometry, stage, input_zero_point)
         _, _, _, depth = weights.shape
         groups = geometry.source[2] // depth
@@ -84,12 +84,12 @@ class GroupedKernel(MatrixKernel):
                                      for first in range(0, size, columns)],
                             max_steps, max_channels)
 
-    def _blocks(self, blocks: ChannelBlocks, weights: list[npt.NDArray[np.int8]], max_steps: int,
+    def _blocks(self, blocks: ChannelBlocks, weights: list[Weights], max_steps: int,
                 max_channels: int | None) -> list[MatrixPart]:
         """Cut a run of blocks, with the weights of each."""
         _, _, rows, taps, depth = self.weights.shape
         padded = np.zeros((len(weights), self.config.columns, rows, taps, self._together * depth),
-                          np.int8)
+                          np.int16)
         for block, some in zip(padded, weights, strict=True):
             block[:len(some), ..., :some.shape[-1]] = some
         return self._cut(blocks, padded, False, rows * taps * depth, max_steps, max_channels)

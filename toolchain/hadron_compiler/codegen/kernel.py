@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from hadron_compiler.codegen.command import Command, Space
 from hadron_compiler.codegen.geometry import Geometry, Pitches, Region, View
-from hadron_compiler.codegen.packing import NibbleGroups, pack_groups, pack_nibbles
+from hadron_compiler.codegen.packing import NibbleGroups, Weights, pack_groups, pack_nibbles
 from hadron_compiler.codegen.precision import Precision
 from hadron_compiler.ir.graph import Tensor
 from hadron_spec.config import NpuConfig
@@ -51,7 +50,7 @@ UNSCALED = (1 << 30, 1)
 """Multiplier and shift that leave a sum as it is."""
 
 
-def shared_constants(config: NpuConfig, weights: npt.NDArray[np.int8], bias: int, multiplier: int,
+def shared_constants(config: NpuConfig, weights: Weights, bias: int, multiplier: int,
                      shift: int) -> Constants:
     """Return a parameter step, alike for all columns, and weights (columns, steps, lanes)."""
     values = [np.full((1, config.columns), value) for value in (bias, multiplier, shift)]
@@ -59,7 +58,7 @@ def shared_constants(config: NpuConfig, weights: npt.NDArray[np.int8], bias: int
                      1 + weights.shape[1])
 
 
-def diagonal_steps(config: NpuConfig, weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+def diagonal_steps(config: NpuConfig, weights: Weights) -> Weights:
     """Return a step for each weight, (columns, steps, lanes): that of every column for its own
     lane."""
     own = np.arange(config.columns)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from math import prod
 
 import numpy as np
-import numpy.typing as npt
 
 from hadron_compiler.codegen.bilinear import (
     interpolate_columns,
@@ -48,6 +47,7 @@ from hadron_compiler.codegen.matrix import (
     OutputStage,
     needs_split,
 )
+from hadron_compiler.codegen.packing import Weights
 from hadron_compiler.codegen.pixel_packing import (
     best_factor,
     pack_geometry,
@@ -153,18 +153,10 @@ def _window_geometry(operation: Operation, window: Window) -> Geometry:
     return with_gaps(operation, Geometry(source.shape[0], _image(source), _image(output), window))
 
 
-def _weights(operation: Operation) -> npt.NDArray[np.int8]:
+def _weights(operation: Operation) -> Weights:
     tensor = operation.required(1)
     assert tensor.data is not None
-    weights = tensor.data.astype(np.int8)
-    attributes = operation.attributes
-    if isinstance(attributes, ConvolutionAttributes):
-        window = attributes.window
-        if window.dilation_x > 1 and window.kernel_x > 1 and needs_split(weights):
-            count = int(np.count_nonzero(weights < -WEIGHT_MAX))
-            raise RefusedError(f"weights {tensor.name} hold -128 in {count} places; with a "
-                               f"dilation they must be -{WEIGHT_MAX} to {WEIGHT_MAX}")
-    return weights
+    return tensor.data.astype(np.int16)
 
 
 def _reads_all_at_once(operation: Operation, geometry: Geometry) -> bool:
@@ -185,7 +177,7 @@ def _folded_steps(geometry: Geometry, config: NpuConfig) -> int:
 
 
 def _convolution(operation: Operation, config: NpuConfig, geometry: Geometry, stage: OutputStage,
-                 weights: npt.NDArray[np.int8], macs: int, factor: int) -> Kernel:
+                 weights: Weights, macs: int, factor: int) -> Kernel:
     """Return the kernel of a convolution that computes `factor` neighbouring pixels as one."""
     if factor > 1:
         weights = pack_weights(weights, geometry, factor)
@@ -236,14 +228,13 @@ def _depthwise_conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
 
 
 def _depthwise(operation: Operation, config: NpuConfig, geometry: Geometry, stage: OutputStage,
-               weights: npt.NDArray[np.int8]) -> Kernel:
+               weights: Weights) -> Kernel:
     """Return the kernel of a convolution of each channel by itself; `weights` is 1HWO."""
     _, rows, taps, channels = weights.shape
     depth = geometry.source[2]
     multiplier = channels // depth
     steps = rows * min(taps, _folded_steps(geometry, config))
     groups = -(-channels // config.columns)
-    check_split(operation, geometry, weights)
     narrow = 2 * channels <= config.columns and not any(geometry.gaps)
     factor = best_factor(config, geometry, steps, groups) if narrow else 1
     zero_point = operation.required(0).zero_point

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from hadron_compiler.codegen.command import Command
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece, weight_constants
-from hadron_compiler.codegen.packing import NibbleGroups, pack_groups
+from hadron_compiler.codegen.packing import NibbleGroups, Weights, pack_groups
 from hadron_compiler.codegen.row_pairs import RowPairs, plan_row_pairs
 from hadron_compiler.codegen.windowed import (
     ChannelBlocks,
@@ -61,16 +61,23 @@ class OutputStage:
         return made | {name: 1 for name, wanted in flags.items() if wanted}
 
 
-def needs_split(weights: npt.NDArray[np.int8]) -> bool:
-    """Tell whether a weight is -128, one less than the array multiplies with."""
-    return bool((weights < -WEIGHT_MAX).any())
+def needs_split(weights: Weights) -> bool:
+    """Tell whether a weight is more than the array multiplies with."""
+    return bool(_magnitude(weights) > WEIGHT_MAX)
 
 
-def split_weights(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-    """Return the weights of a folded row (groups, columns, rows, 1, bytes) as two: their sum is
-    the row, which is read twice."""
-    most = np.maximum(weights, -WEIGHT_MAX)
-    return np.concatenate((most, weights - most), axis=3)
+def _magnitude(weights: Weights) -> int:
+    return int(np.abs(weights.astype(np.int64)).max(initial=0))
+
+
+def split_weights(weights: Weights, axis: int) -> Weights:
+    """Return weights side by side that add up to these, none more than the array multiplies with:
+    what they multiply is read as often."""
+    shares = []
+    for _ in range(-(-_magnitude(weights) // WEIGHT_MAX)):
+        shares.append(np.clip(weights, -WEIGHT_MAX, WEIGHT_MAX))
+        weights = weights - shares[-1]
+    return np.concatenate(shares, axis)
 
 
 class MatrixPart(Part):
@@ -125,19 +132,20 @@ class MatrixKernel(Kernel):
         self.stage = stage
         self.input_zero_point = input_zero_point
 
-    def _cut(self, blocks: ChannelBlocks, weights: npt.NDArray[np.int8], folded: bool,
-             macs_per_output: int, max_steps: int, max_channels: int | None) -> list[MatrixPart]:
+    def _cut(self, blocks: ChannelBlocks, weights: Weights, folded: bool,
+             macs_per_output: int, max_steps: int, max_channels: int | None, *,
+             same_segment: bool = False) -> list[MatrixPart]:
         """Cut a run of groups; `weights` is (groups, columns, kernel rows, taps, bytes)."""
         config = self.config
         groups, columns, rows, taps, span = weights.shape
         segments = -(-span // config.lanes)
-        padded = np.zeros((groups, columns, rows, taps, segments * config.lanes), np.int8)
+        padded = np.zeros((groups, columns, rows, taps, segments * config.lanes), np.int16)
         padded[..., :span] = weights
         padded[:, 1::2] *= self._odd_factor
         command = WindowedCommand(
             Opcode.MATRIX, self.name, self.geometry, blocks, (0, self.geometry.source[2]), folded,
             segments, config.lanes, 0, {"pad": self.input_zero_point}, macs_per_output,
-            repeats=taps if folded else 1, pairs=self.pairs)
+            repeats=taps if folded else 1, same_segment=same_segment, pairs=self.pairs)
         group_steps = 1 + rows * taps * segments
         long = group_steps > most_steps(config, self.geometry)
         if group_steps > max_steps and not long:
@@ -159,7 +167,7 @@ class MatrixKernel(Kernel):
         return [self._part(command, padded, (first, min(first + size, groups)))
                 for first in range(0, groups, size)]
 
-    def _part(self, command: WindowedCommand, weights: npt.NDArray[np.int8],
+    def _part(self, command: WindowedCommand, weights: Weights,
               groups: tuple[int, int], window_part: WindowPart | None = None) -> MatrixPart:
         """Return the part of some groups of a run, or what one of them adds up of a window."""
         config = self.config
@@ -214,14 +222,14 @@ class ConvolutionKernel(MatrixKernel):
 
     Parameters
     ----------
-    weights : int8, (channels, kernel rows, kernel columns, input channels)
+    weights : (channels, kernel rows, kernel columns, input channels)
         Groups expanded with zeros.
     period : int
         Of a kernel of one pixel: steps after which its weights repeat.
     """
 
     def __init__(self, config: NpuConfig, name: str, geometry: Geometry, stage: OutputStage,
-                 input_zero_point: int, weights: npt.NDArray[np.int8], macs: int,
+                 input_zero_point: int, weights: Weights, macs: int,
                  period: int = 1) -> None:
         super().__init__(config, name, geometry, stage, input_zero_point)
         self.weights = weights
@@ -250,12 +258,15 @@ class ConvolutionKernel(MatrixKernel):
         columns, lanes = self.config.columns, self.config.lanes
         channels, rows, taps, depth = self.weights.shape
         groups = -(-channels // columns)
-        weights = np.zeros((groups * columns, rows, taps, depth), np.int8)
+        weights = np.zeros((groups * columns, rows, taps, depth), np.int16)
         weights[:channels] = self.weights
-        split = needs_split(self.weights)
+        split, dilation = needs_split(self.weights), self.geometry.window.dilation_x
+        if split and dilation > 1:  # A row that is read as a whole has its gaps, too.
+            spread = np.zeros((*weights.shape[:2], self.geometry.window.span_x, depth), np.int16)
+            spread[:, :, ::dilation] = weights
+            weights, taps = spread, spread.shape[2]
         folded = (split or self.pairs is not None
-                  or (taps > 1 and self.geometry.window.dilation_x == 1
-                      and not self.geometry.gaps[0]
+                  or (taps > 1 and dilation == 1 and not self.geometry.gaps[0]
                       and -(-taps * depth // lanes) < taps * -(-depth // lanes)))
         shape = (1, taps * depth) if folded else (taps, depth)
         blocks = ChannelBlocks(groups, 0, 0, 0, columns, min(columns, channels),
@@ -263,7 +274,7 @@ class ConvolutionKernel(MatrixKernel):
         pixels = self.geometry.images * self.geometry.destination[0] * self.geometry.destination[1]
         weights = weights.reshape(groups, columns, rows, *shape)
         if split:
-            weights = split_weights(weights)
+            weights = split_weights(weights, axis=3)
         if self.pairs is not None:
             weights = self.pairs.arrange(weights, lanes)
         return self._cut(blocks, weights, folded, self.macs // (pixels * channels), max_steps,
@@ -282,12 +293,12 @@ class DepthwiseKernel(MatrixKernel):
 
     Parameters
     ----------
-    weights : int8, (kernel rows, kernel columns, input channels, multiplier)
+    weights : (kernel rows, kernel columns, input channels, multiplier)
         Output channel c * multiplier + m takes input channel c.
     """
 
     def __init__(self, config: NpuConfig, name: str, geometry: Geometry, stage: OutputStage,
-                 input_zero_point: int, weights: npt.NDArray[np.int8]) -> None:
+                 input_zero_point: int, weights: Weights) -> None:
         super().__init__(config, name, geometry, stage, input_zero_point)
         self.weights = weights
         rows, columns, _, _ = weights.shape
@@ -302,7 +313,7 @@ class DepthwiseKernel(MatrixKernel):
                     for part in self._channel(channel, max_steps, max_channels)]
         inputs = self.config.columns // multiplier
         groups = -(-depth // inputs)
-        weights = np.zeros((rows, taps, groups * inputs, multiplier), np.int8)
+        weights = np.zeros((rows, taps, groups * inputs, multiplier), np.int16)
         weights[:, :, :depth] = self.weights
         weights = weights.reshape(rows, taps, groups, inputs * multiplier)
         source = np.arange(inputs * multiplier) // multiplier
@@ -317,7 +328,7 @@ class DepthwiseKernel(MatrixKernel):
         columns = self.config.columns
         rows, taps, _, multiplier = self.weights.shape
         groups = -(-multiplier // columns)
-        weights = np.zeros((rows, taps, groups * columns), np.int8)
+        weights = np.zeros((rows, taps, groups * columns), np.int16)
         weights[:, :, :multiplier] = self.weights[:, :, channel]
         blocks = ChannelBlocks(groups, channel, 0, channel * multiplier, columns, columns,
                                multiplier - (groups - 1) * columns)
@@ -325,7 +336,7 @@ class DepthwiseKernel(MatrixKernel):
         return self._blocks(blocks, weights.reshape(rows, taps, groups, columns),
                             np.zeros(columns, np.int64), 1, max_steps, max_channels)
 
-    def _blocks(self, blocks: ChannelBlocks, weights: npt.NDArray[np.int8],
+    def _blocks(self, blocks: ChannelBlocks, weights: Weights,
                 source: npt.NDArray[np.int64], inputs: int, max_steps: int,
                 max_channels: int | None) -> list[MatrixPart]:
         """Cut groups whose output column i takes byte `source[i]` of the group's input bytes."""
@@ -334,15 +345,11 @@ class DepthwiseKernel(MatrixKernel):
         lanes = self.config.lanes
         folded_span = (taps - 1) * depth + inputs
         # A view of some of the channels has gaps between pixels: taps are then read one by one.
-        split = needs_split(weights)
-        folded = split or (taps > 1 and self.geometry.window.dilation_x == 1
-                           and not self.geometry.gaps[0] and max_channels is None
-                           and -(-folded_span // lanes) < taps)
-        if split and taps > 1 and max_channels is not None:
-            raise CapacityError(f"{self.name}: a row of all channels does not fit the scratchpad, "
-                                "and weights of -128 need one")
-        shape = (1, folded_span) if folded else (taps, inputs)
-        matrix = np.zeros((groups, self.config.columns, rows, *shape), np.int8)
+        folded = (taps > 1 and self.geometry.window.dilation_x == 1
+                  and not self.geometry.gaps[0] and max_channels is None
+                  and -(-folded_span // lanes) < taps)
+        shape = (1, folded_span) if folded else (taps, lanes)
+        matrix = np.zeros((groups, self.config.columns, rows, *shape), np.int16)
         for column in range(used):
             for tap in range(taps):
                 values = weights[:, tap, :, column].T
@@ -350,9 +357,11 @@ class DepthwiseKernel(MatrixKernel):
                     matrix[:, column, :, 0, tap * depth + source[column]] = values
                 else:
                     matrix[:, column, :, tap, source[column]] = values
+        split = needs_split(weights)
         if split:
-            matrix = split_weights(matrix)
-        return self._cut(blocks, matrix, folded, rows * taps, max_steps, max_channels)
+            matrix = split_weights(matrix, axis=3 if folded else 4)
+        return self._cut(blocks, matrix, folded, rows * taps, max_steps, max_channels,
+                         same_segment=split and not folded)
 
     _group_inputs = 0
 

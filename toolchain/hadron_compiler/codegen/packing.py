@@ -11,7 +11,11 @@ import numpy.typing as npt
 from hadron_spec.commands import HEADER_BYTES
 from hadron_spec.config import NpuConfig
 
-__all__ = ["NibbleGroups", "fits_nibbles", "pack_groups", "pack_nibbles"]
+__all__ = ["NibbleGroups", "Weights", "fits_nibbles", "pack_groups", "pack_nibbles"]
+
+Weights = npt.NDArray[np.signedinteger]
+"""What a kernel multiplies with, before it is packed: of nine bits where a zero point was
+subtracted."""
 
 NIBBLE_MIN, NIBBLE_MAX = -8, 7
 
@@ -31,14 +35,14 @@ class NibbleGroups:
     odd_factor: int = 1
 
 
-def fits_nibbles(weights: npt.NDArray[np.int8]) -> bool:
+def fits_nibbles(weights: Weights) -> bool:
     """Tell whether all weights have four bits."""
     return bool(((weights >= NIBBLE_MIN) & (weights <= NIBBLE_MAX)).all())
 
 
 def pack_groups(
     config: NpuConfig,
-    weights: npt.NDArray[np.int8],
+    weights: Weights,
     bias: npt.NDArray[np.int64],
     multiplier: npt.NDArray[np.int64],
     shift: npt.NDArray[np.int64],
@@ -49,7 +53,7 @@ def pack_groups(
     ----------
     config : NpuConfig
         Gives lanes and columns.
-    weights : int8, (groups, columns, steps, lanes)
+    weights : (groups, columns, steps, lanes)
         -127 to 127; zero where a column or lane is not used.
     bias, multiplier, shift : int64, (groups, columns)
         Within 32, 32 and 8 bits, signed.
@@ -75,7 +79,7 @@ def pack_nibbles(config: NpuConfig, image: bytes, groups: NibbleGroups) -> bytes
     stored = steps[:, groups.parameters:].view(np.int8).astype(np.int16)
     even = stored[:, :, 0::2]
     odd = (stored[:, :, 1::2] + (even < 0)) // groups.odd_factor
-    assert fits_nibbles(even.astype(np.int8))
-    assert fits_nibbles(odd.astype(np.int8))
+    assert fits_nibbles(even)
+    assert fits_nibbles(odd)
     pairs = (even & 15 | (odd & 15) << 4).astype(np.uint8)
     return steps[:, :groups.parameters].tobytes() + pairs.tobytes()

@@ -9,10 +9,10 @@ read in few steps whatever its width.
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.matrix import OutputStage
+from hadron_compiler.codegen.packing import Weights
 from hadron_spec.config import NpuConfig
 
 __all__ = ["best_factor", "pack_geometry", "pack_stage", "pack_weights", "packed_cycles"]
@@ -81,13 +81,13 @@ def pack_geometry(geometry: Geometry, factor: int) -> Geometry:
                     wide)
 
 
-def pack_weights(weights: npt.NDArray[np.int8], geometry: Geometry,
-                 factor: int) -> npt.NDArray[np.int8]:
+def pack_weights(weights: Weights, geometry: Geometry,
+                 factor: int) -> Weights:
     """Return the weights (channels, rows, columns, inputs) of that convolution."""
     channels, rows, _, depth = weights.shape
     window = geometry.window
     width = window.span_x + (factor - 1) * window.stride_x
-    packed = np.zeros((factor, channels, rows, width, depth), np.int8)
+    packed = np.zeros((factor, channels, rows, width, depth), np.int16)
     for pixel in range(factor):
         first = pixel * window.stride_x
         packed[pixel, :, :, first:first + window.span_x:window.dilation_x] = weights

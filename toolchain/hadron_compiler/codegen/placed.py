@@ -3,12 +3,10 @@
 from collections.abc import Set
 from dataclasses import replace
 
-import numpy as np
-import numpy.typing as npt
-
 from hadron_compiler.codegen.geometry import Geometry, Pitches, pitches_of
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.matrix import needs_split
+from hadron_compiler.codegen.packing import Weights
 from hadron_compiler.errors import CompileError
 from hadron_compiler.ir.graph import Operation, Tensor
 
@@ -33,7 +31,7 @@ def with_gaps(operation: Operation, geometry: Geometry) -> Geometry:
     return replace(geometry, gaps=(gaps[0], gaps[1]))
 
 
-def check_split(operation: Operation, geometry: Geometry, weights: npt.NDArray[np.int8]) -> None:
+def check_split(operation: Operation, geometry: Geometry, weights: Weights) -> None:
     """Refuse gaps in a row that has to be read twice, as a whole."""
     if geometry.gaps[0] and geometry.window.kernel_x > 1 and needs_split(weights):
         raise ViewsError({operation.required(0)})

@@ -5,7 +5,6 @@ from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 
 from hadron_compiler.codegen.command import Command
 from hadron_compiler.codegen.geometry import Geometry, Region
@@ -18,6 +17,7 @@ from hadron_compiler.codegen.kernel import (
     shared_constants,
 )
 from hadron_compiler.codegen.matrix import OutputStage
+from hadron_compiler.codegen.packing import Weights
 from hadron_compiler.codegen.windowed import (
     WindowedCommand,
     WindowPart,
@@ -101,7 +101,7 @@ class _LongSumPart(PoolPart):
 
 
 def uniform_constants(config: NpuConfig, stage: OutputStage,
-                      weights: npt.NDArray[np.int8]) -> Constants:
+                      weights: Weights) -> Constants:
     """Return a parameter step and a step for each weight: that of every column for its own lane."""
     return shared_constants(config, diagonal_steps(config, weights), stage.bias[0],
                             stage.multiplier[0], stage.shift[0])

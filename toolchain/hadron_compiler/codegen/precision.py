@@ -3,7 +3,6 @@
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 
 from hadron_compiler.codegen.packing import fits_nibbles
 from hadron_compiler.errors import UnsupportedError
@@ -43,11 +42,9 @@ def choose_precision(operation: Operation, config: NpuConfig) -> Precision:
     if operation.kind not in NIBBLE_KINDS or not config.nibbles:
         return Precision.W8A8
     weights = operation.required(1)
-    values: npt.NDArray[np.int8] | None = (
-        None if weights.data is None else weights.data.astype(np.int8))
-    if values is None or not fits_nibbles(values):
+    if weights.data is None or not fits_nibbles(weights.data.astype(np.int16)):
         return Precision.W8A8
-    small = weights.dtype is DType.INT8 and values.size < WORTHWHILE_WEIGHTS
+    small = weights.dtype is DType.INT8 and weights.data.size < WORTHWHILE_WEIGHTS
     return Precision.W8A8 if small else Precision.W4A8
 
 

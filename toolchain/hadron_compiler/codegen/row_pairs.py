@@ -8,10 +8,10 @@ three rows of nine bytes are 9 + 7 and 2 + 9 lanes of two steps.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from hadron_compiler.codegen.geometry import View
 from hadron_compiler.codegen.loops import Loop
+from hadron_compiler.codegen.packing import Weights
 
 __all__ = ["RowPairs", "plan_row_pairs"]
 
@@ -43,7 +43,7 @@ class RowPairs:
         return {"split": self.row_bytes, "split_later": self.later,
                 "plane_address": view.row_pitch - self.row_bytes}
 
-    def arrange(self, weights: npt.NDArray[np.int8], lanes: int) -> npt.NDArray[np.int8]:
+    def arrange(self, weights: Weights, lanes: int) -> Weights:
         """Return weights (groups, columns, rows, 1, bytes) as those of one row of all steps."""
         groups, columns, rows, _, size = weights.shape
         made = np.zeros((groups, columns, 1, 1, self.steps * lanes), weights.dtype)

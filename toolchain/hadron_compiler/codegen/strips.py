@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 
 from hadron_compiler.codegen.command import Command, Range, Space
 from hadron_compiler.codegen.geometry import Geometry, Region
 from hadron_compiler.codegen.kernel import Kernel, Part, Piece, weight_constants
 from hadron_compiler.codegen.loops import Loop, coordinates_fit, loop_fields, out_of_range
 from hadron_compiler.codegen.matrix import OutputStage
-from hadron_compiler.codegen.packing import NibbleGroups, pack_groups
+from hadron_compiler.codegen.packing import NibbleGroups, Weights, pack_groups
 from hadron_compiler.codegen.strip_windows import COMMAND_CYCLES, StripWindows, windows_of
 from hadron_compiler.codegen.windowed import ChannelBlocks
 from hadron_compiler.errors import CapacityError
@@ -70,7 +69,7 @@ class StripKernel(Kernel):
     reads_gaps = writes_gaps = True
 
     def __init__(self, config: NpuConfig, name: str, geometry: Geometry, stage: OutputStage,
-                 input_zero_point: int, weights: npt.NDArray[np.int8]) -> None:
+                 input_zero_point: int, weights: Weights) -> None:
         self.config = config
         self.name = name
         self.geometry = geometry

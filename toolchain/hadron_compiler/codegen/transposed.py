@@ -1,7 +1,6 @@
 """TRANSPOSE_CONV: of a stride of s, s x s convolutions that interleave."""
 
 import numpy as np
-import numpy.typing as npt
 
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.integers import output_stage
@@ -25,7 +24,7 @@ def transpose_conv(operation: Operation, config: NpuConfig) -> InterleavedKernel
     source, output = operation.required(0), operation.outputs[0]
     data = operation.required(1).data
     assert data is not None
-    weights: npt.NDArray[np.int8] = data.astype(np.int8)
+    weights = data.astype(np.int16)
     images, height, width, depth = source.shape
     _, rows, columns, channels = output.shape
     shares = []
@@ -37,7 +36,7 @@ def transpose_conv(operation: Operation, config: NpuConfig) -> InterleavedKernel
                                       weights.shape[2])
             own = weights[:, taps_y][:, :, taps_x]
             if not own.size:  # A kernel smaller than the stride: nothing but the bias.
-                own = np.zeros((channels, 1, 1, depth), np.int8)
+                own = np.zeros((channels, 1, 1, depth), np.int16)
                 pad_top = pad_left = 0
             size = (-(-(rows - phase_y) // attributes.stride_y),
                     -(-(columns - phase_x) // attributes.stride_x))

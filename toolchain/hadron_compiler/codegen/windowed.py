@@ -121,7 +121,8 @@ class WindowedCommand:
     otherwise every tap is read on its own, in `segments` steps. `reads` are the input channels.
     `blocks_in` names the loop that walks the channel groups: kg, with weights of their own, or
     oy or ox (the region then has one row or column) with shared weights. A folded row is read
-    `repeats` times, each time for other weights. `second` is the distance from the first to the
+    `repeats` times, each time for other weights; with `same_segment`, all segments of a tap are the
+    first, for other weights each. `second` is the distance from the first to the
     second result of activations of four bits. `pairs`: steps read two kernel rows each. `part`:
     what the command adds up of a sum of several; the region is one pixel.
     """
@@ -139,6 +140,7 @@ class WindowedCommand:
     macs_per_output: int
     blocks_in: str = "kg"
     repeats: int = 1
+    same_segment: bool = False
     second: int = 0
     pairs: RowPairs | None = None
     part: WindowPart | None = None
@@ -178,7 +180,8 @@ def _fields(command: WindowedCommand, piece: Piece) -> tuple[dict[str, int], str
                                       (0, command.segments))
     row += part.rows[0] * window.dilation_y
     column += 0 if command.folded else part.taps[0] * window.dilation_x
-    first_byte = blocks.source + part.segments[0] * command.lanes
+    segment = 0 if command.same_segment else command.lanes
+    first_byte = blocks.source + part.segments[0] * segment
     walk = Loop(blocks.count, blocks.source_step, 0, blocks.source_step, blocks.destination_step)
     loops = {
         "oy": Loop(region.rows, window.stride_y * pitch, window.stride_y, 0,
@@ -189,7 +192,7 @@ def _fields(command: WindowedCommand, piece: Piece) -> tuple[dict[str, int], str
         "kx": (Loop(command.repeats) if command.folded else
                Loop(part.taps[1] - part.taps[0], window.dilation_x * pixel, 0,
                     window.dilation_x * pixel)),
-        "seg": Loop(part.segments[1] - part.segments[0], command.lanes, 0, command.lanes),
+        "seg": Loop(part.segments[1] - part.segments[0], segment, 0, segment),
     }
     if command.pairs is not None:
         loops |= {"ky": Loop(), "seg": command.pairs.loop(source)}

@@ -74,8 +74,9 @@ class Checker:
         channel."""
         weights = self.operation.required(1)
         channels = weights.shape[channel_axis]
-        self.require(weights.dtype in (DType.INT4, DType.INT8), f"weights {weights.name} are "
-                     f"{weights.dtype.name}; INT8 weights are supported")
+        # Of 16 bits are those that a zero point was subtracted from.
+        self.require(weights.dtype in (DType.INT4, DType.INT8, DType.INT16),
+                     f"weights {weights.name} are {weights.dtype.name}; INT8 weights are supported")
         self.require(all(point == 0 for point in weights.zero_points),
                      f"weights {weights.name} have a zero point other than 0")
         scales = weights.scales

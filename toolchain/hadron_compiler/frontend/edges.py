@@ -6,8 +6,9 @@ one that the NPU does not have: nothing the NPU computes comes before or after t
 
 from dataclasses import dataclass, field
 
-from hadron_compiler.frontend.flatbuffer import RawModel, RawOperator, RawTensor
+from hadron_compiler.frontend.flatbuffer import RawModel, RawOperator
 from hadron_compiler.frontend.tails import find_tail
+from hadron_compiler.frontend.unsigned import is_shifted
 from hadron_compiler.program import HostEdge
 from hadron_model.operators.deep_softmax import DEEP_SOFTMAX_SCALE
 
@@ -53,7 +54,7 @@ def find_edges(model: RawModel) -> Edges:
     more = f" and {len(tail.operators) - 1} more" if len(tail.operators) > 1 else ""
     outputs = [HostEdge(f"{model.operators[index].kind} #{index}{more}", "output",
                         edges.outputs.index(i), model.tensors[i].name,
-                        model.tensors[i].dtype.lower(), model.tensors[i].elements, behind=True)
+                        model.tensors[i].file_dtype, model.tensors[i].elements, behind=True)
                for i, index in tail.reads]
     readers: dict[int, int] = {}
     for index, operator in enumerate(model.operators):
@@ -69,16 +70,16 @@ def find_edges(model: RawModel) -> Edges:
         label = f"{operator.kind} #{index}"
         alone = source in edges.inputs and readers[source] == 1 and source not in model.outputs
         if (operator.kind == "QUANTIZE" and alone and made.dtype in _ACTIVATIONS
-                and (given.dtype == "FLOAT32" or _shifted(given, made))):
+                and (given.dtype == "FLOAT32" or is_shifted(given, made))):
             position = edges.inputs.index(source)
             edges.inputs[position] = output
             edges.host.insert(0, HostEdge(label, "input", position, given.name,
-                                          given.dtype.lower(), made.elements))
+                                          given.file_dtype, made.elements))
             edges.operators.add(index)
         elif (given.dtype in _ACTIVATIONS and not readers.get(output)
               and edges.outputs.count(output) == 1 and source not in model.inputs
               and (operator.kind in ("DEQUANTIZE", "ARG_MAX") or _is_deep_softmax(operator, model)
-                   or (operator.kind == "QUANTIZE" and _shifted(made, given)))):
+                   or (operator.kind == "QUANTIZE" and is_shifted(made, given)))):
             axis = beta = None
             if operator.kind == "ARG_MAX":
                 constant = model.tensors[operator.inputs[1]].data
@@ -92,11 +93,23 @@ def find_edges(model: RawModel) -> Edges:
             edges.outputs[position] = source
             for read in operator.inputs:
                 readers[read] -= 1
-            outputs.insert(0, HostEdge(label, "output", position, made.name, made.dtype.lower(),
+            outputs.insert(0, HostEdge(label, "output", position, made.name, made.file_dtype,
                                        given.elements, axis, beta=beta))
             edges.operators.add(index)
     edges.host += outputs
+    _report_unsigned(edges, model)
     return edges
+
+
+def _report_unsigned(edges: Edges, model: RawModel) -> None:
+    """Report inputs and outputs that are UINT8 in the file, and of which nothing else is said."""
+    said = {(edge.side, edge.position) for edge in edges.host}
+    edges.host += [
+        HostEdge("QUANTIZE", side, position, model.tensors[i].name, "uint8",
+                 model.tensors[i].elements)
+        for side, ends in (("input", edges.inputs), ("output", edges.outputs))
+        for position, i in enumerate(ends)
+        if model.tensors[i].unsigned and (side, position) not in said]
 
 
 def _is_deep_softmax(operator: RawOperator, model: RawModel) -> bool:
@@ -106,9 +119,3 @@ def _is_deep_softmax(operator: RawOperator, model: RawModel) -> bool:
     given, made = (model.tensors[some[0]] for some in (operator.inputs, operator.outputs))
     return (given.dtype == made.dtype == "INT16" and made.scales == (DEEP_SOFTMAX_SCALE,)
             and made.zero_points == (0,) and float(operator.options["Beta"]) > 0)
-
-
-def _shifted(wide: RawTensor, narrow: RawTensor) -> bool:
-    """Tell whether two tensors hold the same numbers, as UINT8 and as INT8."""
-    return (wide.dtype == "UINT8" and narrow.dtype == "INT8" and wide.scales == narrow.scales
-            and wide.zero_points == tuple(point + 128 for point in narrow.zero_points))

@@ -85,7 +85,7 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class RawTensor:
-    """A tensor as the file has it."""
+    """A tensor as the file has it; `unsigned` where it has UINT8 there, INT8 here."""
 
     name: str
     shape: tuple[int, ...]
@@ -95,6 +95,12 @@ class RawTensor:
     zero_points: tuple[int, ...]
     quantized_dimension: int
     data: npt.NDArray[np.generic] | None
+    unsigned: bool = False
+
+    @property
+    def file_dtype(self) -> str:
+        """Its type in the file, in small letters."""
+        return "uint8" if self.unsigned else self.dtype.lower()
 
     @property
     def elements(self) -> int:

@@ -1,4 +1,4 @@
-"""Import an ONNX model quantized in the QDQ form.
+"""Import a quantized ONNX model, in the QDQ form or brought into it.
 
 Every operator stands between DequantizeLinear and QuantizeLinear: the integers are on either side,
 the real numbers between are never computed. Images have their channels last here: what has them
@@ -22,6 +22,7 @@ from hadron_compiler.frontend.onnx_constants import computed, kept_quantized
 from hadron_compiler.frontend.onnx_inputs import Given, Made
 from hadron_compiler.frontend.onnx_movement import MOVEMENT
 from hadron_compiler.frontend.onnx_operators import OPERATORS
+from hadron_compiler.frontend.onnx_qoperators import in_qdq_form
 from hadron_compiler.frontend.onnx_reordering import REORDERING
 from hadron_compiler.frontend.onnx_tails import OnnxTail
 from hadron_compiler.frontend.onnx_values import (
@@ -83,6 +84,7 @@ class OnnxImporter(OnnxBuilder):
         self.onnx = onnx
         self.model = model
         self.graph = model.graph
+        self.nodes = list(in_qdq_form(onnx, model.graph.node))
         self.values: dict[str, Value] = {}
         self.inputs: list[Tensor] = []
         self.host: list[HostEdge] = []
@@ -97,7 +99,7 @@ class OnnxImporter(OnnxBuilder):
         for value in self.graph.input:
             if value.name not in self.values:
                 self._input(value)
-        for index, node in enumerate(self.graph.node):
+        for index, node in self.nodes:
             self.index = index
             self.label = f"{node.op_type} #{self.index}"
             self._node(node)
@@ -109,14 +111,14 @@ class OnnxImporter(OnnxBuilder):
                      [tensor for tensor in outputs if tensor is not None], tuple(self.host))
 
     def _check_form(self) -> None:
-        """Refuse what is not quantized, or is quantized in another form, as a whole."""
-        kinds = {node.op_type for node in self.graph.node}
-        other = sorted(kind for kind in kinds
-                       if kind.startswith("QLinear") or kind.endswith("Integer"))
-        if other:
+        """Refuse what is not quantized, or is quantized while it runs, as a whole."""
+        kinds = {node.op_type for _, node in self.nodes}
+        dynamic = sorted(kind for kind in kinds
+                         if kind.endswith("Integer") or kind == "DynamicQuantizeLinear")
+        if dynamic:
             raise UnsupportedError(self.source, [
-                f"the model has {', '.join(other)}; Hadron runs the QDQ form: quantize with "
-                "quant_format=QuantFormat.QDQ, and not dynamically"])
+                f"the model has {', '.join(dynamic)}: it is quantized dynamically, while it runs; "
+                "quantize it with onnxruntime.quantization.quantize_static"])
         if not kinds & {"QuantizeLinear", "DequantizeLinear"}:
             raise UnsupportedError(self.source, [
                 "the model is not quantized: quantize it first, with hadron quantize or "
@@ -131,7 +133,8 @@ class OnnxImporter(OnnxBuilder):
         if not self.require(all(size > 0 for size in shape), f"network input {value.name} has the "
                             f"dynamic shape {list(shape)}; Hadron needs fixed shapes"):
             return
-        last = len(shape) > 2 and reaches_window(self.graph.node, value.name)
+        last = len(shape) > 2 and reaches_window([node for _, node in self.nodes],
+                                                 value.name)
         tensor = Tensor(value.name, stored_shape(shape, last), DType.INT8)
         kind = self._type(value)
         self.require(kind in ("FLOAT", *_BYTE_TYPES), f"network input {value.name} is {kind}; "

@@ -19,9 +19,10 @@ from hadron_compiler.frontend.onnx_inputs import (
     constant_at,
     image_at,
     integers_at,
+    real_at,
 )
 from hadron_compiler.frontend.onnx_values import Image, stored_shape
-from hadron_compiler.ir.graph import FILL, MoveAttributes, OpKind, PadAttributes
+from hadron_compiler.ir.graph import FILL, MoveAttributes, OpKind, PadAttributes, Tensor
 
 if TYPE_CHECKING:
     from hadron_compiler.frontend.onnx import OnnxImporter
@@ -61,13 +62,12 @@ def _pad(importer: "OnnxImporter", node: Any, given: Given, options: Options) ->
     if not importer.require(mode in ("constant", "reflect", "edge", "wrap"), f"mode {mode} is not "
                             "supported"):
         return None
-    constant = constant_at(given, 2)
-    value = float(options.get("value", 0.0) if constant is None else constant.data.ravel()[0])
     tensor = source.tensor
-    steps = np.clip(np.rint(np.clip(value / tensor.scale, -1e6, 1e6)) + tensor.zero_point,
-                    -128, 127)
+    steps = _padding_value(importer, tensor, given, options)
+    if steps is None:
+        return None
     if (mode == "constant" and rank == 4 and source.channels_last and min(*before, *after) >= 0
-            and before[:2] == after[:2] == [0, 0] and int(steps) == tensor.zero_point):
+            and before[:2] == after[:2] == [0, 0] and steps == tensor.zero_point):
         shape = tuple(sum(sizes) for sizes in zip(before, source.shape, after, strict=True))
         output = importer.operation(OpKind.PAD, tensor, stored_shape(shape, True), None, "padded")
         importer.operations[-1].attributes = PadAttributes(before[2], before[3])
@@ -87,7 +87,22 @@ def _pad(importer: "OnnxImporter", node: Any, given: Given, options: Options) ->
         axes.append(index)
     if not importer.require(all(index.size for index in axes), "the output is empty"):
         return None
-    return _moved(importer, OpKind.PAD, source, axes, "padded", int(steps))
+    return _moved(importer, OpKind.PAD, source, axes, "padded", steps)
+
+
+def _padding_value(importer: "OnnxImporter", tensor: Tensor, given: Given,
+                   options: Options) -> int | None:
+    """Return the INT8 element that Pad adds: a real number or, of 8 bits, an integer as it is."""
+    constant = constant_at(given, 2)
+    if constant is not None and constant.data.dtype in (np.int8, np.uint8):
+        return int(constant.data.ravel()[0]) - 128 * (constant.data.dtype == np.uint8)
+    real = real_at(given, 2)
+    if not importer.require(real is not None or len(given) < 3 or given[2] is None,
+                            "what it pads with must be constant"):
+        return None
+    value = float(options.get("value", 0.0) if real is None else real.ravel()[0])
+    return int(np.clip(np.rint(np.clip(value / tensor.scale, -1e6, 1e6)) + tensor.zero_point,
+                       -128, 127))
 
 
 def _depth_to_space(importer: "OnnxImporter", node: Any, given: Given,

@@ -55,7 +55,7 @@ def _gemm(importer: "OnnxImporter", node: Any, given: Given, options: Options) -
 def _mat_mul(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
     """MatMul: of two tensors, or by a constant matrix, which costs less."""
     matrix = given[1]
-    if isinstance(matrix, Quantized) and matrix.data.ndim == 2 and not any(matrix.zero_points):
+    if isinstance(matrix, Quantized) and matrix.data.ndim == 2:
         return _dense(importer, given, False)
     tensors = []
     for position, value in enumerate(given):

@@ -46,16 +46,23 @@ class Quantized:
     axis: int
 
     @property
+    def centered(self) -> npt.NDArray[np.int64]:
+        """The integers less their zero points."""
+        points = np.array(self.zero_points, np.int64)
+        return self.data - points.reshape(self._along(points.size))
+
+    @property
     def real(self) -> npt.NDArray[np.float64]:
         """The real numbers."""
-        def along(values: tuple[float, ...]) -> npt.NDArray[np.float64]:
-            shape = [1] * self.data.ndim
-            if len(values) > 1:
-                shape[self.axis] = len(values)
-            return np.array(values, np.float64).reshape(shape)
-
-        real: npt.NDArray[np.float64] = (self.data - along(self.zero_points)) * along(self.scales)
+        scales = np.array(self.scales).reshape(self._along(len(self.scales)))
+        real: npt.NDArray[np.float64] = self.centered * scales
         return real
+
+    def _along(self, count: int) -> list[int]:
+        shape = [1] * self.data.ndim
+        if count > 1:
+            shape[self.axis] = count
+        return shape
 
 
 @dataclass(frozen=True)

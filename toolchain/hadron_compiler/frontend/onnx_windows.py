@@ -13,6 +13,7 @@ import numpy.typing as npt
 from hadron_compiler.frontend.onnx_inputs import Given, Handler, Made, Options, Value, image_at
 from hadron_compiler.frontend.onnx_reductions import global_average
 from hadron_compiler.frontend.onnx_values import Constant, Image, Pending, Quantized, stored_shape
+from hadron_compiler.frontend.weights import weights_tensor
 from hadron_compiler.ir.graph import (
     Activation,
     ConvolutionAttributes,
@@ -58,16 +59,11 @@ def weights_of(importer: "OnnxImporter", value: Value | None, channel_axis: int,
                             "DequantizeLinear"):
         return None
     assert isinstance(value, Quantized)
-    fine = importer.require(not any(value.zero_points), f"weights {value.name} have a zero point "
-                            "other than 0")
-    several = len(value.scales) > 1
-    fine &= importer.require(not several or value.axis == channel_axis, f"weights {value.name} are "
-                             f"quantized along axis {value.axis}, must be {channel_axis}")
-    if not fine:
+    several = max(len(value.scales), len(value.zero_points)) > 1
+    if not importer.require(not several or value.axis == channel_axis, f"weights {value.name} are "
+                            f"quantized along axis {value.axis}, must be {channel_axis}"):
         return None
-    data = np.ascontiguousarray(value.data.transpose(order)).astype(np.int8)
-    return Tensor(value.name, data.shape, DType.INT8, value.scales, (0,) * len(value.scales), axis,
-                  data)
+    return weights_tensor(value.name, value.centered.transpose(order), value.scales, axis)
 
 
 def with_bias(importer: "OnnxImporter", given: Given, x: Tensor, weights: Tensor,
@@ -111,7 +107,7 @@ def _with_room(weights: Tensor, bias: npt.NDArray[np.float64]) -> Tensor:
     along = [-1 if axis == place else 1 for place in range(len(weights.shape))]
     assert weights.data is not None
     data = np.rint(weights.data.astype(np.float64) / np.exp2(shifts).reshape(along))
-    return replace(weights, name=f"{weights.name} (coarser)", data=data.astype(np.int8),
+    return replace(weights, name=f"{weights.name} (coarser)", data=data.astype(weights.data.dtype),
                    scales=tuple(np.array(weights.scales) * np.exp2(shifts)),
                    zero_points=(0,) * len(shifts))
 
@@ -275,19 +271,19 @@ def _conv_transpose(importer: "OnnxImporter", node: Any, given: Given,
 def _spread(kernel: Quantized, groups: int, dilations: Sequence[int]) -> Quantized:
     """Return the weights of ConvTranspose, output channels first, as those of one group without
     dilation: zeros between them."""
-    depth, own, rows, columns = kernel.data.shape
+    weights = kernel.centered
+    depth, own, rows, columns = weights.shape
     data = np.zeros((groups * own, depth, (rows - 1) * dilations[0] + 1,
                      (columns - 1) * dilations[1] + 1), np.int64)
     for group in range(groups):
         part = slice(group * depth // groups, (group + 1) * depth // groups)
         data[group * own:(group + 1) * own, part, ::dilations[0], ::dilations[1]] = (
-            kernel.data[part].transpose(1, 0, 2, 3))
+            weights[part].transpose(1, 0, 2, 3))
     if len(kernel.scales) == 1:
-        return replace(kernel, data=data)
-    points = kernel.zero_points * (len(kernel.scales) // len(kernel.zero_points))
+        return replace(kernel, data=data, zero_points=(0,))
     axis = {0: 1, 1: 0}.get(kernel.axis, kernel.axis)
     return replace(kernel, data=data, axis=axis, scales=kernel.scales * groups,
-                   zero_points=points * groups)
+                   zero_points=(0,))
 
 
 def _pooled(importer: "OnnxImporter", kind: OpKind, source: Image, window: Window,

@@ -113,7 +113,7 @@ def supported_operators() -> dict[str, str]:
     for name, text in EDGE_OPERATORS.items():
         texts[name] = f"{texts[name]}; {text}" if name in texts else text
     names = ["QuantizeLinear", "DequantizeLinear", *ONNX_OPERATORS]
-    texts["ONNX"] = f"QDQ models of {', '.join(names)}"
+    texts["ONNX"] = f"quantized models, in the QDQ or the QOperator form, of {', '.join(names)}"
     return texts
 
 

@@ -3,7 +3,6 @@
 What Hadron supports is what the checks of this module and of `operators` let pass.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -16,9 +15,12 @@ from hadron_compiler.frontend.edges import find_edges
 from hadron_compiler.frontend.flatbuffer import RawOperator, RawTensor, read_model
 from hadron_compiler.frontend.operators import CONSTANT_INPUTS, SEVERAL_OUTPUTS, import_operator
 from hadron_compiler.frontend.problems import Problems
+from hadron_compiler.frontend.unsigned import as_signed
+from hadron_compiler.frontend.weights import weights_tensor
 from hadron_compiler.ir.graph import (
     DEEP_KINDS,
     NIBBLE_KINDS,
+    WEIGHT_KINDS,
     DType,
     Graph,
     Operation,
@@ -70,7 +72,7 @@ def operator_outputs(source: str, data: bytes) -> list[OperatorOutput]:
     ModelFormatError
         When the file is not a TFLite model or is damaged.
     """
-    folded = fold_sizes(read_model(source, data))
+    folded = fold_sizes(as_signed(read_model(source, data)))
     model = folded.model
     gone = find_edges(model).operators | folded.operators
     return [OperatorOutput(index, raw.kind, tensor, model.tensors[tensor].name or f"#{tensor}")
@@ -97,7 +99,7 @@ def import_tflite(source: str, data: bytes, *, keep_tensors: bool = False) -> Gr
     UnsupportedError
         With all the reasons why Hadron cannot run it.
     """
-    importer = _Importer(source, fold_sizes(read_model(source, data)))
+    importer = _Importer(source, fold_sizes(as_signed(read_model(source, data))))
     graph = importer.build()
     if not keep_tensors:
         return graph
@@ -176,8 +178,7 @@ class _Importer:
                     sound = False
                 inputs.append(None)
             elif position in constant:
-                types = {"INT8", "INT32", _CONSTANT_TYPES.get(kind, {}).get(position, "INT8")}
-                value = self.constant(label, i, types)
+                value = self.constant(label, kind, position, i)
                 sound &= value is not None
                 inputs.append(value)
             else:
@@ -213,8 +214,9 @@ class _Importer:
                                  raw.zero_points, 0, raw.data)
         return True
 
-    def constant(self, user: str, i: int, types: Collection[str]) -> Tensor | None:
-        """Return tensor `i` as a constant of one of these types, or report why it is none."""
+    def constant(self, user: str, kind: OpKind, position: int, i: int) -> Tensor | None:
+        """Return tensor `i` as a constant input of an operator, or report why it is none."""
+        types = {"INT8", "INT32", _CONSTANT_TYPES.get(kind, {}).get(position, "INT8")}
         raw = self.model.tensors[i]
         if raw.dtype not in types:
             if i not in self.reported:
@@ -225,6 +227,11 @@ class _Importer:
             self.problems.add(f"{user}: tensor {self.name(i)} is not a constant")
             return None
         data: npt.NDArray[np.generic] = raw.data
+        # INT8 weights have zero points in FULLY_CONNECTED alone; those of others are refused.
+        if position == 1 and kind in WEIGHT_KINDS and any(raw.zero_points) and (
+                raw.unsigned or kind is OpKind.FULLY_CONNECTED) and len(raw.zero_points) == 1:
+            return weights_tensor(self.name(i), data.astype(np.int64) - raw.zero_points[0],
+                                  raw.scales, raw.quantized_dimension)
         return Tensor(self.name(i), raw.shape, DType[raw.dtype], raw.scales,
                       raw.zero_points or (0,) * len(raw.scales), raw.quantized_dimension, data)
 

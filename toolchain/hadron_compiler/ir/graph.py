@@ -54,6 +54,7 @@ __all__ = [
     "FILL",
     "NIBBLE_KINDS",
     "SHALLOW_KINDS",
+    "WEIGHT_KINDS",
     "Activation",
     "AddAttributes",
     "AddConstantAttributes",
@@ -178,6 +179,9 @@ DEEP_KINDS = frozenset({
 
 NIBBLE_KINDS = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED)
 """Operators whose weights may have four bits."""
+
+WEIGHT_KINDS = (*NIBBLE_KINDS, OpKind.TRANSPOSE_CONV)
+"""Operators whose second input are constant weights."""
 
 SHALLOW_KINDS = (OpKind.CONV_2D, OpKind.FULLY_CONNECTED)
 """Operators whose activations may have four bits, too."""

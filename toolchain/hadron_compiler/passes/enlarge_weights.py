@@ -54,8 +54,9 @@ def _enlarged(operation: Operation) -> Operation:
         return operation
     along = [-1 if place == axis else 1 for place in range(len(weights.shape))]
     larger = replace(
-        weights, name=f"{weights.name} (larger)", dtype=DType.INT8,
-        data=(weights.data.astype(np.int64) << shifts.reshape(along)).astype(np.int8),
+        weights, name=f"{weights.name} (larger)",
+        dtype=DType.INT16 if weights.dtype is DType.INT16 else DType.INT8,
+        data=(weights.data.astype(np.int64) << shifts.reshape(along)).astype(weights.data.dtype),
         scales=tuple(float(scale) for scale in np.array(weights.scales) / (1 << shifts)),
         zero_points=(0,) * len(shifts), quantized_dimension=axis)
     inputs: list[Tensor | None] = [source, larger, *operation.inputs[2:]]

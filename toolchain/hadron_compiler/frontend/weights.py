@@ -1,0 +1,18 @@
+"""Constant weights, of any zero point."""
+
+import numpy as np
+import numpy.typing as npt
+
+from hadron_compiler.ir.graph import DType, Tensor
+
+__all__ = ["weights_tensor"]
+
+
+def weights_tensor(name: str, data: npt.NDArray[np.int64], scales: tuple[float, ...],
+                   axis: int) -> Tensor:
+    """Return weights less their zero points, a difference of two bytes: most fit one, and what does
+    not has 16 bits here and counts as several weights in the array."""
+    fits = data.min(initial=0) >= -128 and data.max(initial=0) <= 127
+    kept = np.ascontiguousarray(data, np.int8 if fits else np.int16)
+    return Tensor(name, data.shape, DType.INT8 if fits else DType.INT16, scales,
+                  (0,) * len(scales), axis, kept)
