@@ -254,8 +254,8 @@ class Softmax(wiring.Component):
     def _write_table(self, m: Module, table):
         """Write the words of a beat one after the other."""
         words = self.config.axi_bytes // 4
-        # Registers without reset, since LOAD is far away: a beat stays until its last word, so `word`
-        # is 0 behind it. `last` follows `word`.
+        # Registers without reset, since LOAD is far away: a beat stays until its last word, and
+        # `word` is 0 behind it. `last` follows `word`.
         word = Signal(range(words), reset_less=True)
         last = Signal(init=words == 1, reset_less=True)
         valid = self.table.valid
