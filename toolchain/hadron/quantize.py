@@ -25,6 +25,7 @@ from hadron.compare import sqnr_of
 from hadron.errors import UsageError
 from hadron.pixels import PixelScale
 from hadron.progress import OnProgress, Progress, ignore_progress
+from hadron_compiler.frontend.onnx_file import is_quantized, read_onnx
 
 __all__ = ["Method", "OutputQuality", "Quantization", "quantize_model"]
 
@@ -121,10 +122,12 @@ def quantize_model(model: Path, calibration: Path, output: Path, *,
 
     Raises
     ------
+    ModelFormatError
+        When `model` is no ONNX model, or a damaged one.
     UsageError
-        When onnxruntime is not installed; when `model` is none, is quantized already or has inputs
-        without a fixed shape; when the samples do not fit; when the quantizer fails. Nothing is
-        written then.
+        When onnxruntime is not installed; when `model` cannot be read, is quantized already or has
+        inputs without a fixed shape; when the samples do not fit; when the quantizer fails. Nothing
+        is written then.
     """
     if weight_bits not in OPSETS:
         raise UsageError(f"weights of {weight_bits} bits, must be 8 or 4")
@@ -167,22 +170,16 @@ def _import_quantization() -> Any:
 
 def _load(path: Path) -> Any:
     """Return the ONNX model in a file, which must be one of real numbers."""
-    onnx: Any = import_module("onnx")
     if path.suffix.lower() == ".tflite":
         raise UsageError(f"{path}: quantize a TFLite model where it is converted from TensorFlow "
                          "(converter.optimizations, representative_dataset); this command takes "
                          ".onnx files")
     try:
-        network = onnx.load(path)
-        onnx.checker.check_model(network)
+        data = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or 'cannot be read'}") from None
-    except Exception as error:  # protobuf and the checker raise classes of their own
-        raise UsageError(f"{path}: not an ONNX model, or a damaged one "
-                         f"({_first_line(error)})") from None
-    integer = sorted({node.op_type for node in network.graph.node
-                      if node.op_type in ("QuantizeLinear", "DequantizeLinear")
-                      or node.op_type.startswith("QLinear") or node.op_type.endswith("Integer")})
+        raise UsageError(f"{path}: {error.strerror}") from None
+    network = read_onnx(str(path), data, path.parent)
+    integer = sorted({node.op_type for node in network.graph.node if is_quantized(node.op_type)})
     if integer:
         raise UsageError(f"{path}: the model is quantized already (it has {', '.join(integer)})")
     return network

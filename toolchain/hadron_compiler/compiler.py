@@ -92,10 +92,11 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
     CompileError
         With what is wrong, in words made for the user.
     """
+    folder = None
     if isinstance(model, bytes):
         source, data = name or "model", model
     else:
-        source = name or Path(model).name
+        source, folder = name or Path(model).name, Path(model).parent
         try:
             data = Path(model).read_bytes()
         except OSError as error:
@@ -103,7 +104,7 @@ def compile_model(model: str | Path | bytes, config: NpuConfig, *,
     onnx = source.endswith(".onnx") and data[4:8] != TFLITE_MARK
     if onnx and keep_tensors:
         raise ModelFormatError(f"{source}: only tensors of TFLite models can be kept")
-    imported = (import_onnx(source, data) if onnx
+    imported = (import_onnx(source, data, folder) if onnx
                 else import_tflite(source, data, keep_tensors=keep_tensors))
     graph = run_passes(imported)
     for run in (expand_matmuls.run, scale_channels.run, tabulate_softmax.run,

@@ -181,6 +181,22 @@ def test_a_damaged_file() -> None:
         compile_model(b"nothing of the kind", CONFIGS["h64"], name="net.onnx")
 
 
+def test_constants_in_a_file_beside_the_model(tmp_path: Path, rng: np.random.Generator) -> None:
+    """As PyTorch exports them; wherever the model is compiled from."""
+    graph = Graph((1, 3, 6, 5))
+    graph.x = graph.requantize(graph.node("Conv", [graph.x, graph.weights(rng, 4, 3, 3, 3)]),
+                               0.05, 3)
+    model = graph.model()
+    path = tmp_path / "net.onnx"
+    onnx.save(onnx.load_model_from_string(model), path, save_as_external_data=True,
+              location="net.onnx.data", size_threshold=0)
+    assert compile_model(path, CONFIGS["h64"]).memory == compile_model(
+        model, CONFIGS["h64"], name="net.onnx").memory
+    (tmp_path / "net.onnx.data").unlink()
+    with pytest.raises(CompileError, match=r"should be stored in .*net\.onnx\.data"):
+        compile_model(path, CONFIGS["h64"])
+
+
 def _layers(model: onnx.ModelProto) -> list[tuple[list[str], str]]:
     """Return, for every QuantizeLinear but the first, its output and the ones it depends on."""
     makers = {name: node for node in model.graph.node for name in node.output}

@@ -12,13 +12,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hadron_compiler.errors import ModelFormatError, UnsupportedError
+from hadron_compiler.errors import UnsupportedError
 from hadron_compiler.frontend.onnx_builder import OnnxBuilder
 from hadron_compiler.frontend.onnx_constants import computed, kept_quantized
+from hadron_compiler.frontend.onnx_file import is_quantized, read_onnx
 from hadron_compiler.frontend.onnx_inputs import Given, Made
 from hadron_compiler.frontend.onnx_movement import MOVEMENT
 from hadron_compiler.frontend.onnx_operators import OPERATORS
@@ -46,7 +48,7 @@ _BYTE_TYPES = {"INT8": 0, "UINT8": -128}
 """Types of quantized tensors, and what takes their integers to those of INT8."""
 
 
-def import_onnx(source: str, data: bytes) -> Graph:
+def import_onnx(source: str, data: bytes, folder: Path | None = None) -> Graph:
     """Build the graph of an ONNX model.
 
     Parameters
@@ -55,6 +57,8 @@ def import_onnx(source: str, data: bytes) -> Graph:
         What messages call the model: the name of its file.
     data : bytes
         The file.
+    folder : Path or None
+        Where it lies, and the files beside it that may hold its constants.
 
     Raises
     ------
@@ -63,16 +67,8 @@ def import_onnx(source: str, data: bytes) -> Graph:
     UnsupportedError
         With all the reasons why Hadron cannot run it.
     """
-    # Late, for it takes longer than compiling a small network; untyped, as protobuf messages are.
-    onnx: Any = import_module("onnx")
-    try:
-        model = onnx.load_model_from_string(data)
-        onnx.checker.check_model(model)
-    except Exception as error:  # protobuf and the checker raise classes of their own
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelFormatError(f"{source}: not an ONNX model, or a damaged one "
-                               f"({lines[0].strip()})") from None
-    return OnnxImporter(source, onnx, model).build()
+    model = read_onnx(source, data, folder)
+    return OnnxImporter(source, import_module("onnx"), model).build()
 
 
 class OnnxImporter(OnnxBuilder):
@@ -119,7 +115,7 @@ class OnnxImporter(OnnxBuilder):
             raise UnsupportedError(self.source, [
                 f"the model has {', '.join(dynamic)}: it is quantized dynamically, while it runs; "
                 "quantize it with onnxruntime.quantization.quantize_static"])
-        if not kinds & {"QuantizeLinear", "DequantizeLinear"}:
+        if not any(map(is_quantized, kinds)):
             raise UnsupportedError(self.source, [
                 "the model is not quantized: quantize it first, with hadron quantize or "
                 "onnxruntime.quantization.quantize_static"])

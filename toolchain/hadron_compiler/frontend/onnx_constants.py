@@ -16,7 +16,7 @@ __all__ = ["computed", "kept_quantized"]
 
 def computed(importer: "OnnxImporter", node: Any, given: Given) -> Made:
     """Return the constants that a node makes of constants, or of the shape of its input."""
-    # Late and untyped, as in `import_onnx`.
+    # Late and untyped, as in `read_onnx`.
     reference: Any = import_module("onnx.reference")
     if node.op_type in ("Shape", "Size"):
         source = given[0]
