@@ -13,7 +13,6 @@ import numpy.typing as npt
 from hadron_compiler.frontend.onnx_inputs import Given, Handler, Made, Options, Value, image_at
 from hadron_compiler.frontend.onnx_reductions import global_average
 from hadron_compiler.frontend.onnx_values import Constant, Image, Pending, Quantized, stored_shape
-from hadron_compiler.frontend.weights import weights_tensor
 from hadron_compiler.ir.graph import (
     Activation,
     ConvolutionAttributes,
@@ -24,6 +23,7 @@ from hadron_compiler.ir.graph import (
     TransposeConvolutionAttributes,
     Window,
 )
+from hadron_compiler.ir.weights import weights_tensor
 
 if TYPE_CHECKING:
     from hadron_compiler.frontend.onnx import OnnxImporter

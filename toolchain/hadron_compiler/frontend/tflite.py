@@ -16,7 +16,6 @@ from hadron_compiler.frontend.flatbuffer import RawOperator, RawTensor, read_mod
 from hadron_compiler.frontend.operators import CONSTANT_INPUTS, SEVERAL_OUTPUTS, import_operator
 from hadron_compiler.frontend.problems import Problems
 from hadron_compiler.frontend.unsigned import as_signed
-from hadron_compiler.frontend.weights import weights_tensor
 from hadron_compiler.ir.graph import (
     DEEP_KINDS,
     NIBBLE_KINDS,
@@ -27,6 +26,7 @@ from hadron_compiler.ir.graph import (
     OpKind,
     Tensor,
 )
+from hadron_compiler.ir.weights import weights_tensor
 
 __all__ = ["MAX_RANK", "MAX_TENSOR_BYTES", "OperatorOutput", "import_tflite", "operator_outputs"]
 

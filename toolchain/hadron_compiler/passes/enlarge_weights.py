@@ -1,16 +1,17 @@
-"""Channels of an effective scale of 1 and more get larger weights, where these have room.
+"""Channels of an effective scale of 1 and more get larger weights.
 
 The hardware does not shift wide accumulators left, and an operator has wide ones for all channels
 when it needs them for one. Weights and bias times a power of two, at a scale that is as much
 smaller, give the same results, bit by bit: TFLite multiplies the accumulator by that power first.
+Where they take more than eight bits then, the array multiplies by several.
 """
 
 from dataclasses import replace
 
 import numpy as np
 
-from hadron_compiler.ir.graph import DType, Graph, Operation, OpKind, Tensor
-from hadron_spec.commands import WEIGHT_MAX
+from hadron_compiler.ir.graph import Graph, Operation, OpKind, Tensor
+from hadron_compiler.ir.weights import weights_tensor
 from hadron_spec.numerics import ACC_BITS, NARROW_BITS
 from hadron_spec.tflite_quantization import convolution_multiplier
 
@@ -47,18 +48,13 @@ def _enlarged(operation: Operation) -> Operation:
     bound = np.abs(added.astype(np.float64)) + magnitudes.sum(others) * (
         1 << (16 if source.deep else 8))
     wide = source.deep | ((shifts == 0) & (bound >= 1 << (NARROW_BITS - 1)))
-    fits = ((magnitudes.max(others) << shifts <= WEIGHT_MAX)
-            & (bound * np.exp2(shifts) < 1 << (ACC_BITS - 1)))
-    shifts = np.where(fits, shifts, 0)
+    shifts = np.where(bound * np.exp2(shifts) < 1 << (ACC_BITS - 1), shifts, 0)
     if not wide.any() or not shifts.any():
         return operation
     along = [-1 if place == axis else 1 for place in range(len(weights.shape))]
-    larger = replace(
-        weights, name=f"{weights.name} (larger)",
-        dtype=DType.INT16 if weights.dtype is DType.INT16 else DType.INT8,
-        data=(weights.data.astype(np.int64) << shifts.reshape(along)).astype(weights.data.dtype),
-        scales=tuple(float(scale) for scale in np.array(weights.scales) / (1 << shifts)),
-        zero_points=(0,) * len(shifts), quantized_dimension=axis)
+    larger = weights_tensor(
+        f"{weights.name} (larger)", weights.data.astype(np.int64) << shifts.reshape(along),
+        tuple(float(scale) for scale in np.array(weights.scales) / (1 << shifts)), axis)
     inputs: list[Tensor | None] = [source, larger, *operation.inputs[2:]]
     if bias is not None and bias.data is not None:
         inputs[2] = replace(bias, name=f"{bias.name} (larger)",

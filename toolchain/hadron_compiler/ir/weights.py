@@ -1,4 +1,4 @@
-"""Constant weights, of any zero point."""
+"""Constant weights of more than eight bits."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +10,8 @@ __all__ = ["weights_tensor"]
 
 def weights_tensor(name: str, data: npt.NDArray[np.int64], scales: tuple[float, ...],
                    axis: int) -> Tensor:
-    """Return weights less their zero points, a difference of two bytes: most fit one, and what does
-    not has 16 bits here and counts as several weights in the array."""
+    """Return weights without zero points: of INT8 if they fit, else of INT16, and the array
+    multiplies by several that add up to each."""
     fits = data.min(initial=0) >= -128 and data.max(initial=0) <= 127
     kept = np.ascontiguousarray(data, np.int8 if fits else np.int16)
     return Tensor(name, data.shape, DType.INT8 if fits else DType.INT16, scales,
