@@ -146,7 +146,8 @@ def test_refusals_name_node_and_reason(rng: np.random.Generator) -> None:
     graph = Graph((1, 6, 5, 5))
     y = graph.node("Conv", [graph.x, graph.weights(rng, 4, 6, 1, 1)])
     graph.x = graph.node("Conv", [y, graph.weights(rng, 4, 4, 1, 1)])
-    assert "net.onnx: Conv #5: input 0 is not quantized" in refused(graph)
+    assert "net.onnx: Conv #5: v11, which it reads, is not quantized, and what follows does not " \
+           "tell its range" in refused(graph)
 
 
 def test_what_comes_last_and_is_not_there_is_left_out(rng: np.random.Generator) -> None:

@@ -25,6 +25,7 @@ from hadron_compiler.frontend.onnx_inputs import Given, Made
 from hadron_compiler.frontend.onnx_movement import MOVEMENT
 from hadron_compiler.frontend.onnx_operators import OPERATORS
 from hadron_compiler.frontend.onnx_qoperators import in_qdq_form
+from hadron_compiler.frontend.onnx_ranges import Ranges
 from hadron_compiler.frontend.onnx_reordering import REORDERING
 from hadron_compiler.frontend.onnx_tails import OnnxTail
 from hadron_compiler.frontend.onnx_values import (
@@ -39,7 +40,7 @@ from hadron_compiler.frontend.onnx_values import (
     stored_shape,
 )
 from hadron_compiler.frontend.onnx_windows import reaches_window
-from hadron_compiler.ir.graph import DType, Graph, Tensor
+from hadron_compiler.ir.graph import Activation, DType, Graph, Tensor
 from hadron_compiler.program import HostEdge
 
 __all__ = ["OnnxImporter", "import_onnx"]
@@ -81,6 +82,7 @@ class OnnxImporter(OnnxBuilder):
         self.model = model
         self.graph = model.graph
         self.nodes = list(in_qdq_form(onnx, model.graph.node))
+        self.ranges = Ranges(self)
         self.values: dict[str, Value] = {}
         self.inputs: list[Tensor] = []
         self.host: list[HostEdge] = []
@@ -95,7 +97,8 @@ class OnnxImporter(OnnxBuilder):
         for value in self.graph.input:
             if value.name not in self.values:
                 self._input(value)
-        for index, node in self.nodes:
+        # Constants first: ranges are found by nodes further on.
+        for index, node in sorted(self.nodes, key=lambda item: item[1].op_type != "Constant"):
             self.index = index
             self.label = f"{node.op_type} #{self.index}"
             self._node(node)
@@ -190,6 +193,9 @@ class OnnxImporter(OnnxBuilder):
                             if name and value is not None}
         elif made is not None:
             self.values[node.output[0]] = made
+        for name in node.output:
+            if isinstance(value := self.values.get(name), Pending):
+                self.values[name] = replace(value, name=name)
 
     def _made(self, node: Any, given: Given, attributes: dict[str, Any]) -> Made:
         """Return what a node makes."""
@@ -235,7 +241,25 @@ class OnnxImporter(OnnxBuilder):
         plain = self.plain(image)
         return replace(value, source=plain) if isinstance(value, Function) else plain
 
-    def _scale(self, given: Given) -> tuple[tuple[float, ...], tuple[int, ...]] | None:
+    def is_open(self, pending: Pending) -> bool:
+        """Tell whether sums can be scaled and added to before they are quantized, and nobody reads
+        them as they are."""
+        return (pending.affine is not None and not pending.then and pending.gain == 1
+                and pending.activation is Activation.NONE
+                and self.ranges.is_read_once(pending.name))
+
+    def settled(self, value: Function | Pending) -> Image | None:
+        """Return a value that the model leaves in real numbers, quantized."""
+        if isinstance(value, Function):
+            return super().settled(value)
+        found = self.ranges.quantization(value)
+        if not self.require(found is not None, f"{value.name}, which it reads, is not quantized, "
+                            "and what follows does not tell its range"):
+            return None
+        assert found is not None
+        return self.finish(value, value.name, found[:1], found[1:])
+
+    def scale_of(self, given: Given) -> tuple[tuple[float, ...], tuple[int, ...]] | None:
         """Return scales and zero points, those of UINT8 as those of INT8."""
         scale = given[1]
         point = given[2] if len(given) > 2 else None
@@ -262,7 +286,7 @@ class OnnxImporter(OnnxBuilder):
                 tuple(int(value) for value in points))
 
     def _dequantize(self, node: Any, given: Given, attributes: dict[str, Any]) -> Value | None:
-        quantization, source = self._scale(given), given[0]
+        quantization, source = self.scale_of(given), given[0]
         if quantization is None:
             return None
         scales, points = quantization
@@ -271,12 +295,12 @@ class OnnxImporter(OnnxBuilder):
             return Quantized(node.output[0], data, scales, points,
                              int(attributes.get("axis", 1)) % max(1, data.ndim))
         if isinstance(source, Image):
-            self._match(source.tensor, scales, points)
+            self.match(source.tensor, scales, points)
             return source
         self.require(False, f"input {node.input[0]} is not quantized")
         return None
 
-    def _match(self, tensor: Tensor, scales: tuple[float, ...], points: tuple[int, ...]) -> bool:
+    def match(self, tensor: Tensor, scales: tuple[float, ...], points: tuple[int, ...]) -> bool:
         """Give a network input its quantization; check that of anything else."""
         if not self.require(len(scales) == len(points) == 1, f"tensor {tensor.name} has "
                             f"{len(scales)} scales; activations must be quantized per tensor"):
@@ -291,8 +315,10 @@ class OnnxImporter(OnnxBuilder):
                             f"{tensor.scales[0]} and {scales[0]}, zero point "
                             f"{tensor.zero_points[0]} and {points[0]}")
 
-    def _quantize(self, node: Any, given: Given, attributes: dict[str, Any]) -> Value | None:
-        quantization, source = self._scale(given), given[0]
+    def _quantize(self, node: Any, given: Given, attributes: dict[str, Any]) -> Made:
+        if all(isinstance(value, Constant) for value in given):
+            return computed(self, node, given)
+        quantization, source = self.scale_of(given), given[0]
         if quantization is None or not self.require(
                 isinstance(source, Image | Function | Pending), f"input {node.input[0]} is a "
                 "constant"):
@@ -313,7 +339,7 @@ class OnnxImporter(OnnxBuilder):
         tensor = value.tensor
         self._inherit(tensor)
         if not tensor.scales or len(scales) != 1:
-            return value if self._match(tensor, scales, points) else None
+            return value if self.match(tensor, scales, points) else None
         wanted = Tensor("", (), DType.INT8, scales, points)
         return replace(value, tensor=self.requantized(tensor, wanted))
 
@@ -339,8 +365,10 @@ class OnnxImporter(OnnxBuilder):
                                       self._type(output).lower(), value.tensor.elements, value.axis,
                                       value.keep))
             return value.tensor
-        if isinstance(value, Function):
+        how = ""
+        if isinstance(value, Function | Pending):
             value = self.settled(value)
+            how = f", in steps of {value.tensor.scale:.3g} that Hadron chose" if value else ""
         if not self.require(isinstance(value, Image) and bool(value.tensor.scales),
                             f"network output {output.name} is not quantized"):
             return None
@@ -353,8 +381,8 @@ class OnnxImporter(OnnxBuilder):
         tensor = value.tensor
         kind = {"FLOAT": "float32", "UINT8": "uint8"}.get(self._type(output))
         if kind is not None:
-            self.host.append(HostEdge("DequantizeLinear", "output", position, output.name, kind,
-                                      prod(tensor.shape)))
+            self.host.append(HostEdge(f"DequantizeLinear{how}", "output", position, output.name,
+                                      kind, prod(tensor.shape)))
         return tensor
 
     def _type(self, value: Any) -> str:

@@ -19,6 +19,7 @@ from hadron_compiler.frontend.onnx_inputs import (
     Value,
     constant_at,
     image_at,
+    settled,
     shape_of,
 )
 from hadron_compiler.frontend.onnx_values import (
@@ -27,6 +28,8 @@ from hadron_compiler.frontend.onnx_values import (
     Image,
     Pending,
     Quantized,
+    hull,
+    range_of,
     stored_shape,
 )
 from hadron_compiler.ir.graph import (
@@ -87,47 +90,58 @@ def _binary(kind: OpKind, function: RealPair, attributes: Callable[[Activation],
                 options: Options) -> Value | None:
         if not importer.require(len(given) == 2, "two operands are supported"):
             return None
-        composed = _composed(importer, given, function, kind)
+        if kind in (OpKind.ADD, OpKind.SUB) and (sums := _sums(importer, given, kind)) is not None:
+            return sums
+        operands = settled(importer, given)
+        if operands is None:
+            return None
+        composed = _composed(importer, operands, function, kind)
         if composed is not None:
             return composed
-        if kind is OpKind.ADD and (biased := _biased(given)) is not None:
-            return biased
-        images = [value.source if isinstance(value, Function) else value for value in given
+        images = [value.source if isinstance(value, Function) else value for value in operands
                   if isinstance(value, Image | Function)]
         if not importer.require(len(images) > 0, "two operands are supported, one of them "
                                                  "quantized"):
             return None
-        shape = np.broadcast_shapes(*(shape_of(value) for value in given))
+        shape = np.broadcast_shapes(*(shape_of(value) for value in operands))
         last = any(image.channels_last for image in images) and len(shape) > 2
-        tensors: list[Tensor | None] = []
-        for value in given:
+        tensors: list[Tensor] = []
+        for value in operands:
             tensor = _operand(importer, value, shape, last)
             if tensor is None:
                 return None
             tensors.append(tensor)
         return Pending(
             importer.label, kind,
-            lambda output: [importer.requantized(tensor, output) if alike and tensor else tensor
+            lambda output: [importer.requantized(tensor, output) if alike else tensor
                             for tensor in tensors],
-            lambda activation, output: attributes(activation), shape, last, importer.index)
+            lambda activation, output: attributes(activation), shape, last, importer.index,
+            likely=hull(function(x, y) for x in range_of(tensors[0]) for y in range_of(tensors[1])))
     return handler
 
 
-def _biased(given: Given) -> Pending | None:
-    """Return sums that are not quantized yet with a number for each channel added; None where it
-    is anything else."""
+def _sums(importer: "OnnxImporter", given: Given, kind: OpKind) -> Pending | None:
+    """Return sums of weights that are not quantized yet with a number for each channel added,
+    subtracted or multiplied; None where it is anything else."""
     pending, constant = given if isinstance(given[0], Pending) else given[::-1]
-    if (not isinstance(pending, Pending) or pending.biased is None or pending.then
-            or pending.gain != 1 or pending.activation is not Activation.NONE
-            or not isinstance(constant, Quantized | Constant)):
+    if (not isinstance(pending, Pending) or not isinstance(constant, Quantized | Constant)
+            or not importer.is_open(pending)):
         return None
+    assert pending.affine is not None
     rank = len(pending.shape)
     axis = 1 if pending.channels_last else rank - 1
     real = constant.real if isinstance(constant, Quantized) else constant.data.astype(np.float64)
     wide = (1,) * (rank - real.ndim) + real.shape
     if len(wide) != rank or wide[axis] not in (1, pending.shape[axis]) or real.size != wide[axis]:
         return None
-    return pending.biased(real.ravel())
+    channels = np.broadcast_to(real.ravel(), (pending.shape[axis],))
+    ones, zeros = np.ones(len(channels)), np.zeros(len(channels))
+    if kind is OpKind.MUL:
+        return pending.affine(channels, zeros)
+    if kind is OpKind.ADD:
+        return pending.affine(ones, channels)
+    return (pending.affine(ones, -channels) if pending is given[0]
+            else pending.affine(-ones, channels))
 
 
 def quantized_constant(value: Constant) -> Quantized:
@@ -179,8 +193,14 @@ def _mul(importer: "OnnxImporter", node: Any, given: Given, options: Options) ->
     source, constant = ((given[0], given[1]) if isinstance(given[1], Quantized | Constant)
                         else (given[1], given[0]))
     if isinstance(source, Pending) and isinstance(constant, Quantized | Constant):
-        return _times(importer, source, constant)
-    composed = _composed(importer, given, lambda a, b: a * b, OpKind.MUL)
+        sums = _times(source, constant) or _sums(importer, given, OpKind.MUL)
+        if sums is not None:
+            return sums
+    operands = settled(importer, given)
+    if operands is None:
+        return None
+    source = operands[given.index(source)]
+    composed = _composed(importer, operands, lambda a, b: a * b, OpKind.MUL)
     if composed is not None:
         return composed
     if isinstance(constant, Constant):
@@ -198,20 +218,18 @@ def _mul(importer: "OnnxImporter", node: Any, given: Given, options: Options) ->
                             constant.zero_points, 0, data)
             return Pending(importer.label, OpKind.MUL, lambda output: [image.tensor, factor],
                            lambda activation, output: MulAttributes(activation), source.shape,
-                           source.channels_last, importer.index)
-    return _binary(OpKind.MUL, lambda a, b: a * b, ProductAttributes)(importer, node, given,
-                                                                       options)
+                           source.channels_last, importer.index,
+                           likely=hull(x * float(y) for x in range_of(image.tensor)
+                                       for y in constant.real.ravel()))
+    return _binary(OpKind.MUL, lambda a, b: a * b, ProductAttributes)(importer, node,
+                                                                       operands, options)
 
 
-def _times(importer: "OnnxImporter", pending: Pending,
-           constant: Quantized | Constant) -> Value | None:
-    """Return what has not been quantized times a number: its scale is another one."""
+def _times(pending: Pending, constant: Quantized | Constant) -> Pending | None:
+    """Return what has not been quantized times a positive number: its scale is another one."""
     real = _real_of(constant)
     factor = real(0.0) if real is not None else 0.0
-    if not importer.require(factor > 0 and not pending.then, "what is not quantized can be "
-                            "multiplied by one positive number"):
-        return None
-    return replace(pending, gain=pending.gain * factor)
+    return replace(pending, gain=pending.gain * factor) if factor > 0 and not pending.then else None
 
 
 def _div(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Made:
@@ -300,7 +318,9 @@ def _prelu(importer: "OnnxImporter", node: Any, given: Given, options: Options) 
                                                  for slope in slopes]))
 
     return Pending(importer.label, OpKind.PRELU, lambda output: [image.tensor], attributes,
-                   image.shape, image.channels_last, importer.index)
+                   image.shape, image.channels_last, importer.index,
+                   likely=hull(_leaky(slope)(x) for x in range_of(image.tensor)
+                               for slope in slopes))
 
 
 def _relu(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:

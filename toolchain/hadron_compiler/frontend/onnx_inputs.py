@@ -6,13 +6,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from hadron_compiler.frontend.onnx_values import Constant, Function, Image, Quantized, Value
+from hadron_compiler.frontend.onnx_values import (
+    Constant,
+    Function,
+    Image,
+    Pending,
+    Quantized,
+    Value,
+)
 
 if TYPE_CHECKING:
     from hadron_compiler.frontend.onnx import OnnxImporter
 
 __all__ = ["Given", "Handler", "Made", "Options", "Value", "bytes_at", "constant_at", "image_at",
-           "integers_at", "real_at", "shape_of"]
+           "integers_at", "real_at", "settled",
+           "shape_of"]
 
 Given = list[Value | None]
 Options = dict[str, Any]
@@ -24,11 +32,21 @@ Handler = Callable[["OnnxImporter", Any, Given, Options], Made]
 def image_at(importer: "OnnxImporter", given: Given, position: int = 0) -> Image | None:
     """Return an input that is a quantized activation, or that is made one."""
     value = given[position] if position < len(given) else None
-    if isinstance(value, Function):
+    if isinstance(value, Function | Pending):
         return importer.settled(value)
     quantized = isinstance(value, Image) and bool(value.tensor.scales)
     importer.require(quantized, f"input {position} is not quantized")
     return value if isinstance(value, Image) and quantized else None
+
+
+def settled(importer: "OnnxImporter", given: Given) -> Given | None:
+    """Return the inputs of a node with what is not quantized yet quantized; None where that cannot
+    be."""
+    made: Given = [importer.settled(value) if isinstance(value, Pending) else value
+                   for value in given]
+    lost = any(value is None and before is not None
+               for value, before in zip(made, given, strict=True))
+    return None if lost else made
 
 
 def bytes_at(importer: "OnnxImporter", given: Given) -> Image | None:

@@ -20,6 +20,7 @@ from hadron_compiler.frontend.onnx_inputs import (
     Value,
     bytes_at,
     integers_at,
+    settled,
     shape_of,
 )
 from hadron_compiler.frontend.onnx_reordering import REORDERING, shown
@@ -31,6 +32,8 @@ from hadron_compiler.frontend.onnx_values import (
     Pending,
     Quantized,
     axes_last,
+    hull,
+    range_of,
 )
 from hadron_compiler.ir.graph import ConcatenationAttributes, DType, OpKind, Tensor
 
@@ -134,7 +137,14 @@ def _same(importer: "OnnxImporter", node: Any, given: Given, options: Options) -
 
 def _concat(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Value | None:
     """Concat: along any axis; inputs quantized unlike the output are requantized."""
-    images = [value.source if isinstance(value, Function) else value for value in given]
+    operands = settled(importer, given)
+    if operands is None:
+        return None
+    images = [value.source if isinstance(value, Function) else value for value in operands]
+    for image in images:  # Of a network input, perhaps, which is quantized behind it.
+        if (isinstance(image, Image) and not image.tensor.scales
+                and (taken := importer.ranges.taken_behind(node.output[0])) is not None):
+            importer.match(image.tensor, taken[:1], taken[1:])
     fine = importer.require(
         all(isinstance(image, Quantized | Constant)
             or (isinstance(image, Image) and bool(image.tensor.scales)) for image in images),
@@ -167,7 +177,7 @@ def _concat(importer: "OnnxImporter", node: Any, given: Given, options: Options)
                                 value.tensor.zero_points, 0, data), value.shape, True)
         return importer.image(value) if last else importer.plain(value)
 
-    parts = [part(value) for value in given]
+    parts = [part(value) for value in operands]
 
     def quantized(part: Image | Function, output: Tensor) -> Tensor:
         if isinstance(part, Function):
@@ -175,10 +185,12 @@ def _concat(importer: "OnnxImporter", node: Any, given: Given, options: Options)
                                       output.zero_points).tensor
         return importer.requantized(part.tensor, output)
 
+    likely = hull(end for part in parts for end in (
+        part.range if isinstance(part, Function) else range_of(part.tensor)))
     return Pending(importer.label, OpKind.CONCATENATION,
                    lambda output: [quantized(part, output) for part in parts],
                    lambda activation, output: ConcatenationAttributes(stored), tuple(shape), last,
-                   importer.index)
+                   importer.index, likely=likely)
 
 
 MOVEMENT: dict[str, Handler] = {

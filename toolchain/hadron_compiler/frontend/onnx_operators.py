@@ -3,6 +3,8 @@
 Each function turns one node into a value: the docstrings say what is supported.
 """
 
+import math
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +13,13 @@ from hadron_compiler.frontend.onnx_elementwise import ELEMENTWISE, constant_tens
 from hadron_compiler.frontend.onnx_inputs import Given, Handler, Options, Value, image_at
 from hadron_compiler.frontend.onnx_movement import MOVEMENT
 from hadron_compiler.frontend.onnx_reductions import REDUCTIONS
-from hadron_compiler.frontend.onnx_values import Constant, Pending, Quantized
+from hadron_compiler.frontend.onnx_values import Constant, Pending, Quantized, Range, range_of
 from hadron_compiler.frontend.onnx_windows import WINDOWS, weights_of, with_bias
 from hadron_compiler.ir.graph import (
     FullyConnectedAttributes,
     MatmulAttributes,
     OpKind,
+    Tensor,
 )
 
 if TYPE_CHECKING:
@@ -76,7 +79,14 @@ def _mat_mul(importer: "OnnxImporter", node: Any, given: Given, options: Options
     shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
     return Pending(importer.label, OpKind.BATCH_MATMUL, lambda output: [a, b],
                    lambda activation, output: MatmulAttributes(False, False), shape, False,
-                   importer.index)
+                   importer.index, likely=_likely(a, b, a.shape[-1]))
+
+
+def _likely(a: Tensor, b: Tensor, depth: int) -> Range:
+    """Return a range of sums of products as that of sums with weights is chosen."""
+    largest = prod(max(map(abs, range_of(tensor))) for tensor in (a, b))
+    likely = largest * math.sqrt(depth * 6 / 4 * math.sqrt(depth))
+    return -likely, likely
 
 
 OPERATORS: dict[str, Handler] = {

@@ -17,7 +17,15 @@ from hadron_compiler.frontend.onnx_inputs import (
     integers_at,
     real_at,
 )
-from hadron_compiler.frontend.onnx_values import Chosen, Image, Pending, stored_shape
+from hadron_compiler.frontend.onnx_values import (
+    Chosen,
+    Image,
+    Pending,
+    Reals,
+    hull,
+    range_of,
+    stored_shape,
+)
 from hadron_compiler.ir.graph import (
     ConvolutionAttributes,
     DType,
@@ -71,7 +79,8 @@ def _reduced(importer: "OnnxImporter", kind: OpKind, source: Image, axes: list[i
 
     if kind in (OpKind.MEAN, OpKind.SUM):
         return Pending(importer.label, kind, lambda output: [tensor],
-                       lambda activation, output: attributes, shape, last, importer.index)
+                       lambda activation, output: attributes, shape, last, importer.index,
+                       likely=range_of(tensor) if kind is OpKind.MEAN else None)
     output = importer.operation(kind, tensor, stored, None, "reduced")
     importer.operations[-1].attributes = attributes
     return Image(output, shape, last)
@@ -148,16 +157,33 @@ def _arg_max(importer: "OnnxImporter", node: Any, given: Given, options: Options
     return Chosen(image.tensor, image.axis(axis), keep, importer.label)
 
 
+def normalization(given: Given, options: Options) -> tuple[Reals, Reals] | None:
+    """Return what BatchNormalization multiplies each channel by and adds; None where that is not
+    constant."""
+    numbers = [real_at(given, position) for position in range(1, 5)]
+    gain, offset, mean, variance = (None if number is None else number.ravel()
+                                    for number in numbers)
+    if gain is None or offset is None or mean is None or variance is None:
+        return None
+    gain = gain / np.sqrt(variance + float(options.get("epsilon", 1e-5)))
+    return gain, offset - mean * gain
+
+
 def _batch_normalization(importer: "OnnxImporter", node: Any, given: Given,
                          options: Options) -> Value | None:
-    """BatchNormalization: constant, where it is not part of a convolution."""
-    source = image_at(importer, given)
-    numbers = [real_at(given, position) for position in range(1, 5)]
-    if source is None or not importer.require(all(number is not None for number in numbers),
-                                              "scale, bias, mean and variance must be constant"):
+    """BatchNormalization: constant; of sums that are not quantized part of their weights."""
+    numbers = normalization(given, options)
+    if not importer.require(numbers is not None,
+                            "scale, bias, mean and variance must be constant"):
         return None
-    gain, offset, mean, variance = (number.ravel() for number in numbers if number is not None)
-    gain = gain / np.sqrt(variance + float(options.get("epsilon", 1e-5)))
+    assert numbers is not None
+    gain, offset = numbers
+    sums = given[0]
+    if isinstance(sums, Pending) and importer.is_open(sums) and sums.affine is not None:
+        return sums.affine(gain, offset)
+    source = image_at(importer, given)
+    if source is None:
+        return None
     image = importer.image(source)
     shape = image.tensor.shape
     channels = shape[-1]
@@ -168,14 +194,16 @@ def _batch_normalization(importer: "OnnxImporter", node: Any, given: Given,
     data = np.rint(gain / scales).astype(np.int8).reshape(1, 1, 1, channels)
     weights = Tensor(node.input[1], data.shape, DType.INT8, tuple(scales.tolist()),
                      (0,) * channels, 3, data)
-    units = (offset - mean * gain) / (flat.scale * scales)
+    units = offset / (flat.scale * scales)
     if not importer.require(bool(np.abs(units).max(initial=0) < float(1 << 31) - 1),
                             f"bias {node.input[2]} does not fit 32 bits"):
         return None
     bias = Tensor(node.input[2], (channels,), DType.INT32, data=np.rint(units).astype(np.int32))
     wide = Pending(importer.label, OpKind.DEPTHWISE_CONV_2D, lambda output: [flat, weights, bias],
                    lambda activation, output: ConvolutionAttributes(Window(1, 1), activation),
-                   (1, 1, prod(shape[:-1]), channels), False, importer.index)
+                   (1, 1, prod(shape[:-1]), channels), False, importer.index,
+                   likely=hull(float(end) for limit in range_of(flat)
+                               for end in (gain * limit + offset)))
 
     def shown(made: Image) -> Image:
         return Image(importer.operation(OpKind.RESHAPE, made.tensor, shape, None, "view"),

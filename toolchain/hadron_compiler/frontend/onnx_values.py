@@ -1,6 +1,6 @@
 """What the names of an ONNX graph stand for while it is imported."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +10,11 @@ import numpy.typing as npt
 from hadron_compiler.ir.graph import Activation, Attributes, OpKind, Tensor
 
 __all__ = ["Chosen", "Constant", "Function", "Image", "Pending", "Quantized", "Value", "axes_first",
-           "axes_last", "inverse", "stored_shape"]
+           "axes_last", "hull", "inverse", "range_of", "stored_shape"]
 
 Array = npt.NDArray[Any]
+Reals = npt.NDArray[np.float64]
+Range = tuple[float, float]
 
 
 def axes_last(rank: int) -> tuple[int, ...]:
@@ -23,6 +25,17 @@ def axes_last(rank: int) -> tuple[int, ...]:
 def axes_first(rank: int) -> tuple[int, ...]:
     """Return the order that takes an image with its channels last back."""
     return (0, rank - 1, *range(1, rank - 1))
+
+
+def range_of(tensor: Tensor) -> Range:
+    """Return the least and the largest number that a tensor of INT8 holds."""
+    return ((-128 - tensor.zero_point) * tensor.scale, (127 - tensor.zero_point) * tensor.scale)
+
+
+def hull(numbers: Iterable[float]) -> Range:
+    """Return the least and the largest of some numbers."""
+    some = list(numbers)
+    return min(some), max(some)
 
 
 def inverse(order: tuple[int, ...]) -> tuple[int, ...]:
@@ -107,6 +120,12 @@ class Function:
     kind: OpKind
     index: int
 
+    @property
+    def range(self) -> Range:
+        """The least and the largest number that it makes."""
+        tensor = self.source.tensor
+        return hull(self.apply((q - tensor.zero_point) * tensor.scale) for q in range(-128, 128))
+
 
 @dataclass(eq=False)
 class Pending:
@@ -126,8 +145,12 @@ class Pending:
     activation: Activation = Activation.NONE
     gain: float = 1.0
     then: tuple[Callable[[Image], "Value | None"], ...] = ()
-    biased: "Callable[[npt.NDArray[np.float64]], Pending | None] | None" = None
-    """Makes what has a number more added to the sums of each channel, before all else."""
+    affine: "Callable[[Reals, Reals], Pending] | None" = None
+    """Makes what has the sums of each channel times one number, plus another, before all else."""
+    likely: Range | None = None
+    """The range in which the results are likely to be, before all else."""
+    name: str = ""
+    """What the file calls it."""
     origin: object = field(default_factory=object)
     """The same of all that come from one node."""
 

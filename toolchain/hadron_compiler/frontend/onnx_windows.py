@@ -5,14 +5,23 @@ Each function turns one node into a value: the docstrings say what is supported.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from hadron_compiler.frontend.onnx_inputs import Given, Handler, Made, Options, Value, image_at
 from hadron_compiler.frontend.onnx_reductions import global_average
-from hadron_compiler.frontend.onnx_values import Constant, Image, Pending, Quantized, stored_shape
+from hadron_compiler.frontend.onnx_values import (
+    Constant,
+    Image,
+    Pending,
+    Quantized,
+    Range,
+    Reals,
+    range_of,
+    stored_shape,
+)
 from hadron_compiler.ir.graph import (
     Activation,
     ConvolutionAttributes,
@@ -67,8 +76,9 @@ def weights_of(importer: "OnnxImporter", value: Value | None, channel_axis: int,
 
 
 def with_bias(importer: "OnnxImporter", given: Given, x: Tensor, weights: Tensor,
-              pending: Pending) -> Pending | None:
-    """Return what sums `x` times `weights`, with the third input, if there is one, as bias."""
+              pending: Pending, share: float = 1.0) -> Pending | None:
+    """Return what sums `x` times `weights`, with the third input, if there is one, as bias; a sum
+    has a `share` of the weights."""
     bias = given[2] if len(given) > 2 else None
     channels = pending.shape[1] if pending.channels_last else pending.shape[-1]
     real = np.zeros(channels)
@@ -80,20 +90,49 @@ def with_bias(importer: "OnnxImporter", given: Given, x: Tensor, weights: Tensor
         given_bias = bias.real if isinstance(bias, Quantized) else bias.data.astype(np.float64)
         real = np.broadcast_to(given_bias.ravel(), (channels,))
 
-    def biased(more: npt.NDArray[np.float64]) -> Pending | None:
-        return summed(real + more)
-
-    def summed(real: npt.NDArray[np.float64]) -> Pending | None:
-        factors = _with_room(weights, np.abs(real) / x.scale)
-        data = np.rint(real / (x.scale * np.array(factors.scales))).astype(np.int32)
-        tensor = Tensor(f"{weights.name} (bias)", data.shape, DType.INT32, data=data)
-        return replace(pending, inputs=lambda output: [x, factors, tensor], biased=biased,
-                       origin=object())
-
-    return summed(real)
+    return _summed(x, weights, real, pending, share)
 
 
-def _with_room(weights: Tensor, bias: npt.NDArray[np.float64]) -> Tensor:
+def _summed(x: Tensor, weights: Tensor, bias: Reals, pending: Pending, share: float) -> Pending:
+    """Return what sums `x` times `weights`, plus a real number a channel."""
+    factors = _with_room(weights, np.abs(bias) / x.scale)
+    data = np.rint(bias / (x.scale * np.array(factors.scales))).astype(np.int32)
+    tensor = Tensor(f"{weights.name} (bias)", data.shape, DType.INT32, data=data)
+
+    def affine(gains: Reals, offsets: Reals) -> Pending:
+        return _summed(x, _times(weights, gains), bias * gains + offsets, pending, share)
+
+    return replace(pending, inputs=lambda output: [x, factors, tensor], affine=affine,
+                   likely=_likely(x, weights, bias, share), origin=object())
+
+
+def _likely(x: Tensor, weights: Tensor, bias: Reals, share: float) -> Range:
+    """Return a range of sums: between the largest that there can be and six standard deviations of
+    sums of independent numbers, the geometric mean."""
+    assert weights.data is not None
+    axis = weights.quantized_dimension
+    others = tuple(other for other in range(len(weights.shape)) if other != axis)
+    real, scales = weights.data.astype(np.float64), np.array(weights.scales)
+    positive, negative = (part.sum(others) * scales * share
+                          for part in (np.maximum(real, 0), np.minimum(real, 0)))
+    least, most = range_of(x)
+    spread = 6 * (most - least) / 4 * np.sqrt((real**2).sum(others) * share) * scales
+    above = np.sqrt((positive * most + negative * least) * spread)
+    below = np.sqrt(-(positive * least + negative * most) * spread)
+    return float((bias - below).min()), float((bias + above).max())
+
+
+def _times(weights: Tensor, gains: Reals) -> Tensor:
+    """Return weights times a number for each output channel: in their scales and their signs."""
+    axis = weights.quantized_dimension
+    along = [-1 if axis == place else 1 for place in range(len(weights.shape))]
+    assert weights.data is not None
+    data = weights.data.astype(np.int64) * np.sign(gains).astype(np.int64).reshape(along)
+    scales = np.array(weights.scales) * np.where(gains == 0, 1, np.abs(gains))
+    return weights_tensor(weights.name, data, tuple(scales.tolist()), axis)
+
+
+def _with_room(weights: Tensor, bias: Reals) -> Tensor:
     """Return weights of coarser scales where a bias would not fit 32 bits beside the sums.
 
     A channel that training has switched off has tiny weights, and a scale that is as tiny: what its
@@ -265,7 +304,7 @@ def _conv_transpose(importer: "OnnxImporter", node: Any, given: Given,
         importer.label, OpKind.TRANSPOSE_CONV, lambda output: [source.tensor, weights],
         lambda activation, output: TransposeConvolutionAttributes(
             strides[0], strides[1], before[0], before[1], activation),
-        (source.shape[0], own * groups, *shape), True, importer.index))
+        (source.shape[0], own * groups, *shape), True, importer.index), 1 / prod(strides))
 
 
 def _spread(kernel: Quantized, groups: int, dilations: Sequence[int]) -> Quantized:
@@ -340,7 +379,8 @@ def _average_pool(importer: "OnnxImporter", node: Any, given: Given,
     return Pending(importer.label, OpKind.DEPTHWISE_CONV_2D,
                    lambda output: [source.tensor, weights, None],
                    lambda activation, output: ConvolutionAttributes(window, activation),
-                   (*source.shape[:2], *size), True, importer.index)
+                   (*source.shape[:2], *size), True, importer.index,
+                   likely=range_of(source.tensor))
 
 
 WINDOWS: dict[str, Handler] = {
