@@ -165,8 +165,17 @@ def test_joined_with_what_may_be_negative() -> None:
         "be less than 2**31")
 
 
-def test_an_effective_scale_of_one() -> None:
-    assert message(*dense(scale=1e-6)) == (
+@pytest.mark.parametrize("weight", [3, 90])
+def test_an_effective_scale_of_one_and_more(weight: int, rng: np.random.Generator) -> None:
+    """Weights are 2 to 16 times as large then, and several where they leave eight bits."""
+    for scale in (9.9e-6, 6e-6, 1e-6):
+        builder, y = dense(scale=scale, weight=weight, taps=16)
+        value = rng.integers(-9, 10, (1, 16)).astype(np.int16)
+        assert check(builder.finish([y]), [value], DEEP_CONFIGS["h64"]) == ["W8A16"]
+
+
+def test_an_effective_scale_of_one_and_sums_without_room() -> None:
+    assert message(*dense(scale=1e-6, weight=127, taps=250)) == (
         "net.tflite: FULLY_CONNECTED #0: the effective scale of channel 0 is 1 or more; of 16-bit "
         "activations it must be less")
 
