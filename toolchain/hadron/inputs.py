@@ -62,8 +62,9 @@ def bind_inputs(program: Program, inputs: Any, pixels: PixelScale | None = None)
         What is to be run.
     inputs : str, Path, array, sequence or mapping of them
         A file (.npy, .npz, .png, .jpg, .jpeg, .raw) or array for the only input; for several a
-        mapping by name or a sequence in order. INT8 arrays are used as they are, UINT8 arrays are
-        pixels. Real numbers are quantized where the model begins with QUANTIZE. The batch axis may
+        mapping by name or a sequence in order. INT8 arrays are used as they are. UINT8 arrays are
+        pixels, which an input that is UINT8 in the model takes as they are, unless `pixels` says
+        what they stand for. Real numbers are quantized where the model begins with QUANTIZE. The batch axis may
         be missing; a leading axis of N samples is N inferences. Images of ONNX models may have
         their channels first or last.
     pixels : PixelScale, optional
@@ -83,13 +84,16 @@ def bind_inputs(program: Program, inputs: Any, pixels: PixelScale | None = None)
         arrays = [value for _, value in _by_input(source, inputs, bindings)]
     columns = []
     used = None
-    real = {edge.position for edge in program.host
-            if edge.side == "input" and edge.dtype == "float32"}
+    real, unsigned = ({edge.position for edge in program.host
+                       if edge.side == "input" and edge.dtype == dtype}
+                      for dtype in ("float32", "uint8"))
     orders = {edge.position: edge.order for edge in program.host
               if edge.side == "input" and edge.order is not None}
     for position, (binding, array) in enumerate(zip(bindings, arrays, strict=True)):
         where = source if len(bindings) == 1 else f"{source}: {binding.name}"
-        if array.dtype == np.uint8 and binding.dtype == "int8":
+        if array.dtype == np.uint8 and position in unsigned and pixels is None:
+            array = (array.astype(np.int16) - 128).astype(np.int8)
+        elif array.dtype == np.uint8 and binding.dtype == "int8":
             used = pixels or default_scale(binding)
             array = quantize_pixels(array, binding, used)
         elif position in real and np.issubdtype(array.dtype, np.floating):
