@@ -64,9 +64,9 @@ def bind_inputs(program: Program, inputs: Any, pixels: PixelScale | None = None)
         A file (.npy, .npz, .png, .jpg, .jpeg, .raw) or array for the only input; for several a
         mapping by name or a sequence in order. INT8 arrays are used as they are. UINT8 arrays are
         pixels, which an input that is UINT8 in the model takes as they are, unless `pixels` says
-        what they stand for. Real numbers are quantized where the model begins with QUANTIZE. The batch axis may
-        be missing; a leading axis of N samples is N inferences. Images of ONNX models may have
-        their channels first or last.
+        what they stand for. Real numbers are quantized where the model begins with QUANTIZE. The
+        batch axis may be missing; a leading axis of N samples is N inferences. Images of ONNX
+        models may have their channels first or last.
     pixels : PixelScale, optional
         What a pixel stands for; guessed from the input's quantization unless given.
 
