@@ -144,7 +144,8 @@ class Ranges:
         if kind in _MOVES:
             return low, high
         if kind in _AVERAGES:
-            return _OVER_AVERAGE * low, _OVER_AVERAGE * high
+            most = _OVER_AVERAGE * max(-low, high)
+            return -most, most
         if kind in _GATED:
             return _GATED[kind], _below(REAL_FUNCTIONS[kind], high)
         if kind in _FUNCTIONS:
