@@ -24,6 +24,7 @@ from hadron_compiler.frontend.onnx_values import (
     Range,
     Value,
     hull,
+    kept_range,
     range_of,
 )
 from hadron_compiler.ir.graph import Activation
@@ -129,7 +130,7 @@ class Ranges:
         kind = node.op_type
         if kind == "QuantizeLinear":
             taken = self._taken(node)
-            return None if taken is None else _range(*taken)
+            return None if taken is None else kept_range(*taken)
         if kind in _ENDS:
             return _ALL
         if kind in _FLAT:
@@ -217,7 +218,7 @@ class Ranges:
         if isinstance(image, Image) and image.tensor.scales:
             return value.range if isinstance(value, Function) else range_of(image.tensor)
         taken = self.taken_behind(name)
-        return None if taken is None else _range(*taken)
+        return None if taken is None else kept_range(*taken)
 
     def _depends(self, name: str, source: str) -> bool:
         """Tell whether a value is made of another one by few operators."""
@@ -239,10 +240,6 @@ def _below(function: Callable[[float, float, float], float], high: float) -> flo
         middle = (first + last) / 2
         first, last = (middle, last) if function(middle, 1.0, 0.0) <= high else (first, middle)
     return last
-
-
-def _range(scale: float, zero_point: int) -> Range:
-    return (-128 - zero_point) * scale, (127 - zero_point) * scale
 
 
 def _likely(pending: Pending) -> Range | None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from hadron_compiler.ir.graph import Activation, Attributes, OpKind, Tensor
 
 __all__ = ["Chosen", "Constant", "Function", "Image", "Pending", "Quantized", "Value", "axes_first",
-           "axes_last", "hull", "inverse", "range_of", "stored_shape"]
+           "axes_last", "hull", "inverse", "kept_range", "range_of", "stored_shape"]
 
 Array = npt.NDArray[Any]
 Reals = npt.NDArray[np.float64]
@@ -27,9 +27,14 @@ def axes_first(rank: int) -> tuple[int, ...]:
     return (0, rank - 1, *range(1, rank - 1))
 
 
+def kept_range(scale: float, zero_point: int) -> Range:
+    """Return the least and the largest number that INT8 holds."""
+    return (-128 - zero_point) * scale, (127 - zero_point) * scale
+
+
 def range_of(tensor: Tensor) -> Range:
     """Return the least and the largest number that a tensor of INT8 holds."""
-    return ((-128 - tensor.zero_point) * tensor.scale, (127 - tensor.zero_point) * tensor.scale)
+    return kept_range(tensor.scale, tensor.zero_point)
 
 
 def hull(numbers: Iterable[float]) -> Range:
