@@ -47,7 +47,7 @@ from hadron_compiler.codegen.matrix import (
     OutputStage,
     needs_split,
 )
-from hadron_compiler.codegen.packing import Weights
+from hadron_compiler.codegen.packing import Weights, shares_of
 from hadron_compiler.codegen.pixel_packing import (
     best_factor,
     pack_geometry,
@@ -98,7 +98,6 @@ from hadron_compiler.ir.graph import (
     TwoLinesAttributes,
     Window,
 )
-from hadron_spec.commands import WEIGHT_MAX
 from hadron_spec.config import NpuConfig
 from hadron_spec.numerics import SOFTMAX_COUNT_MAX, softmax_table
 from hadron_spec.tflite_quantization import (
@@ -319,14 +318,11 @@ def _mul(operation: Operation, config: NpuConfig) -> Kernel:
     factors = np.broadcast_to(constant.data.astype(np.int64).ravel() - constant.zero_point,
                               (channels,))
     stage = output_stage(operation, factors[:, None], attributes.activation)
-    taps = max(1, -(-int(np.abs(factors).max()) // WEIGHT_MAX))
-    weights = np.zeros((1, taps, 1, channels), np.int8)
-    for tap in range(taps):
-        weights[0, tap, 0] = np.clip(factors, -WEIGHT_MAX, WEIGHT_MAX)
-        factors = factors - weights[0, tap, 0]
+    shares = shares_of(factors)
     geometry = with_gaps(operation, Geometry(1, image, image,
-                                             Window(kernel_y=taps, dilation_y=0)))
-    return _depthwise(operation, config, geometry, stage, weights)
+                                             Window(kernel_y=len(shares), dilation_y=0)))
+    return _depthwise(operation, config, geometry, stage,
+                      np.array(shares).reshape(1, len(shares), 1, channels))
 
 
 def _softmax(operation: Operation, config: NpuConfig) -> Kernel:

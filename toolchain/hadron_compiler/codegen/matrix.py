@@ -10,7 +10,7 @@ import numpy.typing as npt
 from hadron_compiler.codegen.command import Command
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.kernel import Constants, Kernel, Part, Piece, weight_constants
-from hadron_compiler.codegen.packing import NibbleGroups, Weights, pack_groups
+from hadron_compiler.codegen.packing import NibbleGroups, Weights, pack_groups, shares_of
 from hadron_compiler.codegen.row_pairs import RowPairs, plan_row_pairs
 from hadron_compiler.codegen.windowed import (
     ChannelBlocks,
@@ -63,21 +63,7 @@ class OutputStage:
 
 def needs_split(weights: Weights) -> bool:
     """Tell whether a weight is more than the array multiplies with."""
-    return bool(_magnitude(weights) > WEIGHT_MAX)
-
-
-def _magnitude(weights: Weights) -> int:
-    return int(np.abs(weights.astype(np.int64)).max(initial=0))
-
-
-def split_weights(weights: Weights, axis: int) -> Weights:
-    """Return weights side by side that add up to these, none more than the array multiplies with:
-    what they multiply is read as often."""
-    shares = []
-    for _ in range(-(-_magnitude(weights) // WEIGHT_MAX)):
-        shares.append(np.clip(weights, -WEIGHT_MAX, WEIGHT_MAX))
-        weights = weights - shares[-1]
-    return np.concatenate(shares, axis)
+    return bool(np.abs(weights.astype(np.int64)).max(initial=0) > WEIGHT_MAX)
 
 
 class MatrixPart(Part):
@@ -274,7 +260,7 @@ class ConvolutionKernel(MatrixKernel):
         pixels = self.geometry.images * self.geometry.destination[0] * self.geometry.destination[1]
         weights = weights.reshape(groups, columns, rows, *shape)
         if split:
-            weights = split_weights(weights, axis=3)
+            weights = np.concatenate(shares_of(weights), axis=3)
         if self.pairs is not None:
             weights = self.pairs.arrange(weights, lanes)
         return self._cut(blocks, weights, folded, self.macs // (pixels * channels), max_steps,
@@ -359,7 +345,7 @@ class DepthwiseKernel(MatrixKernel):
                     matrix[:, column, :, tap, source[column]] = values
         split = needs_split(weights)
         if split:
-            matrix = split_weights(matrix, axis=3 if folded else 4)
+            matrix = np.concatenate(shares_of(matrix), axis=3 if folded else 4)
         return self._cut(blocks, matrix, folded, rows * taps, max_steps, max_channels,
                          same_segment=split and not folded)
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hadron_spec.commands import HEADER_BYTES
+from hadron_spec.commands import HEADER_BYTES, WEIGHT_MAX
 from hadron_spec.config import NpuConfig
 
-__all__ = ["NibbleGroups", "Weights", "fits_nibbles", "pack_groups", "pack_nibbles"]
+__all__ = ["NibbleGroups", "Weights", "fits_nibbles", "pack_groups", "pack_nibbles",
+           "shares_of"]
 
 Weights = npt.NDArray[np.signedinteger]
 """What a kernel multiplies with, before it is packed: of nine bits where a zero point was
@@ -33,6 +34,15 @@ class NibbleGroups:
     parameters: int
     weights: int
     odd_factor: int = 1
+
+
+def shares_of(weights: Weights) -> list[Weights]:
+    """Return weights that add up to these, one set at least, of numbers that the array multiplies
+    with: what they multiply is read as often."""
+    shares = [np.clip(weights, -WEIGHT_MAX, WEIGHT_MAX)]
+    while (rest := weights - sum(shares)).any():
+        shares.append(np.clip(rest, -WEIGHT_MAX, WEIGHT_MAX))
+    return shares
 
 
 def fits_nibbles(weights: Weights) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hadron_compiler.codegen.elementwise import BYTES
+from hadron_compiler.codegen.packing import shares_of
 from hadron_compiler.ir.graph import (
     FILL,
     Attributes,
@@ -18,20 +19,9 @@ from hadron_compiler.ir.graph import (
     Tensor,
 )
 from hadron_compiler.ir.verify import verify
-from hadron_spec.commands import WEIGHT_MAX
 from hadron_spec.config import NpuConfig
 
-__all__ = ["Expansion", "beside", "expand_each", "weight_shares"]
-
-
-def weight_shares(zero_point: int) -> list[npt.NDArray[np.int64]]:
-    """Return tables of weights that add up to the value less its zero point: it has nine bits."""
-    rest = BYTES - zero_point
-    shares: list[npt.NDArray[np.int64]] = []
-    while rest.any() or not shares:
-        shares.append(np.clip(rest, -WEIGHT_MAX, WEIGHT_MAX))
-        rest = rest - shares[-1]
-    return shares
+__all__ = ["Expansion", "beside", "expand_each"]
 
 
 def expand_each(graph: Graph, expand: Callable[[Operation], list[Operation]]) -> Graph:
@@ -75,7 +65,8 @@ class Expansion:
         the even one beside it is negative. `own` and `beside` are the axes of movements that bring
         the bytes of both.
         """
-        shares = weight_shares(source.zero_point)
+        # A value less its zero point has nine bits.
+        shares = [share.astype(np.int64) for share in shares_of(BYTES - source.zero_point)]
         axes = {"columns": own}
         if any((share < 0).any() for share in shares):
             axes["columns beside"] = beside
