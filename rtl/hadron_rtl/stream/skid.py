@@ -1,6 +1,6 @@
 """A register on both directions of a stream's handshake."""
 
-from amaranth.hdl import Module, ShapeLike, Signal
+from amaranth.hdl import Module, Mux, ShapeLike, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -45,14 +45,11 @@ class SkidBuffer(wiring.Component):
         with m.If(~skid_valid):
             m.d.sync += skid.eq(self.i.payload)
         with m.If(self.o.ready | ~valid):
-            m.d.sync += [
-                valid.eq(skid_valid | self.i.valid),
-                skid_valid.eq(0),
-            ]
-            with m.If(skid_valid):
-                m.d.sync += payload.eq(skid)
-            with m.Else():
-                m.d.sync += payload.eq(self.i.payload)
-        with m.Elif(self.i.valid):
-            m.d.sync += skid_valid.eq(1)
+            m.d.sync += payload.eq(Mux(skid_valid, skid, self.i.payload))
+        # One LUT each, without an enable that `ready` would have to pass first.
+        offered = skid_valid | self.i.valid
+        m.d.sync += [
+            valid.eq(offered | (valid & ~self.o.ready)),
+            skid_valid.eq(offered & valid & ~self.o.ready),
+        ]
         return m
