@@ -1,6 +1,6 @@
 """Commands that wait for their unit."""
 
-from amaranth.hdl import Cat, Module, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -87,11 +87,12 @@ class CommandQueue(wiring.Component):
         write_beat = Signal(range(command_beats))
         keeps = Signal(init=1)
         write_slot = Signal(slot_bits)
-        read_beat = Signal(range(max(self.beats, 2)))
+        # One-hot: the beat that is being laid out, or, last, that all are. It enables the many
+        # registers of `words` without another gate; while no command is kept, they take anything.
+        stage = Signal(self.beats + 1, init=1)
+        read_beat = Signal(beat_bits)
         read_slot = Signal(slot_bits)
         level = Signal(range(self.depth + 1))
-        valid = Signal()
-        filled = Signal()
 
         m.d.comb += [
             write_port.addr.eq(Cat(write_beat[:beat_bits], write_slot)),
@@ -109,22 +110,22 @@ class CommandQueue(wiring.Component):
 
         words = Signal(32 * COMMAND_WORDS, reset_less=True)
         m.d.comb += [
-            read_port.addr.eq(Cat(read_beat[:beat_bits], read_slot)),
+            read_port.addr.eq(Cat(read_beat, read_slot)),
             self.empty.eq(level == 0),
-            self.o.valid.eq(valid),
+            self.o.valid.eq(stage[-1]),
             self.o.payload.command.eq(view_fields(self.layout, words)),
             self.o.payload.index.eq(words.word_select(CHECKSUM_WORD, 32)),
         ]
-        with m.If(~valid & (level != 0)):
-            for beat in range(self.beats):
-                low = beat * self.axi_data_width
-                with m.If(read_beat == beat):
-                    m.d.sync += words[low : low + self.axi_data_width].eq(read_port.data)
-            m.d.sync += read_beat.eq(read_beat + 1)
-            with m.If(read_beat == self.beats - 1):
-                m.d.comb += filled.eq(1)
-                m.d.sync += [valid.eq(1), read_beat.eq(0), read_slot.eq(read_slot + 1)]
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += valid.eq(0)
+        for beat in range(self.beats):
+            low = beat * self.axi_data_width
+            with m.If(stage[beat]):
+                m.d.sync += words[low : low + self.axi_data_width].eq(read_port.data)
+        filled = stage[-2] & (level != 0)
+        with m.If(Mux(stage[-1], self.o.ready, level != 0)):
+            m.d.sync += stage.eq(stage.rotate_left(1))
+        with m.If(~stage[-1] & (level != 0)):
+            m.d.sync += read_beat.eq(Mux(stage[-2], 0, read_beat + 1))
+        with m.If(filled):
+            m.d.sync += read_slot.eq(read_slot + 1)
         m.d.sync += level.eq(level + self.write.commit - filled)
         return m
