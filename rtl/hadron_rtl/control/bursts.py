@@ -121,18 +121,21 @@ class BurstGenerator(wiring.Component):
         # What `memory_end` may be: anything with `stream`.
         memory_limit = Signal(33, reset_less=True)
         pitch_outside = Signal(reset_less=True)
-        # The row: it fits once checked, so counts of beats need only the bits of the space.
+        # The row: it fits once checked, so counts of beats need only the bits of the space. They
+        # are of beats less one, as those of AXI are.
         row_address = Signal(ADDRESS_BITS, reset_less=True)
         row_begins = Signal(narrow, reset_less=True)
         memory_end = Signal(33, reset_less=True)
         local_end = Signal(narrow + 1, reset_less=True)
-        row_beats = Signal(range(largest // self.config.axi_bytes + 2), reset_less=True)
+        row_beats = Signal(range(largest // self.config.axi_bytes + 1), reset_less=True)
         # The burst.
         address = Signal(ADDRESS_BITS, reset_less=True)
         local = Signal(local_bits, reset_less=True)
         shift = Signal(self.burst["shift"].shape, reset_less=True)
         left = Signal.like(row_beats)
-        beats = Signal(range(BURST_BEATS + 1), reset_less=True)
+        length = Signal(range(BURST_BEATS), reset_less=True)
+        # -(length + 1), which costs no adder.
+        less_beats = (~Cat(length, Const(0, 1))).as_signed()
         row_first = Signal(reset_less=True)
         # Set in state ISSUE only: with `setup` all that has the many registers of a row change,
         # which need not care whether the transfer fails.
@@ -147,7 +150,7 @@ class BurstGenerator(wiring.Component):
         wiring.connect(m, output.o, wiring.flipped(self.o))
         m.d.comb += [
             output.i.payload.address.eq(Cat(Const(0, beat_bits), address[beat_bits:])),
-            output.i.payload.length.eq((beats - 1)[:index_bits]),
+            output.i.payload.length.eq(length),
             output.i.payload.local.eq(local),
             output.i.payload.shift.eq(shift),
             output.i.payload.row_first.eq(row_first),
@@ -162,9 +165,8 @@ class BurstGenerator(wiring.Component):
         padded = Signal(narrow + 1)
         all_bytes = Const(-1, self.config.axi_bytes)
         m.d.comb += padded.eq(command.memory_offset[:beat_bits] + command.row_bytes[:narrow]
-                              + (self.config.axi_bytes - 1))
-        to_boundary = Signal(range(BURST_BEATS + 1))
-        m.d.comb += to_boundary.eq(BURST_BEATS - address[beat_bits : beat_bits + index_bits])
+                              - 1)
+        to_boundary = ~address[beat_bits : beat_bits + index_bits]
         anywhere = command.space == LocalSpace.ACTIVATIONS if self.shifts else Const(0)
 
         def begin_row(row: Value, begins: Value) -> list:
@@ -230,10 +232,10 @@ class BurstGenerator(wiring.Component):
                     memory_fails.eq(is_less(memory_limit, memory_end)),
                     local_fails.eq(is_less(limit, local_end) | outside),
                 ]
-                with m.If(left <= to_boundary):
-                    m.d.sync += [beats.eq(left), row_last.eq(1)]
+                with m.If(is_less(to_boundary, left)):
+                    m.d.sync += [length.eq(to_boundary), row_last.eq(0)]
                 with m.Else():
-                    m.d.sync += [beats.eq(to_boundary), row_last.eq(0)]
+                    m.d.sync += [length.eq(left), row_last.eq(1)]
                 m.next = "ISSUE"
 
             with m.State("ISSUE"):
@@ -247,9 +249,9 @@ class BurstGenerator(wiring.Component):
                 with m.Elif(output.i.ready):
                     m.d.sync += [
                         row_last.eq(0),
-                        address[beat_bits:].eq(address[beat_bits:] + beats),
-                        local.eq(local + beats),
-                        left.eq(left - beats),
+                        address[beat_bits:].eq(address[beat_bits:] - less_beats),
+                        local.eq(local - less_beats),
+                        left.eq(left + less_beats),
                         row_first.eq(0),
                     ]
                     m.next = "SPLIT"
