@@ -162,6 +162,7 @@ class LoadUnit(wiring.Component):
         # Both sources give only what was asked for, so a beat's burst is known before it comes.
         burst = outstanding.o.payload
         position = Signal(len(burst.length))
+        begins = Signal(init=1)
         beat = Signal(read_beat(config))
         ready = Signal()
         m.submodules.writes = writes = SkidBuffer(data.StructLayout({
@@ -205,6 +206,7 @@ class LoadUnit(wiring.Component):
             m.d.sync += position.eq(position + 1)
             with m.If(beat.last):
                 m.d.sync += position.eq(0)
+            m.d.sync += begins.eq(beat.last)
         beat_bits = (config.axi_bytes - 1).bit_length()
         local = Signal(len(burst.local))
         # The column of a pair comes in behind the beats of a row of lanes.
@@ -220,7 +222,7 @@ class LoadUnit(wiring.Component):
                     Mux(nibbles, column, local))),
             write.data.eq(written),
             write.strobe.eq(
-                Mux(burst.row_first & (position == 0), bursts.first_strobe, all_bytes)
+                Mux(burst.row_first & begins, bursts.first_strobe, all_bytes)
                 & Mux(burst.row_last & beat.last, bursts.last_strobe, all_bytes)),
             write.tables.eq(space == LocalSpace.TABLES),
         ]

@@ -163,6 +163,7 @@ class StoreUnit(wiring.Component):
                       to_write: ReservedFifo, beats: ReservedFifo) -> None:
         burst = to_write.o.payload
         position = Signal(len(burst.length))
+        begins = Signal(init=1)
         all_bytes = Const(-1, self.config.axi_bytes)
         out = self.data.payload
         take = Signal()
@@ -176,7 +177,7 @@ class StoreUnit(wiring.Component):
         ]
         with m.If(~self.halt):
             m.d.comb += out.strobe.eq(
-                Mux(burst.row_first & (position == 0), bursts.first_strobe, all_bytes)
+                Mux(burst.row_first & begins, bursts.first_strobe, all_bytes)
                 & Mux(burst.row_last & out.last, bursts.last_strobe, all_bytes))
         with m.If(take):
-            m.d.sync += position.eq(Mux(out.last, 0, position + 1))
+            m.d.sync += [position.eq(Mux(out.last, 0, position + 1)), begins.eq(out.last)]
