@@ -21,6 +21,7 @@ from hadron_rtl.control.tokens import TokenCounters
 from hadron_rtl.stream.axi import Axi4LiteSignature, Axi4Signature
 from hadron_rtl.stream.axi_stream import AxiStreamSignature
 from hadron_rtl.stream.local import LocalWrite
+from hadron_rtl.vendor.own_register import own_register
 from hadron_spec.commands import FIELDS, OTHER_UNITS, QUEUE_COMMANDS, Opcode, Unit
 from hadron_spec.config import NpuConfig
 
@@ -205,7 +206,7 @@ class Controller(wiring.Component):
         wiring.connect(m, load.stream_request, reader.request)
         wiring.connect(m, reader.data, load.stream_data)
         m.d.comb += [
-            reader.stop.eq(halt),
+            reader.stop.eq(own_register(m, halt, name="reader_stop")),
             reader.drop.eq(registers.read_write.stream[0]),
             registers.read_only.stream_dropped.eq(reader.dropped),
         ]
@@ -234,7 +235,7 @@ class Controller(wiring.Component):
 
         for unit, transfer in ((Unit.LOAD, load), (Unit.STORE, store)):
             m.d.comb += [
-                transfer.halt.eq(halt),
+                transfer.halt.eq(own_register(m, halt, name=f"{unit.name.lower()}_halt")),
                 transfer.memory_base.eq(settings.memory_base[_ALIGNED_BITS:]),
                 transfer.memory_bytes.eq(settings.memory_bytes),
                 dispatchers[unit].done.eq(transfer.done),
