@@ -143,6 +143,7 @@ class ExecuteUnit(wiring.Component):
             loop_nest.start.eq(commands.start),
             commands.stepping.eq(loop_nest.busy),
             writer.command.eq(back),
+            writer.counts.eq(commands.counts),
             writer.start.eq(commands.back_start),
             commands.finished.eq(writer.finished),
             self.done.eq(commands.done),
@@ -191,7 +192,7 @@ class ExecuteUnit(wiring.Component):
         m.d.comb += [
             self.stall_requantizer.eq(loop_nest.stall),
             pairs.start.eq(commands.back_start),
-            pairs.pairs.eq(writer.pairs),
+            pairs.pairs.eq(commands.counts.pairs),
             pairs.odd.eq(back.odd),
             pairs.tall.eq(back.tall),
             pairs.single.eq(back.stride_x),

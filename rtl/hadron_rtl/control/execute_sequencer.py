@@ -7,6 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hadron_rtl.control.layouts import ExecuteCommand
+from hadron_rtl.control.result_counts import ResultCounts, count_results
 from hadron_spec.commands import Opcode
 from hadron_spec.config import NpuConfig
 
@@ -41,6 +42,8 @@ class ExecuteSequencer(wiring.Component):
         The command of each; `front` is stable while its steps are on their way to the array, and
         from ``SETTLE`` cycles before `start`, `back` from as many before `back_start` until
         `finished`.
+    counts : Out(ResultCounts)
+        Of `back`.
     start, back_start : Out(1)
         Begin.
     done : Out(1)
@@ -65,6 +68,7 @@ class ExecuteSequencer(wiring.Component):
             "finished": In(1),
             "front": Out(ExecuteCommand),
             "back": Out(ExecuteCommand),
+            "counts": Out(ResultCounts),
             "start": Out(1),
             "back_start": Out(1),
             "done": Out(1),
@@ -85,6 +89,7 @@ class ExecuteSequencer(wiring.Component):
         ]
         m.d.sync += self.done.eq(self.finished)
         clear, early = self._watch_steps(m, front, back)
+        front_counts = count_results(m, self.config, front)
 
         # Of the states two that many look at, in a register each.
         idle = Signal(init=1)
@@ -129,7 +134,7 @@ class ExecuteSequencer(wiring.Component):
         with m.Elif(take):
             m.d.sync += pending.eq(0)
         with m.If(take):
-            m.d.sync += [back.eq(front), busy.eq(1)]
+            m.d.sync += [back.eq(front), self.counts.eq(front_counts), busy.eq(1)]
         with m.Elif(self.finished):
             m.d.sync += busy.eq(0)
         return m

@@ -6,18 +6,14 @@ from amaranth.lib.wiring import In, Out
 
 from hadron_rtl.control.layouts import ExecuteCommand
 from hadron_rtl.control.loop_counter import LoopCounter
+from hadron_rtl.control.result_counts import ResultCounts
 from hadron_rtl.memory.scratchpad import ResultWrite
-from hadron_spec.commands import LEVELS, STRIP_PIXELS, Opcode
+from hadron_spec.commands import LEVELS, Opcode
 from hadron_spec.config import NpuConfig
 
 __all__ = ["Writer"]
 
 _LEVELS = (*LEVELS[:3], "px")
-
-
-def _lost(tall, stride):
-    """Return what to take off pixels or rows, of which outputs are one, or half, or a quarter."""
-    return Cat(stride, Mux(tall, stride, ~stride), tall & ~stride)
 
 
 class Writer(wiring.Component):
@@ -36,8 +32,8 @@ class Writer(wiring.Component):
 
     Members
     -------
-    command : In(ExecuteCommand)
-        Stable from two cycles before `start` until `finished`.
+    command : In(ExecuteCommand), counts : In(ResultCounts)
+        The command and its results. Stable from two cycles before `start` until `finished`.
     start : In(1)
         Begin the command; only while idle.
     results : In(stream.Signature(ArrayLayout(signed(8), columns)))
@@ -46,9 +42,6 @@ class Writer(wiring.Component):
         Writes, ``LATENCY`` cycles after the result.
     o_next : Out(1)
         There is a write on `o` in the next cycle.
-    pairs : Out(range(STRIP_PIXELS // 2 + 1))
-        Of DEPTHWISE: outputs of a row, two by two, or one by one of tall windows with a stride of
-        two. Stable from `start` on.
     finished : Out(1)
         The write on `o` is the last of the command.
 
@@ -61,11 +54,11 @@ class Writer(wiring.Component):
         self.config = config
         super().__init__({
             "command": In(ExecuteCommand),
+            "counts": In(ResultCounts),
             "start": In(1),
             "results": In(stream.Signature(data.ArrayLayout(signed(8), config.columns))),
             "o": Out(stream.Signature(ResultWrite(config), always_ready=True)),
             "o_next": Out(1),
-            "pairs": Out(range(STRIP_PIXELS // 2 + 1)),
             "finished": Out(1),
         })
 
@@ -76,31 +69,6 @@ class Writer(wiring.Component):
             Cat(count == more for more in range(byte + 1, columns + 1)).any()
             for byte in range(columns))
 
-    def _outputs(self, m, command):
-        """Return the outputs of a strip, from registers: a row of one unless DEPTHWISE."""
-        outputs = Signal(data.StructLayout({"rows": 16, "columns": 5}), reset_less=True)
-        pixels = (command.count_kx[:5] - _lost(command.tall, command.stride_x))[:5]
-        rows = (command.count_ox - _lost(command.tall, command.stride_y))[:16]
-        pairs = Mux(command.stride_x & ~command.tall, pixels[2:], pixels[1:])
-        m.d.sync += [
-            self.pairs.eq(pairs),
-            outputs.rows.eq(command.count_ox),
-            outputs.columns.eq(1),
-        ]
-        with m.If(command.opcode == Opcode.DEPTHWISE):
-            m.d.sync += [
-                outputs.rows.eq(Mux(command.stride_y, rows[1:], rows)),
-                outputs.columns.eq(Mux(command.stride_x & command.tall, pairs,
-                                       (pairs << 1) - command.odd)),
-            ]
-        if self.config.deep:
-            with m.If(command.deep_results):
-                m.d.sync += outputs.columns.eq(2)
-        if self.config.shallow:
-            with m.If(command.shallow):
-                m.d.sync += outputs.columns.eq(2)
-        return outputs
-
     def elaborate(self, platform):
         m = Module()
         command, results = self.command, self.results
@@ -108,12 +76,11 @@ class Writer(wiring.Component):
         softmax = Signal(reset_less=True)
         m.d.sync += softmax.eq(command.opcode == Opcode.SOFTMAX)
         m.submodules.counter = counter = LoopCounter(levels=len(_LEVELS))
-        outputs = self._outputs(m, command)
         m.d.comb += [
             counter.counts[0].eq(command.count_kg),
             counter.counts[1].eq(command.count_oy),
-            counter.counts[2].eq(outputs.rows),
-            counter.counts[3].eq(outputs.columns),
+            counter.counts[2].eq(self.counts.rows),
+            counter.counts[3].eq(self.counts.columns),
         ]
 
         # Which bytes are written, known before the first result.

@@ -1,8 +1,11 @@
 """Writer against a plain walk of the destination loops."""
 
 import pytest
+from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 
+from hadron_rtl.control.layouts import ExecuteCommand
+from hadron_rtl.control.result_counts import count_results
 from hadron_rtl.postproc.writer import Writer
 from hadron_spec.commands import FIELDS, Opcode
 from hadron_spec.config import NpuConfig
@@ -32,13 +35,16 @@ def random_fields(rng, opcode, tall=0):
 
 def run(commands, rng, *, density):
     """Return what was written for each command as (address, bytes, cycle, finished)."""
-    dut = Writer(CONFIG)
+    top = Module()
+    top.submodules.dut = dut = Writer(CONFIG)
+    command = Signal(ExecuteCommand)
+    top.d.comb += [dut.command.eq(command), dut.counts.eq(count_results(top, CONFIG, command))]
     written = []
 
     async def bench(ctx):
         for fields in commands:
-            ctx.set(dut.command, {k: v for k, v in fields.items() if k != "checksum"})
-            await ctx.tick().repeat(2)
+            ctx.set(command, {k: v for k, v in fields.items() if k != "checksum"})
+            await ctx.tick().repeat(3)
             ctx.set(dut.start, 1)
             await ctx.tick()
             ctx.set(dut.start, 0)
@@ -63,7 +69,7 @@ def run(commands, rng, *, density):
             ctx.set(dut.results.valid, 0)
             written.append(seen)
 
-    simulator = Simulator(dut)
+    simulator = Simulator(top)
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
