@@ -306,7 +306,9 @@ class ExecuteUnit(wiring.Component):
             softmax.i.payload.eq(vectors.payload[0]),
             softmax.count.eq(command.count_ox),
             # The requantizer takes what it only clamps at once.
-            vectors.ready.eq(~uses.softmax | softmax.i.ready),
+            vectors.ready.eq(
+                ~own_register(m, command.opcode == Opcode.SOFTMAX, name="softmax_takes")
+                | softmax.i.ready),
         ]
         for column, value in enumerate(requantizer.i.payload):
             of_vector = own_register(m, vector, name=f"of_vector{column}")

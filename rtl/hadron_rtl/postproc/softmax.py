@@ -245,10 +245,10 @@ class Softmax(wiring.Component):
             divider.take_last.eq(out.last),
             divider.exp.eq(exp),
         ]
-        self._output(m, divider)
+        leaves_next = self._output(m, divider)
         inside = Signal(range(self.latency + 1))
-        m.d.sync += inside.eq(inside + puts - self.o.valid)
-        m.d.comb += self.busy.eq((used != 0) | (inside != 0))
+        m.d.sync += inside.eq(inside + puts - leaves_next)
+        m.d.comb += self.busy.eq((used != 0) | (inside != 0) | self.o.valid)
         return m
 
     def _write_table(self, m: Module, table):
@@ -298,9 +298,11 @@ class Softmax(wiring.Component):
         return total, last[-1]
 
     def _output(self, m: Module, divider: SoftmaxDivider):
-        """Shift and saturate."""
+        """Shift and saturate; return whether there is an output in the next cycle."""
         m.submodules.divide = divide = RoundingShift(width=32, result_width=10, shift_max=35)
-        valid = Signal(RoundingShift.LATENCY + 1)
+        valid = Signal(RoundingShift.LATENCY)
+        # Whoever takes outputs is reset as well: it is far away, and so would this one's reset be.
+        output_valid = Signal(reset_less=True)
         biased = Signal(10)
         output = Signal(8, reset_less=True)
         m.d.comb += [
@@ -308,11 +310,13 @@ class Softmax(wiring.Component):
             divide.i.eq(divider.product[:31]),
             divide.shift.eq(divider.shift),
             biased.eq(divide.o + divide.increment),
-            self.o.valid.eq(valid[-1]),
+            self.o.valid.eq(output_valid),
             self.o.payload.eq(output),
         ]
         m.d.sync += [
             valid.eq(Cat(divider.valid, valid)),
+            output_valid.eq(valid[-1]),
             # Biased by 128, that is, its top bit is inverted.
             output.eq(Mux(biased[8:].any(), 0x7F, biased[:8] ^ 0x80)),
         ]
+        return valid[-1]
