@@ -33,6 +33,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.hypothesis_seed = str(config.getoption("--seed"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest; the other processes take over the tests behind it."""
+    items.sort(key=lambda item: item.get_closest_marker("longest") is None)
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Name the seed and the third-party data, so that a log says what was run."""
     shared = SHARED if SHARED.is_dir() else f"absent ({SHARED}): tests that need it skip"

@@ -13,6 +13,7 @@ BASELINES = Path(__file__).resolve().parents[2] / "fpga" / "baselines"
 
 
 @pytest.mark.slow
+@pytest.mark.longest
 def test_h64_is_built_for_the_25f_as_fast_and_small_as_before(tmp_path):
     baseline = json.loads((BASELINES / "ulx3s-25f.json").read_text(encoding="utf-8"))
     speeds = baseline["clocks"][0]["fmax_mhz"]
