@@ -1,5 +1,8 @@
 """Chains: which rows are made when, what they are thought to cost, and that they save traffic."""
 
+import inspect
+import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -121,3 +124,19 @@ def test_chains_move_fewer_bytes_in_fewer_cycles(residuals: bytes,
     assert all(layer.chain == layer.index for layer in alone.layers)
     assert moved(fused) < 0.7 * moved(alone)
     assert fused.cycles < alone.cycles
+
+
+def test_long_paths_are_no_deep_calls(rng: np.random.Generator) -> None:
+    """NASNet has more layers than Python has calls within calls: here both are fewer."""
+    layers = Layers(rng, (1, 40, 40, 16))
+    x = layers.inputs[0]
+    for _ in range(60):
+        x = layers.conv(x, 16, (1, 1))
+    graph, tilers = network(layers.builder.finish([x]))
+    small = replace(H64, act_bytes=32 << 10)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 50)
+    try:
+        assert len(candidates(graph, tilers, small)) > 1
+    finally:
+        sys.setrecursionlimit(limit)

@@ -86,8 +86,9 @@ def candidates(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig) -> list
         return cost.fast(config) / fast + cost.slow(SLOW_MEMORY) / slow
 
     fused = [search.run(LONGEST, value, shares) for shares in range(1, len(SHARES) + 1)]
-    return [Choice(), *(path.choice() for path in dict.fromkeys([alone, *fused])
-                        if path is not None)]
+    # By their stages: a path's own hash would go down as many calls as it has stages.
+    different = {tuple(path.stages()): path for path in (alone, *fused) if path is not None}
+    return [Choice(), *(path.choice() for path in different.values())]
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class _Stage:
     streamed: Tensors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Path:
     """The best way to a node: its value, the last stage, and the way before."""
 
