@@ -58,6 +58,27 @@ def test_space_to_batch_pads_with_the_zero_point(rng: np.random.Generator) -> No
         np.testing.assert_array_equal(got, expected)
 
 
+def test_lines_are_cut_into_batches_and_joined(rng: np.random.Generator) -> None:
+    """As around a dilated convolution of lines."""
+    builder = ModelBuilder()
+    x = builder.input((2, 14, 5), 0.1, -3)
+    parts = like(builder, x, 6, 5, 5)
+    builder.operator("SPACE_TO_BATCH_ND", [x, integers(builder, 3), integers(builder, [1, 0])],
+                     [parts])
+    y = like(builder, x, 2, 12, 5)
+    builder.operator("BATCH_TO_SPACE_ND", [parts, integers(builder, 3),
+                                           integers(builder, [1, 2])], [y])
+    value = rng.integers(-128, 128, x.shape).astype(np.int8)
+    (got,), result = run_program(compile_model(builder.finish([y]), CONFIGS["h64"]), [value])
+    assert result.ok
+    np.testing.assert_array_equal(got, value[:, :12])
+    (batches,), result = run_program(compile_model(builder.finish([parts]), CONFIGS["h64"]),
+                                     [value])
+    lines = np.pad(value, ((0, 0), (1, 0), (0, 0)), constant_values=-3)
+    np.testing.assert_array_equal(
+        batches, lines.reshape(2, 5, 3, 5).transpose(2, 0, 1, 3).reshape(6, 5, 5))
+
+
 def _upsample(layers: Layers) -> Tensor:
     builder, x = layers.builder, layers.inputs[0]
     _, height, width, channels = x.shape

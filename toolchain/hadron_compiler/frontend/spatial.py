@@ -1,6 +1,6 @@
 """Operators that move bytes of images: blocks, batches and nearest neighbours."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -61,8 +61,37 @@ def _blocks(check: Checker) -> tuple[list[int], list[list[int]]] | None:
     return sizes, [borders[:2], borders[2:]]
 
 
+def _as_images(check: Checker, importer: Callable[[Checker], Any]) -> Any:
+    """Import an operator of lines of pixels as one of images, a pixel wide."""
+    operation, output = check.operation, check.operation.outputs[0]
+    source, sizes, borders = (operation.required(position) for position in range(3))
+    if not (check.rank(output, 3) and check.require(
+            sizes.elements == 1 and borders.elements == 2, f"constants {sizes.name} and "
+            f"{borders.name} must have 1 and 2 elements")):
+        return None
+    assert sizes.data is not None
+    assert borders.data is not None
+    images, made = (replace(tensor, name=f"{tensor.name} (as images)", data=None, root=None,
+                            shape=(*tensor.shape[:2], 1, tensor.shape[2]))
+                    for tensor in (source, output))
+    wide = [replace(sizes, shape=(2,), data=np.array([sizes.data.item(), 1])),
+            replace(borders, shape=(2, 2), data=np.array([borders.data.ravel(), [0, 0]]))]
+    inner = Checker(replace(operation, inputs=[images, *wide], outputs=[made]), check.options,
+                    check.problems)
+    result = importer(inner)
+    check.sound &= inner.sound
+    if not isinstance(result, list):
+        inner.operation.attributes = result
+        result = [inner.operation]
+    return [replace(operation, kind=OpKind.RESHAPE, inputs=[source], outputs=[images]), *result,
+            replace(operation, kind=OpKind.RESHAPE, inputs=[made], outputs=[output])]
+
+
 def space_to_batch_nd(check: Checker) -> Any:
-    """SPACE_TO_BATCH_ND: of rows and columns, with any padding, which takes a copy of its own."""
+    """SPACE_TO_BATCH_ND: of rows and columns or lines, with any padding, which takes a copy of its
+    own."""
+    if len(check.operation.required(0).shape) == 3:
+        return _as_images(check, space_to_batch_nd)
     blocks, source = _blocks(check), check.operation.required(0)
     if blocks is None:
         return None
@@ -87,7 +116,9 @@ def space_to_batch_nd(check: Checker) -> Any:
 
 
 def batch_to_space_nd(check: Checker) -> Any:
-    """BATCH_TO_SPACE_ND: to rows and columns, with any crops."""
+    """BATCH_TO_SPACE_ND: to rows and columns or lines, with any crops."""
+    if len(check.operation.required(0).shape) == 3:
+        return _as_images(check, batch_to_space_nd)
     blocks, source = _blocks(check), check.operation.required(0)
     if blocks is None:
         return None
