@@ -5,7 +5,7 @@ import numpy as np
 from hadron_compiler.frontend.problems import Problems
 from hadron_compiler.ir.graph import Activation, DType, Operation, Padding, Tensor, Window
 
-__all__ = ["Checker", "Options"]
+__all__ = ["Checker", "Options", "extent"]
 
 Options = dict[str, float]
 
@@ -60,8 +60,8 @@ class Checker:
                             "kernel size, stride, dilation and padding must be 1 to 32767 and "
                             "SAME or VALID"):
             return None
-        height, before_y = _extent(source.shape[1], kernel_y, stride_y, dilation_y, padding)
-        width, before_x = _extent(source.shape[2], kernel_x, stride_x, dilation_x, padding)
+        height, before_y = extent(source.shape[1], kernel_y, stride_y, dilation_y, padding)
+        width, before_x = extent(source.shape[2], kernel_x, stride_x, dilation_x, padding)
         if not self.require(output.shape[:3] == (source.shape[0], height, width),
                             f"output {output.name} has the shape {list(output.shape)}, the window "
                             f"makes {[source.shape[0], height, width]} of it"):
@@ -119,7 +119,7 @@ class Checker:
         self.require(same, f"quantization of input {source.name} and output {output.name} differ")
 
 
-def _extent(size: int, kernel: int, stride: int, dilation: int,
+def extent(size: int, kernel: int, stride: int, dilation: int,
             padding: Padding | None) -> tuple[int, int]:
     """Return output size and padding before; source: tensorflow/lite/kernels/padding.h."""
     span = (kernel - 1) * dilation + 1

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hadron_compiler.frontend.flatbuffer import RawModel, RawOperator, RawTensor
+from hadron_compiler.frontend.shapes import output_shapes
 
 __all__ = ["Folded", "fold_sizes"]
 
@@ -28,10 +29,15 @@ class Folded:
 
 
 def fold_sizes(model: RawModel) -> Folded:
-    """Compute what operators make of integers that are known; those that cannot be stay."""
+    """Find shapes that the file leaves open, and compute what operators make of integers that are
+    known; those that cannot be stay."""
     tensors = list(model.tensors)
     done = set()
     for index, operator in enumerate(model.operators):
+        shapes = output_shapes(operator, [tensors[i] for i in operator.inputs if i != -1],
+                               [tensors[i] for i in operator.outputs])
+        for i, shape in zip(operator.outputs, shapes or (), strict=False):
+            tensors[i] = replace(tensors[i], shape=shape, shape_signature=())
         if len(operator.outputs) != 1 or operator.outputs[0] in model.outputs:
             continue
         output = tensors[operator.outputs[0]]
