@@ -5,7 +5,7 @@ that compute in single precision are repeated in single precision.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hadron_spec.fixed_point import logistic, tanh
 from hadron_spec.numerics import (
@@ -18,6 +18,7 @@ from hadron_spec.tflite_quantization import QuantizationError, activation_range,
 __all__ = [
     "Quantization",
     "abs_table",
+    "dequantized",
     "elu_table",
     "gelu_table",
     "hard_swish_table",
@@ -25,6 +26,7 @@ __all__ = [
     "leaky_slope",
     "logistic_table",
     "prelu_table",
+    "quantized",
     "relu_table",
     "requantize_table",
     "tanh_table",
@@ -201,6 +203,29 @@ def _high_mul16(a: int, b: int) -> int:
     return (a * b + (1 << 14)) >> 15
 
 
+def dequantized(x: Quantization) -> list[float]:
+    """Return the real numbers of all INT8 values, in single precision.
+
+    Source: reference/dequantize.h, Dequantize.
+    """
+    return [float32(x[0] * (i - x[1])) for i in _INPUTS]
+
+
+def quantized(values: Sequence[float], y: Quantization) -> list[int]:
+    """Return the INT8 values of real numbers; of what is none, the least.
+
+    Source: reference/quantize.h, AffineQuantize.
+    """
+    return [-128 if math.isnan(value) else _rounded(float32(value / float32(y[0])), y[1])
+            for value in values]
+
+
+def _rounded(scaled: float, zero_point: int) -> int:
+    """Round to the nearest, halves away from zero."""
+    nearest = math.copysign(math.floor(min(abs(scaled), 1e6) + 0.5), scaled)
+    return _clamp(int(nearest) + zero_point)
+
+
 def _float_table(x: Quantization, y: Quantization, function: Callable[[float], float]
                  ) -> list[int]:
     """Return the table of a function in single precision.
@@ -211,9 +236,7 @@ def _float_table(x: Quantization, y: Quantization, function: Callable[[float], f
     table = []
     for i in _INPUTS:
         value = float32(function(float32(float32(x[0]) * (i - x[1]))))
-        scaled = float32(value * inverse)
-        rounded = math.copysign(math.floor(abs(scaled) + 0.5), scaled)  # halves away from zero
-        table.append(_clamp(int(rounded) + y[1]))
+        table.append(_rounded(float32(value * inverse), y[1]))
     return table
 
 

@@ -110,12 +110,16 @@ class RawTensor:
 
 @dataclass(frozen=True)
 class RawOperator:
-    """An operator as the file has it; `options` is None where they are absent or not its own."""
+    """An operator as the file has it; `options` is None where they are absent or not its own.
+
+    QUANTIZE has a `table` of 256 entries where it stands for a function (see `functions`).
+    """
 
     kind: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: dict[str, float] | None
+    table: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from hadron_compiler.errors import ModelFormatError
 from hadron_compiler.frontend.constants import Folded, fold_sizes
 from hadron_compiler.frontend.edges import find_edges
 from hadron_compiler.frontend.flatbuffer import RawOperator, RawTensor, read_model
+from hadron_compiler.frontend.functions import fold_functions
 from hadron_compiler.frontend.operators import CONSTANT_INPUTS, SEVERAL_OUTPUTS, import_operator
 from hadron_compiler.frontend.problems import Problems
 from hadron_compiler.frontend.unsigned import as_signed
@@ -24,6 +25,7 @@ from hadron_compiler.ir.graph import (
     Graph,
     Operation,
     OpKind,
+    TableAttributes,
     Tensor,
 )
 from hadron_compiler.ir.weights import weights_tensor
@@ -72,7 +74,7 @@ def operator_outputs(source: str, data: bytes) -> list[OperatorOutput]:
     ModelFormatError
         When the file is not a TFLite model or is damaged.
     """
-    folded = fold_sizes(as_signed(read_model(source, data)))
+    folded = _read(source, data)
     model = folded.model
     gone = find_edges(model).operators | folded.operators
     return [OperatorOutput(index, raw.kind, tensor, model.tensors[tensor].name or f"#{tensor}")
@@ -99,13 +101,18 @@ def import_tflite(source: str, data: bytes, *, keep_tensors: bool = False) -> Gr
     UnsupportedError
         With all the reasons why Hadron cannot run it.
     """
-    importer = _Importer(source, fold_sizes(as_signed(read_model(source, data))))
+    importer = _Importer(source, _read(source, data))
     graph = importer.build()
     if not keep_tensors:
         return graph
     outputs = [importer.tensors[output.tensor] for output in operator_outputs(source, data)]
     host = tuple(edge for edge in graph.host if edge.side == "input")
     return replace(graph, outputs=outputs, host=host)
+
+
+def _read(source: str, data: bytes) -> Folded:
+    """Return the model, with all that is known of it before anything runs."""
+    return fold_functions(fold_sizes(as_signed(read_model(source, data))))
 
 
 class _Importer:
@@ -189,6 +196,9 @@ class _Importer:
         if not sound:
             return []
         operation = Operation(kind, index, inputs, [self.tensors[i] for i in raw.outputs], None)
+        if raw.table is not None:
+            operation.attributes = TableAttributes(raw.table)
+            return [operation]
         return import_operator(operation, raw.options, self.problems)
 
     def name(self, i: int) -> str:
