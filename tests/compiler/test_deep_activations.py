@@ -256,13 +256,14 @@ def test_a_function_of_another_output_scale() -> None:
         "net.tflite: TANH #0: output scale 0.0010000000474974513, must be 1/32768")
 
 
-def test_a_transposed_convolution_without_a_bias_of_64_bits() -> None:
+def test_a_transposed_convolution_with_a_bias_of_32_bits() -> None:
     builder = ModelBuilder()
     x = builder.input((1, 2, 2, 3), 0.001, dtype="int16")
     y = builder.tensor((1, 4, 4, 2), 0.01, dtype="int16")
     shape = builder.constant(np.array(y.shape, np.int32))
     weights = builder.constant(np.ones((2, 2, 2, 3), np.int8), 0.1)
-    builder.operator("TRANSPOSE_CONV", [shape, weights, x], [y], "TransposeConv", strideH=2,
+    bias = builder.constant(np.zeros(2, np.int32), 0.0001)
+    builder.operator("TRANSPOSE_CONV", [shape, weights, x, bias], [y], "TransposeConv", strideH=2,
                      strideW=2)
     assert message(builder, y) == (
         "net.tflite: TRANSPOSE_CONV #0: 16-bit activations need a bias of INT64")

@@ -81,13 +81,13 @@ def evaluate(case: DeepCase) -> np.ndarray:
         return operators.rescale(
             case.inputs[0], multiplier=multiplier, shift=shift, input_zero_point=x.zero_point,
             output_zero_point=y.zero_point, deep=y.dtype == "int16")
-    weights, bias = constants
+    weights, bias = (*constants, None)[:2]
     pairs = [convolution_multiplier(x.scale, float(scale), y.scale) for scale in weights.scales]
-    once = bias.dtype == "int64"
+    once = bias is None or bias.dtype == "int64"
     attributes = dict(case.attributes)
     minimum, maximum = activation_range(attributes.pop("activation", "NONE"), y.scale, 0, bits=16)
     return FUNCTIONS[case.operator](
-        case.inputs[0], weights.data, bias.data, once=once, shifts=[s for _, s in pairs],
+        case.inputs[0], weights.data, bias and bias.data, once=once, shifts=[s for _, s in pairs],
         multipliers=[reduced_multiplier(m) if once else m for m, _ in pairs], minimum=minimum,
         maximum=maximum, **attributes)
 

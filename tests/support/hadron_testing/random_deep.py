@@ -25,7 +25,8 @@ class DeepCase:
 
 def _case(rng: np.random.Generator, operator: str, builder: ModelBuilder, y: Tensor,
           attributes: dict[str, object]) -> DeepCase:
-    operands = [builder.tensors[i] for i in builder.operators[-1].inputs]
+    operands = [builder.tensors[i] for i in builder.operators[-1].inputs
+                if i != -1]
     inputs = [value for x in builder.inputs for value in _inputs(rng, x)]
     return DeepCase(operator, builder.finish([y]), inputs, operands, y, attributes)
 
@@ -56,8 +57,13 @@ def _bias(rng: np.random.Generator, channels: int) -> np.ndarray:
     return rng.integers(-1 << 20, 1 << 20, channels)
 
 
+def _optional_bias(rng: np.random.Generator, channels: int) -> np.ndarray | None:
+    return _bias(rng, channels) if rng.random() < 0.7 else None
+
+
 def _convolution(rng: np.random.Generator, depthwise: bool) -> DeepCase:
-    # TensorFlow Lite Micro's depthwise convolution reads biases of 64 bits.
+    # TensorFlow Lite Micro's depthwise convolution reads biases of 64 bits, without asking whether
+    # there are any.
     builder = ModelBuilder(bias_bits=64 if depthwise else choose(rng, (32, 64)))
     kernel = tuple(int(n) for n in rng.integers(1, 4, 2))
     depth = int(choose(rng, (1, 3, 16, int(rng.integers(1, 40)))))
@@ -73,7 +79,7 @@ def _convolution(rng: np.random.Generator, depthwise: bool) -> DeepCase:
     else:
         channels, taps = int(rng.integers(1, 25)), kernel[0] * kernel[1] * depth
         y = builder.conv_2d(
-            x, _weights(rng, (channels, *kernel, depth), taps), _bias(rng, channels),
+            x, _weights(rng, (channels, *kernel, depth), taps), _optional_bias(rng, channels),
             _scales(rng, channels), _output_scale(rng, x, taps), 0, **options)
     return _case(rng, "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D", builder, y, options)
 
@@ -82,8 +88,8 @@ def _fully_connected(rng: np.random.Generator) -> DeepCase:
     builder = ModelBuilder(bias_bits=choose(rng, (32, 64)))
     taps, channels = int(rng.integers(1, 200)), int(rng.integers(1, 40))
     x = builder.input((1, taps), 0.001, dtype="int16")
-    y = builder.fully_connected(x, _weights(rng, (channels, taps), taps), _bias(rng, channels),
-                                0.01, _output_scale(rng, x, taps), 0)
+    y = builder.fully_connected(x, _weights(rng, (channels, taps), taps),
+                                _optional_bias(rng, channels), 0.01, _output_scale(rng, x, taps), 0)
     return _case(rng, "FULLY_CONNECTED", builder, y, {})
 
 

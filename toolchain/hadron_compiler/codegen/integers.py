@@ -66,8 +66,8 @@ def output_stage(operation: Operation, weights: npt.NDArray[np.int64],
         bias = bias_tensor.data.astype(np.int64).reshape(channels)
     scales = weight_tensor.scales
     pairs = [convolution_multiplier(source.scale, scale, output.scale) for scale in scales]
-    # TensorFlow Lite Micro adds up in 64 bits where the bias has as many, and rounds once.
-    once = source.deep and bias_tensor is not None and bias_tensor.dtype is DType.INT64
+    # TensorFlow Lite Micro adds up in 64 bits where the bias has no fewer, and rounds once.
+    once = source.deep and (bias_tensor is None or bias_tensor.dtype is DType.INT64)
     if once:
         pairs = [(reduced_multiplier(value), shift) for value, shift in pairs]
     if len(pairs) == 1:

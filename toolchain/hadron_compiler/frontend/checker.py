@@ -100,11 +100,10 @@ class Checker:
         self.same_type()
 
     def deep_bias(self) -> None:
-        """Check the bias of an operator that takes no other one of 16-bit activations."""
+        """Check the bias of an operator that has no kernel for INT32 ones of 16-bit activations."""
         bias = self.operation.inputs[2] if len(self.operation.inputs) > 2 else None
-        self.require(not self.operation.required(0).deep
-                     or (bias is not None and bias.dtype is DType.INT64),
-                     "16-bit activations need a bias of INT64")
+        self.require(not self.operation.required(0).deep or bias is None
+                     or bias.dtype is DType.INT64, "16-bit activations need a bias of INT64")
 
     def same_type(self, position: int = 0) -> None:
         """Check that an input and the output are of one type."""

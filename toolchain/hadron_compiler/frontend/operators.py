@@ -175,7 +175,7 @@ def _depthwise_conv_2d(check: Checker) -> Any:
 
 def _transpose_conv(check: Checker) -> Any:
     """TRANSPOSE_CONV: any kernel and stride, SAME or VALID; weights constant, per channel or per
-    tensor; of 16 bits, with a bias."""
+    tensor."""
     operation = check.operation
     _, weights, source, *bias = operation.inputs
     assert weights is not None
