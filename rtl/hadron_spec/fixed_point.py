@@ -6,7 +6,7 @@ point and n = 31 - m below it.
 
 from hadron_spec.numerics import exp_on_negative_values, saturating_rounding_doubling_high_mul
 
-__all__ = ["logistic", "tanh"]
+__all__ = ["inverse_square_root", "logistic", "tanh"]
 
 _LIMIT = (1 << 31) - 1
 """One in Q0.31, nearly."""
@@ -42,3 +42,35 @@ def tanh(x: int) -> int:
     magnitude = 4 * (_reciprocal_of_one_plus(exp_on_negative_values(-abs(x), 5)) - (1 << 29))
     magnitude = min(magnitude, _LIMIT)
     return magnitude if x > 0 else -magnitude
+
+
+def inverse_square_root(x: int) -> tuple[int, int]:
+    """Return 1 / sqrt(x) of a positive integer as (multiplier in Q0.31, shift to the left).
+
+    Source: tensorflow/lite/kernels/internal/common.h, GetInvSqrtQuantizedMultiplierExp.
+    """
+    if x <= 1:
+        return _LIMIT, 0
+    mul = saturating_rounding_doubling_high_mul
+    shift = 11
+    while x >= 1 << 29:
+        x //= 4
+        shift += 1
+    pairs = (31 - x.bit_length()) // 2 - 1
+    shift -= pairs
+    x <<= 2 * pairs
+    # Q3.28, a half of what was given, by five Newton-Raphson steps from 1 on.
+    half = (x >> 1) + 1 >> 1
+    three_halves = 3 << 27
+    root = 1 << 28
+    for _ in range(5):
+        cube = _saturated(mul(mul(root, root), root) << 6)
+        root = _saturated((mul(three_halves, root) - mul(half, cube)) << 3)
+    root = int(mul(root, 1518500250))  # sqrt(2) / 2
+    if shift < 0:
+        return root << -shift, 0
+    return root, -shift
+
+
+def _saturated(x: int) -> int:
+    return min(max(int(x), -_LIMIT - 1), _LIMIT)

@@ -18,6 +18,7 @@ __all__ = [
     "SHIFT_MIN",
     "SOFTMAX_ACCUMULATION_INTEGER_BITS",
     "SOFTMAX_SCALED_DIFF_INTEGER_BITS",
+    "SQUARED_DIFFERENCE_LEFT_SHIFT",
     "average_multiplier",
     "exp_on_negative_values",
     "largest_average",
@@ -57,6 +58,12 @@ ADD_LEFT_SHIFT = 20
 
 ADD_LEFT_SHIFT_DEEP = 15
 """The same of 16 bits."""
+
+SQUARED_DIFFERENCE_LEFT_SHIFT = 7
+"""The same of SQUARED_DIFFERENCE.
+
+Source: tflite-micro kernels/squared_difference.cc, SquaredDifferencePrepare.
+"""
 
 AVERAGE_WEIGHT = 4
 """Weight of every element of an average: see :func:`average_multiplier`."""

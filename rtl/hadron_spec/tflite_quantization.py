@@ -9,7 +9,11 @@ import math
 import struct
 from typing import NamedTuple
 
-from hadron_spec.numerics import ADD_LEFT_SHIFT, quantize_multiplier
+from hadron_spec.numerics import (
+    ADD_LEFT_SHIFT,
+    SQUARED_DIFFERENCE_LEFT_SHIFT,
+    quantize_multiplier,
+)
 
 __all__ = [
     "ACTIVATIONS",
@@ -25,6 +29,7 @@ __all__ = [
     "float64_scale",
     "mean_multiplier",
     "padding_before",
+    "squared_difference_parameters",
     "window_output",
 ]
 
@@ -106,6 +111,27 @@ def add_parameters(a_scale: float, b_scale: float, output_scale: float,
     if real >= 1:
         raise QuantizationError(f"output scale {output_scale} is too small for inputs of scale "
                                 f"{a_scale} and {b_scale}")
+    return AddParameters(*quantize_multiplier(a / twice_max), *quantize_multiplier(b / twice_max),
+                         *quantize_multiplier(real))
+
+
+def squared_difference_parameters(a_scale: float, b_scale: float, output_scale: float
+                                  ) -> AddParameters:
+    """Return the multipliers and shifts of SQUARED_DIFFERENCE: of both operands as those of ADD.
+
+    Raises
+    ------
+    QuantizationError
+        When the output's scale is so small that its multiplier is not below one.
+
+    Source: tflite-micro kernels/squared_difference.cc, SquaredDifferencePrepare.
+    """
+    a, b, output = float32(a_scale), float32(b_scale), float32(output_scale)
+    twice_max = 2 * max(a, b)
+    real = twice_max * twice_max / ((1 << 2 * SQUARED_DIFFERENCE_LEFT_SHIFT) * output)
+    if real >= 1:
+        raise QuantizationError(f"output scale {output_scale} is too small for a squared "
+                                f"difference of inputs of scale {a_scale} and {b_scale}")
     return AddParameters(*quantize_multiplier(a / twice_max), *quantize_multiplier(b / twice_max),
                          *quantize_multiplier(real))
 

@@ -7,7 +7,7 @@ that compute in single precision are repeated in single precision.
 import math
 from collections.abc import Callable, Sequence
 
-from hadron_spec.fixed_point import logistic, tanh
+from hadron_spec.fixed_point import inverse_square_root, logistic, tanh
 from hadron_spec.numerics import (
     multiply_by_quantized_multiplier,
     quantize_multiplier,
@@ -20,15 +20,18 @@ __all__ = [
     "abs_table",
     "dequantized",
     "elu_table",
+    "exp_table",
     "gelu_table",
     "hard_swish_table",
     "leaky_relu_table",
     "leaky_slope",
+    "log_table",
     "logistic_table",
     "prelu_table",
     "quantized",
     "relu_table",
     "requantize_table",
+    "rsqrt_table",
     "tanh_table",
 ]
 
@@ -247,6 +250,45 @@ def elu_table(x: Quantization, y: Quantization) -> list[int]:
     """
     return _float_table(x, y, lambda value: value if value >= 0
                         else float32(math.exp(value)) - 1)
+
+
+def exp_table(x: Quantization, y: Quantization) -> list[int]:
+    """Return the table of EXP, which TensorFlow Lite Micro does not have.
+
+    Source: tensorflow/lite/kernels/exp.cc, ExpPrepare.
+    """
+    return _float_table(x, y, math.exp)
+
+
+def log_table(x: Quantization, y: Quantization) -> list[int]:
+    """Return the table of LOG, which TensorFlow Lite Micro does not have: of what is not positive,
+    the least.
+
+    Source: tensorflow/lite/kernels/elementwise.cc, LogPrepare.
+    """
+    least = (-128 - y[1]) * y[0]
+    return _float_table(x, y, lambda value: math.log(value) if value > 0 else least)
+
+
+def rsqrt_table(x: Quantization, y: Quantization) -> list[int]:
+    """Return the table of RSQRT: of what is not positive, the largest.
+
+    Source: tflite-micro kernels/elementwise.cc, RsqrtEvalQuantized and SetRsqrtOutputMultiplier.
+    """
+    guard = 20
+    multiplier, shift = quantize_multiplier(
+        1 / float32(float32(math.sqrt(float32(x[0]))) * float32(y[0])))
+    table = []
+    for i in _INPUTS:
+        value = i - x[1]
+        if value <= 0:
+            table.append(127)
+            continue
+        root, root_shift = inverse_square_root(value)
+        scaled = multiply_by_quantized_multiplier(1, root, root_shift + guard)
+        table.append(_clamp(int(multiply_by_quantized_multiplier(
+            scaled, multiplier, shift - guard)) + y[1]))
+    return table
 
 
 def gelu_table(x: Quantization, y: Quantization, *, approximate: bool) -> list[int]:

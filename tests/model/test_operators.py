@@ -11,6 +11,7 @@ from hadron_spec.tflite_quantization import (
     add_parameters,
     convolution_multiplier,
     mean_multiplier,
+    squared_difference_parameters,
 )
 from hadron_testing import oracle
 from hadron_testing.random_elementwise import UNARY
@@ -94,6 +95,12 @@ def evaluate(case: Case) -> np.ndarray | list[np.ndarray]:
                     parameters=add_parameters(a.scale, b.scale, out.scale))
             multiplier, shift = convolution_multiplier(a.scale, b.scale, out.scale)
             return operators.mul(left, right, multiplier=multiplier, shift=shift, **points)
+        case "SQUARED_DIFFERENCE":
+            a, b = case.operands
+            return operators.squared_difference(
+                *_values(case), zero_point_a=a.zero_point, zero_point_b=b.zero_point,
+                output_zero_point=out.zero_point,
+                parameters=squared_difference_parameters(a.scale, b.scale, out.scale))
         case "CONCATENATION":
             return operators.concatenation(_values(case), attributes["axis"])
         case "SOFTMAX":

@@ -122,3 +122,23 @@ def test_gelu_is_within_one_of_the_real_function(approximate: bool,
         assert abs(entry - wanted) <= 0.5 + 0.011 * approximate
     assert table[0] == table[128] == 0
     assert table[255] == 127
+
+
+@pytest.mark.parametrize(("table", "function"), [
+    (tflite_tables.exp_table, math.exp), (tflite_tables.log_table, math.log)])
+def test_exponentials_and_logarithms_are_the_nearest(table, function) -> None:
+    """TensorFlow Lite Micro has neither of INT8."""
+    x, y = (3 / 128, -60), (1 / 30, -40)
+    for i, entry in zip(range(-128, 128), table(x, y), strict=True):
+        real = x[0] * (i - x[1])
+        if function is math.log and real <= 0:
+            assert entry == -128
+        else:
+            assert abs(entry - min(max(function(real) / y[0] + y[1], -128), 127)) <= 0.5001
+
+
+def test_numbers_become_the_nearest_integers() -> None:
+    y = (0.5, 3)
+    assert tflite_tables.dequantized(y)[128:131] == [-1.5, -1.0, -0.5]
+    assert tflite_tables.quantized([0.25, -0.25, 0.2, 1e30, -math.inf, math.nan], y) == [
+        4, 2, 3, 127, -128, -128]

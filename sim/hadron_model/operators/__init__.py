@@ -33,6 +33,7 @@ from hadron_model.operators.movement import (
     mirror_pad,
     pack,
     pad,
+    reverse_v2,
     slice_,
     split,
     strided_slice,
@@ -54,6 +55,7 @@ from hadron_model.operators.spatial import (
     space_to_batch_nd,
     space_to_depth,
 )
+from hadron_model.operators.squared_difference import squared_difference
 from hadron_model.operators.sub import sub
 from hadron_model.operators.table import table
 
@@ -97,11 +99,13 @@ __all__ = [
     "reshape",
     "resize_bilinear",
     "resize_nearest_neighbor",
+    "reverse_v2",
     "slice_",
     "softmax",
     "space_to_batch_nd",
     "space_to_depth",
     "split",
+    "squared_difference",
     "strided_slice",
     "sub",
     "table",

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["broadcast_to", "gather", "mirror_pad", "pack", "pad", "slice_", "split",
-           "strided_slice", "transpose", "unpack"]
+__all__ = ["broadcast_to", "gather", "mirror_pad", "pack", "pad", "reverse_v2", "slice_",
+           "split", "strided_slice", "transpose", "unpack"]
 
 Int8 = NDArray[np.int8]
 
@@ -72,6 +72,11 @@ def mirror_pad(x: Int8, paddings: Sequence[Sequence[int]], *, reflects: bool) ->
 def gather(x: Int8, indices: NDArray[np.int32], axis: int) -> Int8:
     """Pick elements along an axis; the axes of `indices` take its place."""
     return np.take(x, indices, axis)
+
+
+def reverse_v2(x: Int8, axes: Sequence[int]) -> Int8:
+    """Turn axes around."""
+    return np.flip(x, tuple(axes))
 
 
 def broadcast_to(x: Int8, shape: Sequence[int]) -> Int8:

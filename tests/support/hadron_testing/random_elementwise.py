@@ -4,7 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hadron_testing.draws import activations, draw_activation, draw_scale, draw_zero_point
+from hadron_testing.draws import (
+    activations,
+    choose,
+    draw_activation,
+    draw_scale,
+    draw_zero_point,
+)
 from hadron_testing.random_movement import draw_shape
 from hadron_testing.tflite_builder import ModelBuilder, Tensor
 
@@ -49,6 +55,8 @@ def _unary(opcode: str) -> Callable[[np.random.Generator], Made]:
     def make(rng: np.random.Generator) -> Made:
         builder = ModelBuilder()
         x = builder.input(draw_shape(rng, (1, 2, 3, 4)), *_quantized(rng))
+        if opcode == "RSQRT":  # Of nothing below zero.
+            x.zero_points[:] = -128
         scale, zero_point = _quantized(rng)
         options: str | None = None
         values: dict[str, object] = {}
@@ -82,6 +90,20 @@ def _sum(opcode: str) -> Callable[[np.random.Generator], Made]:
         y = builder.binary(opcode, *operands, scale, draw_zero_point(rng), activation=activation)
         return builder, [y], {"activation": activation}
     return make
+
+
+def _squared_difference(rng: np.random.Generator) -> Made:
+    builder = ModelBuilder()
+    a_scale = draw_scale(rng, 1e-3, 0.5)
+    b_scale = a_scale if rng.random() < 0.3 else a_scale * float(2 ** rng.uniform(-6, 6))
+    points = [int(choose(rng, (-128, 127, draw_zero_point(rng)))) for _ in range(2)]
+    operands = _operands(rng, builder, (a_scale, b_scale), (points[0], points[1]),
+                         draw_shape(rng, (1, 2, 3, 4)))
+    scale = 4 * max(a_scale, b_scale) ** 2 * float(2 ** rng.uniform(-4, 10))
+    y = builder.tensor(np.broadcast_shapes(*(operand.shape for operand in operands)), scale,
+                       draw_zero_point(rng))
+    builder.operator("SQUARED_DIFFERENCE", operands, [y])
+    return builder, [y], {}
 
 
 def _mul(rng: np.random.Generator) -> Made:
@@ -154,7 +176,8 @@ def _batch_matmul(rng: np.random.Generator) -> Made:
     return builder, [y], {"adj_x": adj_x, "adj_y": adj_y}
 
 
-UNARY = ("RELU", "RELU6", "LEAKY_RELU", "ELU", "HARD_SWISH", "LOGISTIC", "TANH", "ABS", "QUANTIZE")
+UNARY = ("RELU", "RELU6", "LEAKY_RELU", "ELU", "HARD_SWISH", "LOGISTIC", "TANH", "ABS", "RSQRT",
+         "QUANTIZE")
 """Those that TensorFlow Lite Micro has, too."""
 
 ELEMENTWISE: dict[str, Callable[[np.random.Generator], Made]] = {
@@ -164,6 +187,7 @@ ELEMENTWISE: dict[str, Callable[[np.random.Generator], Made]] = {
     "BATCH_MATMUL": _batch_matmul,
     "MUL": _mul,
     "PRELU": _prelu,
+    "SQUARED_DIFFERENCE": _squared_difference,
     "SUB": _sum("SUB"),
     "ADD": _sum("ADD"),
     **{opcode: _unary(opcode) for opcode in UNARY},

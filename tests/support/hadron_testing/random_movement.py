@@ -252,6 +252,14 @@ def _broadcast_to(rng: np.random.Generator) -> Made:
     return builder, [y], {"shape": shape}
 
 
+def _reverse(rng: np.random.Generator) -> Made:
+    builder, x = _start(rng, draw_shape(rng, (1, 2, 3, 4)))
+    axes = [int(rng.integers(len(x.shape)))]
+    y = _like(builder, x, x.shape)
+    builder.operator("REVERSE_V2", [x, _integers(builder, axes)], [y])
+    return builder, [y], {"axes": axes}
+
+
 def _squeeze(rng: np.random.Generator) -> Made:
     shape = draw_shape(rng, (3, 4))
     builder, x = _start(rng, (1, *shape))
@@ -286,6 +294,7 @@ MOVEMENT: dict[str, Callable[[np.random.Generator], Made]] = {
     "MIRROR_PAD": _mirror_pad,
     "GATHER": _gather,
     "BROADCAST_TO": _broadcast_to,
+    "REVERSE_V2": _reverse,
     "SQUEEZE": _squeeze,
     "EXPAND_DIMS": _expand_dims,
 }

@@ -28,6 +28,7 @@ from hadron_compiler.codegen.lowering_elementwise import (
     lower_prelu,
     lower_product,
     lower_scaled_channels,
+    lower_squared_difference,
     lower_sum,
     lower_table,
     product_stage,
@@ -93,6 +94,7 @@ from hadron_compiler.ir.graph import (
     RowDigitsAttributes,
     ScaledChannelsAttributes,
     SoftmaxAttributes,
+    SquaredDifferenceAttributes,
     TableAttributes,
     Tensor,
     TwoLinesAttributes,
@@ -376,6 +378,7 @@ _BY_ATTRIBUTES: dict[type, Callable[[Operation, NpuConfig], Kernel]] = {
     RescaleAttributes: lower_rescale,
     RowDigitsAttributes: interpolate_rows,
     ScaledChannelsAttributes: lower_scaled_channels,
+    SquaredDifferenceAttributes: lower_squared_difference,
     TableAttributes: lower_table,
     TwoLinesAttributes: lower_two_lines,
 }

@@ -14,6 +14,7 @@ from hadron_compiler.codegen.lowering_deep_products import lower_deep_product
 from hadron_compiler.codegen.placed import with_gaps
 from hadron_compiler.codegen.product import ProductKernel
 from hadron_compiler.codegen.scaled_channels import ScaledChannelsKernel
+from hadron_compiler.codegen.squared_difference import SquaredDifferenceKernel
 from hadron_compiler.ir.graph import (
     Activation,
     AddAttributes,
@@ -27,11 +28,16 @@ from hadron_compiler.ir.graph import (
     Tensor,
 )
 from hadron_spec.config import NpuConfig
-from hadron_spec.numerics import rescale_addend
-from hadron_spec.tflite_quantization import add_parameters, convolution_multiplier
+from hadron_spec.numerics import SQUARED_DIFFERENCE_LEFT_SHIFT, rescale_addend
+from hadron_spec.tflite_quantization import (
+    add_parameters,
+    convolution_multiplier,
+    squared_difference_parameters,
+)
 
 __all__ = ["lower_extremum", "lower_lookup", "lower_prelu", "lower_product",
-           "lower_scaled_channels", "lower_sum", "lower_table", "product_stage"]
+           "lower_scaled_channels", "lower_squared_difference", "lower_sum", "lower_table",
+           "product_stage"]
 
 
 def _gaps(operation: Operation) -> bool:
@@ -69,6 +75,20 @@ def lower_product(operation: Operation, config: NpuConfig) -> Kernel:
                           output)
     return ProductKernel(config, operation.label, output.shape, (a.zero_point, b.zero_point),
                          stage, _gaps(operation))
+
+
+def lower_squared_difference(operation: Operation, config: NpuConfig) -> Kernel:
+    """The square of the difference of two tensors of one shape."""
+    a, b, output = operation.required(0), operation.required(1), operation.outputs[0]
+    parameters = squared_difference_parameters(a.scale, b.scale, output.scale)
+    shift = SQUARED_DIFFERENCE_LEFT_SHIFT
+    tables = (rescale_addend(BYTES - a.zero_point, parameters.multiplier_a, parameters.shift_a,
+                             shift),
+              -rescale_addend(BYTES - b.zero_point, parameters.multiplier_b, parameters.shift_b,
+                              shift))
+    stage = LookupStage(parameters.multiplier, parameters.shift, True, output.zero_point)
+    return SquaredDifferenceKernel(config, operation.label, output.shape, tables, stage,
+                                   _gaps(operation))
 
 
 def lower_scaled_channels(operation: Operation, config: NpuConfig) -> Kernel:

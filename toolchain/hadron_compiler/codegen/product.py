@@ -25,7 +25,7 @@ from hadron_compiler.codegen.geometry import View
 from hadron_compiler.codegen.kernel import Kernel, Part, Piece, WrappedPart
 from hadron_spec.config import NpuConfig
 
-__all__ = ["ProductKernel", "half_tables", "product_tables"]
+__all__ = ["ProductKernel", "half_tables", "plane_view", "product_tables"]
 
 _HALVES = ((1, 128), (1, -127), (-1, 127), (-1, -128))
 """Sign of b, and what is added to the sum: its low and high byte, those of the difference. Each is
@@ -95,8 +95,8 @@ class ProductKernel(Kernel):
         return self._parts
 
 
-def _scratch_view(piece: Piece, place: int) -> View:
-    """Return where the bytes of one half lie."""
+def plane_view(piece: Piece, place: int) -> View:
+    """Return where in the scratchpad a byte of each element lies, `place` of several planes."""
     region = piece.region
     channels = piece.destination.channel[1] - piece.destination.channel[0]
     row = region.columns * channels
@@ -110,10 +110,10 @@ class _HalfPart(WrappedPart):
         self.place = place
 
     def commands(self, piece: Piece) -> list[Command]:
-        return self.part.commands(replace(piece, destination=_scratch_view(piece, self.place)))
+        return self.part.commands(replace(piece, destination=plane_view(piece, self.place)))
 
 
 class _SumPart(WrappedPart):
     def commands(self, piece: Piece) -> list[Command]:
-        views = tuple(_scratch_view(piece, place) for place in range(len(_HALVES)))
+        views = tuple(plane_view(piece, place) for place in range(len(_HALVES)))
         return self.part.commands(replace(piece, sources=views))

@@ -15,11 +15,13 @@ from hadron_compiler.ir.graph import (
     Operation,
     OpKind,
     ProductAttributes,
+    SquaredDifferenceAttributes,
     Tensor,
 )
 from hadron_spec.tflite_tables import prelu_table
 
-__all__ = ["broadcast", "maximum", "minimum", "mul", "prelu", "sum_with_constant"]
+__all__ = ["broadcast", "maximum", "minimum", "mul", "prelu", "squared_difference",
+           "sum_with_constant"]
 
 
 def broadcast(check: Checker) -> list[Operation] | None:
@@ -76,6 +78,16 @@ def sum_with_constant(check: Checker) -> AddConstantAttributes | None:
             return AddConstantAttributes(check.activation(), int(constant.data.min()),
                                          constant.scale, first)
     return None
+
+
+def squared_difference(check: Checker) -> Any:
+    """SQUARED_DIFFERENCE: two tensors, or a tensor and a constant, with broadcasting."""
+    copies = broadcast(check)
+    for position in (0, 1):
+        check.same_type(position)
+    if copies is None:
+        return None
+    return [*copies, replace(check.operation, attributes=SquaredDifferenceAttributes())]
 
 
 def maximum(check: Checker) -> Any:

@@ -32,6 +32,7 @@ __all__ = [
     "pad",
     "padv2",
     "reshape",
+    "reverse",
     "slice_",
     "split",
     "split_v",
@@ -323,3 +324,16 @@ def tile(check: Checker) -> Any:
     return MoveAttributes(tuple(
         np.tile(stride * np.arange(size, dtype=np.int64), times) for size, times, stride in zip(
             source.shape, multiples, strides(source.shape), strict=True)))
+
+
+def reverse(check: Checker) -> Any:
+    """REVERSE_V2: along any axes; a byte at a time if the last one is among them."""
+    source = check.operation.required(0)
+    rank = len(source.shape)
+    given = constant_integers(check, 1)
+    axes = [checked_axis(check, axis, rank) for axis in given or ()]
+    check.same_quantization()
+    check.output_shape(source.shape)
+    return MoveAttributes(tuple(
+        offsets[::-1] if axis in axes else offsets
+        for axis, offsets in enumerate(spans(source.shape, [0] * rank, source.shape).axes)))

@@ -54,6 +54,7 @@ CONSTANT_INPUTS: dict[OpKind, tuple[int, int, frozenset[int]]] = {
     OpKind.ADD: (2, 2, frozenset()),
     OpKind.SUB: (2, 2, frozenset()),
     OpKind.MUL: (2, 2, frozenset()),
+    OpKind.SQUARED_DIFFERENCE: (2, 2, frozenset()),
     OpKind.PRELU: (2, 2, frozenset({1})),
     OpKind.MAXIMUM: (2, 2, frozenset()),
     OpKind.MINIMUM: (2, 2, frozenset()),
@@ -86,6 +87,7 @@ CONSTANT_INPUTS: dict[OpKind, tuple[int, int, frozenset[int]]] = {
     OpKind.GATHER: (2, 2, frozenset({1})),
     OpKind.BROADCAST_TO: (2, 2, frozenset({1})),
     OpKind.TILE: (2, 2, frozenset({1})),
+    OpKind.REVERSE_V2: (2, 2, frozenset({1})),
 }
 """Of each operator: fewest and most inputs, and which of them must be constants."""
 
@@ -95,8 +97,8 @@ SEVERAL_OUTPUTS = frozenset({OpKind.SPLIT, OpKind.SPLIT_V, OpKind.UNPACK})
 _WITHOUT_OPTIONS = (
     OpKind.RESHAPE, OpKind.SQUEEZE, OpKind.EXPAND_DIMS, OpKind.PAD, OpKind.PADV2, OpKind.SLICE,
     OpKind.SPLIT, OpKind.SPLIT_V, OpKind.TRANSPOSE, OpKind.SPACE_TO_BATCH_ND,
-    OpKind.BATCH_TO_SPACE_ND, OpKind.BROADCAST_TO, OpKind.TILE, OpKind.MAXIMUM,
-    OpKind.MINIMUM, OpKind.PRELU,
+    OpKind.BATCH_TO_SPACE_ND, OpKind.BROADCAST_TO, OpKind.TILE, OpKind.REVERSE_V2, OpKind.MAXIMUM,
+    OpKind.MINIMUM, OpKind.PRELU, OpKind.SQUARED_DIFFERENCE,
     *(kind for kind in UNARY if kind not in (OpKind.LEAKY_RELU, OpKind.GELU)))
 
 
@@ -378,6 +380,7 @@ _IMPORTERS: dict[OpKind, Callable[[Checker], Any]] = {
     OpKind.ADD: _add,
     OpKind.SUB: _sub,
     OpKind.MUL: binary.mul,
+    OpKind.SQUARED_DIFFERENCE: binary.squared_difference,
     OpKind.PRELU: binary.prelu,
     OpKind.MAXIMUM: binary.maximum,
     OpKind.MINIMUM: binary.minimum,
@@ -410,4 +413,5 @@ _IMPORTERS: dict[OpKind, Callable[[Checker], Any]] = {
     OpKind.GATHER: movement.gather,
     OpKind.BROADCAST_TO: movement.broadcast_to,
     OpKind.TILE: movement.tile,
+    OpKind.REVERSE_V2: movement.reverse,
 }

@@ -86,6 +86,9 @@ UNARY: dict[OpKind, Callable[[Checker], Any]] = {
     OpKind.TANH: _table("TANH: output scale 1/128, zero point 0; of 16 bits, 1/32768.",
                         lambda check, x, y: tflite_tables.tanh_table(x, y)),
     OpKind.ABS: _table("ABS: any.", lambda check, x, y: tflite_tables.abs_table(x, y)),
+    OpKind.EXP: _table("EXP: any.", lambda check, x, y: tflite_tables.exp_table(x, y)),
+    OpKind.LOG: _table("LOG: any.", lambda check, x, y: tflite_tables.log_table(x, y)),
+    OpKind.RSQRT: _table("RSQRT: any.", lambda check, x, y: tflite_tables.rsqrt_table(x, y)),
     OpKind.QUANTIZE: _table("QUANTIZE: between INT8 and INT16, of any scale and zero point.",
                             lambda check, x, y: tflite_tables.requantize_table(x, y)),
 }

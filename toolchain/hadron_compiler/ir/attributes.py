@@ -41,6 +41,7 @@ __all__ = [
     "RowDigitsAttributes",
     "ScaledChannelsAttributes",
     "SoftmaxAttributes",
+    "SquaredDifferenceAttributes",
     "TableAttributes",
     "TransposeConvolutionAttributes",
     "TwoLinesAttributes",
@@ -252,6 +253,11 @@ class ProductAttributes:
 
 
 @dataclass(frozen=True)
+class SquaredDifferenceAttributes:
+    """SQUARED_DIFFERENCE of two tensors of one shape."""
+
+
+@dataclass(frozen=True)
 class ScaledChannelsAttributes:
     """MUL of the first input by a factor a channel, which a pass has laid out in memory.
 
@@ -380,6 +386,7 @@ Attributes: TypeAlias = (
     | DynamicWeightsAttributes
     | LookupAttributes
     | ProductAttributes
+    | SquaredDifferenceAttributes
     | ScaledChannelsAttributes
     | MulAttributes
     | ConcatenationAttributes

@@ -41,6 +41,7 @@ from hadron_compiler.ir.attributes import (
     RowDigitsAttributes,
     ScaledChannelsAttributes,
     SoftmaxAttributes,
+    SquaredDifferenceAttributes,
     TableAttributes,
     TransposeConvolutionAttributes,
     TwoLinesAttributes,
@@ -88,6 +89,7 @@ __all__ = [
     "RowDigitsAttributes",
     "ScaledChannelsAttributes",
     "SoftmaxAttributes",
+    "SquaredDifferenceAttributes",
     "TableAttributes",
     "Tensor",
     "TransposeConvolutionAttributes",
@@ -119,6 +121,7 @@ class OpKind(Enum):
     ADD = "ADD"
     SUB = "SUB"
     MUL = "MUL"
+    SQUARED_DIFFERENCE = "SQUARED_DIFFERENCE"
     PRELU = "PRELU"
     MAXIMUM = "MAXIMUM"
     MINIMUM = "MINIMUM"
@@ -142,6 +145,9 @@ class OpKind(Enum):
     LOGISTIC = "LOGISTIC"
     TANH = "TANH"
     ABS = "ABS"
+    EXP = "EXP"
+    LOG = "LOG"
+    RSQRT = "RSQRT"
     QUANTIZE = "QUANTIZE"
     SLICE = "SLICE"
     STRIDED_SLICE = "STRIDED_SLICE"
@@ -161,6 +167,7 @@ class OpKind(Enum):
     GATHER = "GATHER"
     BROADCAST_TO = "BROADCAST_TO"
     TILE = "TILE"
+    REVERSE_V2 = "REVERSE_V2"
 
 
 _BYTES = {DType.INT16: 2, DType.INT32: 4}
@@ -274,7 +281,8 @@ class Tensor:
 
 
 _ACTIVATION_INPUTS = {OpKind.ADD: 2, OpKind.SUB: 2, OpKind.CONCATENATION: None,
-                      OpKind.PACK: None, OpKind.MAXIMUM: 2, OpKind.MINIMUM: 2}
+                      OpKind.PACK: None, OpKind.MAXIMUM: 2, OpKind.MINIMUM: 2,
+                      OpKind.SQUARED_DIFFERENCE: 2}
 
 
 @dataclass(eq=False)
