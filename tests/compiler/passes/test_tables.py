@@ -135,7 +135,13 @@ def _clamped(builder: ModelBuilder, x: Tensor) -> Tensor:
     return y
 
 
-@pytest.mark.parametrize("make", [_silu, _hard_swish, _distance, _clamped],
+def _squared(builder: ModelBuilder, x: Tensor) -> Tensor:
+    out = builder.tensor(x.shape, 0.05, -128)
+    builder.operator("SQUARED_DIFFERENCE", [x, builder.unary("TANH", x, 1 / 128, 0)], [out])
+    return out
+
+
+@pytest.mark.parametrize("make", [_silu, _hard_swish, _distance, _clamped, _squared],
                          ids=lambda make: make.__name__[1:])
 def test_two_functions_of_one_tensor_are_one_table(make) -> None:
     builder = ModelBuilder()

@@ -18,11 +18,13 @@ from hadron_compiler.ir.graph import (
     Operation,
     OpKind,
     ProductAttributes,
+    SquaredDifferenceAttributes,
     TableAttributes,
     Tensor,
 )
 from hadron_model.operators.add import add
 from hadron_model.operators.mul import mul
+from hadron_model.operators.squared_difference import squared_difference
 from hadron_model.operators.sub import sub
 from hadron_spec.numerics import SHIFT_MAX
 from hadron_spec.tflite_quantization import (
@@ -30,6 +32,7 @@ from hadron_spec.tflite_quantization import (
     activation_range,
     add_parameters,
     convolution_multiplier,
+    squared_difference_parameters,
 )
 
 __all__ = ["run"]
@@ -63,7 +66,7 @@ def _function(tensor: Tensor, functions: Functions) -> tuple[Tensor, Bytes]:
 def _tabulated(operation: Operation, functions: Functions) -> Operation:
     attributes = operation.attributes
     if not isinstance(attributes, AddAttributes | MulAttributes | ProductAttributes
-                      | ExtremumAttributes):
+                      | ExtremumAttributes | SquaredDifferenceAttributes):
         return operation
     operands: list[Bytes] = []
     sources: list[Tensor] = []
@@ -95,6 +98,11 @@ def _table(operation: Operation, operands: list[Bytes]) -> Bytes | None:
     attributes = operation.attributes
     if isinstance(attributes, ExtremumAttributes):
         return np.asarray((np.minimum if attributes.least else np.maximum)(*operands))
+    if isinstance(attributes, SquaredDifferenceAttributes):
+        return squared_difference(
+            *operands, zero_point_a=a.zero_point, zero_point_b=b.zero_point,
+            output_zero_point=output.zero_point,
+            parameters=squared_difference_parameters(a.scale, b.scale, output.scale))
     assert isinstance(attributes, AddAttributes | MulAttributes | ProductAttributes)
     minimum, maximum = activation_range(attributes.activation.value, output.scale,
                                         output.zero_point)
