@@ -121,7 +121,9 @@ def _mul(rng: np.random.Generator) -> Made:
 def _prelu(rng: np.random.Generator) -> Made:
     builder = ModelBuilder()
     x = builder.input(draw_shape(rng, (2, 3, 4)), *_quantized(rng))
-    shape = (1,) * (len(x.shape) - 1) + ((x.shape[-1],) if rng.random() < 0.8 else (1,))
+    shape = tuple(choose(rng, (
+        x.shape, (1, *x.shape[1:]), *[(*(1,) * (len(x.shape) - 1), x.shape[-1])] * 4,
+        (1,) * len(x.shape))))
     slope = builder.constant(rng.integers(-128, 128, shape).astype(np.int8),
                              draw_scale(rng, 1e-3, 0.02), draw_zero_point(rng))
     y = builder.tensor(x.shape, *_quantized(rng))

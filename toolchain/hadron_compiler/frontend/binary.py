@@ -8,14 +8,17 @@ import numpy as np
 from hadron_compiler.frontend.checker import Checker
 from hadron_compiler.frontend.offsets import grid, strides
 from hadron_compiler.ir.graph import (
+    Activation,
     AddConstantAttributes,
     ChannelTablesAttributes,
     ExtremumAttributes,
+    LookupAttributes,
     MulAttributes,
     Operation,
     OpKind,
     ProductAttributes,
     SquaredDifferenceAttributes,
+    TableAttributes,
     Tensor,
 )
 from hadron_spec.tflite_tables import prelu_table
@@ -130,22 +133,48 @@ def mul(check: Checker) -> Any:
 
 
 def prelu(check: Checker) -> Any:
-    """PRELU: a constant slope of one value or one a channel (the last axis)."""
+    """PRELU: a constant slope; of one value or one a channel (the last axis) it costs least."""
     x, alpha, output = (check.operation.required(0), check.operation.required(1),
                         check.operation.outputs[0])
     channels = output.shape[-1] if output.shape else 1
     check.output_shape(x.shape)
-    per_channel = alpha.elements == channels and alpha.shape[-1:] == (channels,)
-    if not check.require(per_channel or alpha.elements == 1, f"slope {alpha.name} has the shape "
-                         f"{list(alpha.shape)}; one value, or one for each of the {channels} "
-                         "channels, is supported"):
-        return None
     if not check.require(len(alpha.scales) == 1, f"slope {alpha.name} has {len(alpha.scales)} "
                          "scales, must be 1"):
         return None
+    per_channel = alpha.elements == channels and alpha.shape[-1:] == (channels,)
+    if not per_channel and alpha.elements != 1:
+        return _prelu_of_pixels(check)
     assert alpha.data is not None
     tables = {value: prelu_table((x.scale, x.zero_point), (output.scale, output.zero_point),
                                  (alpha.scale, alpha.zero_point), value)
               for value in {int(value) for value in alpha.data.ravel()}}
     return ChannelTablesAttributes(np.array([
         tables[int(value)] for value in np.broadcast_to(alpha.data.ravel(), (channels,))]))
+
+
+def _prelu_of_pixels(check: Checker) -> list[Operation] | None:
+    """Return PRELU of a slope a pixel: what is below zero is a product, what is above a table."""
+    operation, output = check.operation, check.operation.outputs[0]
+    x, alpha = operation.required(0), operation.required(1)
+    below, product, above = (
+        replace(tensor, name=f"{output.name} ({part})", root=None)
+        for tensor, part in ((x, "below zero"), (output, "product"), (output, "above zero")))
+    multiplied = replace(operation, kind=OpKind.MUL, inputs=[below, alpha], outputs=[product],
+                         attributes=ProductAttributes(Activation.NONE))
+    inner = Checker(multiplied, check.options, check.problems)
+    copies = broadcast(inner)
+    check.sound &= inner.sound
+    if copies is None:
+        return None
+    values = np.arange(-128, 128)
+    without = prelu_table((x.scale, x.zero_point), (output.scale, output.zero_point),
+                          (alpha.scale, alpha.zero_point), alpha.zero_point)
+    return [
+        replace(operation, inputs=[x], outputs=[below], attributes=TableAttributes(
+            tuple(np.minimum(values, x.zero_point).tolist()))),
+        *copies, multiplied,
+        replace(operation, inputs=[x], outputs=[above],
+                attributes=TableAttributes(tuple(without))),
+        replace(operation, inputs=[product, above],
+                attributes=LookupAttributes((values, values - output.zero_point))),
+    ]
