@@ -18,6 +18,8 @@ from hadron_compiler import CompileError, TensorBinding, compile_model
 from hadron_compiler.frontend.tflite import operator_outputs
 from hadron_spec.config import CONFIGS
 from hadron_testing.fake_simulator import FakeSimulator
+from hadron_testing.networks import network
+from hadron_testing.open_shapes import opened
 
 BINDING = TensorBinding("t", 0, (2, 2), "int8", 0.5, 1)
 
@@ -122,3 +124,14 @@ def test_a_missing_reference_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert status == 2
     assert err == ("hadron: error: comparing needs tflite-micro: pip install "
                    "'hadron-npu[compare]'\n")
+
+
+def test_shapes_that_a_model_leaves_open_are_told_to_the_reference(
+        tmp_path: Path, rng: np.random.Generator) -> None:
+    """TensorFlow Lite Micro takes the file's, in which an open size is 1."""
+    model = tmp_path / "open.tflite"
+    model.write_bytes(opened(network("ds_cnn", rng, (32, 32)), lambda shape: (-1,) * len(shape)))
+    x = rng.integers(-128, 128, compile_model(model, CONFIGS["h64"]).inputs[0].shape)
+    made = compare_model(model, x.astype(np.int8), "h64")
+    assert made.tensors
+    assert made.first is None

@@ -14,7 +14,7 @@ from hadron.models import DEFAULT_CONFIG, find_config
 from hadron.progress import OnProgress, ignore_progress
 from hadron.session import Session
 from hadron_compiler import HostEdge, TensorBinding, compile_model
-from hadron_compiler.frontend.tflite import operator_outputs
+from hadron_compiler.frontend.tflite import operator_outputs, with_found_shapes
 from hadron_spec.config import NpuConfig
 
 __all__ = ["Comparison", "TensorDifference", "compare_model", "difference_of", "sqnr_of"]
@@ -134,7 +134,8 @@ def compare_model(model: Path, inputs: Any, config: str | NpuConfig | None = Non
         bound = bound.select(index)
     ours = session.run(bound, check=False).outputs
     [sample] = bound.samples
-    theirs = _reference(model.name, data, _model_inputs(sample, program.inputs, program.host),
+    theirs = _reference(model.name, with_found_shapes(model.name, data),
+                        _model_inputs(sample, program.inputs, program.host),
                         [output.tensor for output in written])
     tensors = [
         difference_of(output.operator, output.kind, binding, ours[str(number)],

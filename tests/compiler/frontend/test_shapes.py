@@ -1,32 +1,14 @@
 """Networks of which a file leaves the shapes open, as converters do for batches of any size."""
 
-from collections.abc import Callable
-
-import flatbuffers
 import numpy as np
 import pytest
-from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
 
 from hadron_compiler import CompileError, compile_model
 from hadron_spec.config import CONFIGS
 from hadron_testing.networks import network
+from hadron_testing.open_shapes import opened
 from hadron_testing.random_graphs import random_graph
 from hadron_testing.tflite_builder import ModelBuilder
-
-
-def opened(model: bytes, unknown: Callable[[tuple[int, ...]], tuple[int, ...]]) -> bytes:
-    """Return a model in which tensors that operators write have the signature `unknown` makes of
-    their shapes, and 1 in place of each size that is -1 there."""
-    tree = schema.ModelT.InitFromPackedBuf(model, 0)
-    graph = tree.subgraphs[0]
-    for index in {int(i) for operator in graph.operators for i in operator.outputs}:
-        tensor = graph.tensors[index]
-        signature = unknown(tuple(int(size) for size in tensor.shape))
-        tensor.shapeSignature = list(signature)
-        tensor.shape = [1 if size == -1 else size for size in signature]
-    packer = flatbuffers.Builder(0)
-    packer.Finish(tree.Pack(packer), b"TFL3")
-    return bytes(packer.Output())
 
 
 def all_sizes(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ Source: tensorflow/lite/schema/schema.fbs.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from math import prod
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from hadron_compiler.errors import ModelFormatError
 
-__all__ = ["RawModel", "RawOperator", "RawTensor", "read_model"]
+__all__ = ["RawModel", "RawOperator", "RawTensor", "read_model", "with_shapes"]
 
 # Untyped, and without stubs: everything it returns is converted before it leaves this module.
 _tflite: Any = import_module("tflite")
@@ -81,6 +81,10 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "MIRROR_PAD": ("MirrorPadOptions", ("Mode",)),
     "GATHER": ("GatherOptions", ("Axis", "BatchDims")),
 }
+
+
+_SHAPE_FIELD = 4
+"""Where a tensor's table of fields has its shape: the first of them."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,19 @@ def read_model(source: str, data: bytes) -> RawModel:
     except _DAMAGE as error:
         raise ModelFormatError(f"{source}: truncated or corrupt TFLite model "
                                f"({type(error).__name__}: {_first_line(error)})") from None
+
+
+def with_shapes(data: bytes, shapes: Sequence[tuple[int, ...]]) -> bytes:
+    """Return a model, which has been read, with these shapes of its tensors, of as many sizes."""
+    graph = _tflite.Model.GetRootAsModel(data, 0).Subgraphs(0)
+    made = bytearray(data)
+    for i, shape in enumerate(shapes):
+        tensor = graph.Tensors(i)
+        if shape and tensor.ShapeLength() == len(shape):
+            table = tensor._tab
+            start = table.Vector(table.Offset(_SHAPE_FIELD))
+            made[start : start + 4 * len(shape)] = np.asarray(shape, "<i4").tobytes()
+    return bytes(made)
 
 
 def _first_line(error: BaseException) -> str:

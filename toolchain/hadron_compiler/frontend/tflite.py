@@ -12,7 +12,7 @@ import numpy.typing as npt
 from hadron_compiler.errors import ModelFormatError
 from hadron_compiler.frontend.constants import Folded, fold_sizes
 from hadron_compiler.frontend.edges import find_edges
-from hadron_compiler.frontend.flatbuffer import RawOperator, RawTensor, read_model
+from hadron_compiler.frontend.flatbuffer import RawOperator, RawTensor, read_model, with_shapes
 from hadron_compiler.frontend.functions import fold_functions
 from hadron_compiler.frontend.operators import CONSTANT_INPUTS, SEVERAL_OUTPUTS, import_operator
 from hadron_compiler.frontend.problems import Problems
@@ -30,7 +30,8 @@ from hadron_compiler.ir.graph import (
 )
 from hadron_compiler.ir.weights import weights_tensor
 
-__all__ = ["MAX_RANK", "MAX_TENSOR_BYTES", "OperatorOutput", "import_tflite", "operator_outputs"]
+__all__ = ["MAX_RANK", "MAX_TENSOR_BYTES", "OperatorOutput", "import_tflite", "operator_outputs",
+           "with_found_shapes"]
 
 MAX_RANK = 6
 """Most dimensions of an activation: those of TensorFlow Lite Micro's TRANSPOSE."""
@@ -80,6 +81,18 @@ def operator_outputs(source: str, data: bytes) -> list[OperatorOutput]:
     return [OperatorOutput(index, raw.kind, tensor, model.tensors[tensor].name or f"#{tensor}")
             for index, raw in enumerate(model.operators) if index not in gone
             for tensor in raw.outputs]
+
+
+def with_found_shapes(source: str, data: bytes) -> bytes:
+    """Return a TFLite model in which no shape is left open that Hadron finds, for interpreters that
+    take those of the file.
+
+    Raises
+    ------
+    ModelFormatError
+        When the file is not a TFLite model or is damaged.
+    """
+    return with_shapes(data, [tensor.shape for tensor in _read(source, data).model.tensors])
 
 
 def import_tflite(source: str, data: bytes, *, keep_tensors: bool = False) -> Graph:
