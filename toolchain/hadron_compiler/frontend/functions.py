@@ -5,7 +5,7 @@ logarithm in a softplus. What an INT8 tensor alone decides, element by element, 
 values.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +35,8 @@ def fold_functions(folded: Folded) -> Folded:
     needed."""
     model = folded.model
     functions: dict[int, _Function] = {}
+    # Between DEQUANTIZE and QUANTIZE alone there is nothing to compute.
+    unchanged: set[int] = set()
     operators = list(model.operators)
     for index, operator in enumerate(operators):
         if len(operator.outputs) != 1 or not operator.inputs or -1 in operator.inputs:
@@ -44,10 +46,10 @@ def fold_functions(folded: Folded) -> Folded:
             x = model.tensors[given]
             functions[made] = _Function(given, np.array(
                 tflite_tables.dequantized((x.scales[0], x.zero_points[0])), np.float32))
+            unchanged.add(made)
         elif operator.kind == "QUANTIZE" and given in functions:
             y = model.tensors[made]
-            # Of nothing but these two, the host can do as well where the network begins.
-            if _is_plain(y) and _has_functions(operators, functions, given):
+            if _is_plain(y) and given not in unchanged:
                 operators[index] = replace(
                     operator, inputs=(functions[given].source,),
                     table=tuple(tflite_tables.quantized(functions[given].values.tolist(),
@@ -63,13 +65,6 @@ def fold_functions(folded: Folded) -> Folded:
 def _is_plain(tensor: RawTensor) -> bool:
     return (tensor.dtype == "INT8" and tensor.data is None and len(tensor.scales) == 1
             and len(tensor.zero_points) == 1)
-
-
-def _has_functions(operators: Sequence[RawOperator], functions: dict[int, _Function],
-                   tensor: int) -> bool:
-    """Tell whether a tensor comes from more than DEQUANTIZE."""
-    return any(operator.outputs == (tensor,) and operator.kind != "DEQUANTIZE"
-               for operator in operators)
 
 
 def _computed(operator: RawOperator, model: RawModel,
