@@ -234,7 +234,7 @@ def _product_scale(builder: ModelBuilder) -> Tensor:
 
 def _prelu_slope(builder: ModelBuilder) -> Tensor:
     y = builder.tensor((1, 8, 8, 2), 0.1, 0)
-    builder.operator("PRELU", [image(builder), _constant(builder, *[1] * 8, shape=(8, 1))], [y])
+    builder.operator("PRELU", [image(builder), _constant(builder, *[1] * 3, shape=(3,))], [y])
     return y
 
 
@@ -336,8 +336,8 @@ def _join_activation(builder: ModelBuilder) -> Tensor:
                  "0.10000000149011612 and 0.10000000149011612"),
     (_product_scale, "MUL #0: the effective scale of channel 0 is 2**7 or more, must be less than "
                      "128"),
-    (_prelu_slope, "PRELU #0: slope k has the shape [8, 1]; one value, or one for each of the 2 "
-                   "channels, is supported"),
+    (_prelu_slope, "PRELU #0: slope k of the shape [3] does not repeat to that of input x, "
+                   "[1, 8, 8, 2]"),
     (_mul_scale, "MUL #0: the effective scale of channel 0 is 2**7 or more, must be less than 128"),
     (_sub_shape, "SUB #0: output y has the shape [1, 8, 8, 1], must be [1, 8, 8, 2]"),
     (_join_rescales, "CONCATENATION #0: quantization of input z and output y differ"),

@@ -156,14 +156,17 @@ def _prelu_of_pixels(check: Checker) -> list[Operation] | None:
     """Return PRELU of a slope a pixel: what is below zero is a product, what is above a table."""
     operation, output = check.operation, check.operation.outputs[0]
     x, alpha = operation.required(0), operation.required(1)
+    if not check.require(len(alpha.shape) <= len(x.shape) and all(
+            own in (1, size) for own, size in zip(alpha.shape[::-1], x.shape[::-1], strict=False)),
+            f"slope {alpha.name} of the shape {list(alpha.shape)} does not repeat to that of input "
+            f"{x.name}, {list(x.shape)}"):
+        return None
     below, product, above = (
         replace(tensor, name=f"{output.name} ({part})", root=None)
         for tensor, part in ((x, "below zero"), (output, "product"), (output, "above zero")))
     multiplied = replace(operation, kind=OpKind.MUL, inputs=[below, alpha], outputs=[product],
                          attributes=ProductAttributes(Activation.NONE))
-    inner = Checker(multiplied, check.options, check.problems)
-    copies = broadcast(inner)
-    check.sound &= inner.sound
+    copies = broadcast(Checker(multiplied, check.options, check.problems))
     if copies is None:
         return None
     values = np.arange(-128, 128)
