@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from hadron_compiler.frontend.flatbuffer import RawModel, RawOperator, RawTensor
 from hadron_compiler.frontend.shapes import output_shapes
+from hadron_compiler.frontend.slicing import slice_values, strided_slice_values
 
 __all__ = ["Folded", "fold_sizes"]
 
@@ -69,32 +70,14 @@ Options = dict[str, float]
 
 
 def _strided_slice(options: Options, given: list[Integers]) -> Integers:
-    values, (begins, ends, steps) = given[0], (given[i].ravel().tolist() for i in (1, 2, 3))
-    masks = {name: int(options[name]) for name in (
-        "BeginMask", "EndMask", "ShrinkAxisMask", "EllipsisMask", "NewAxisMask")}
-    if masks["EllipsisMask"] or masks["NewAxisMask"]:
-        raise ValueError("masks")
-    chosen: list[slice | int] = []
-    for axis, (begin, end, step) in enumerate(zip(begins, ends, steps, strict=True)):
-        if masks["ShrinkAxisMask"] >> axis & 1:
-            chosen.append(begin)
-        else:
-            chosen.append(slice(None if masks["BeginMask"] >> axis & 1 else begin,
-                                None if masks["EndMask"] >> axis & 1 else end, step))
-    made: Integers = values[tuple(chosen)]
-    return made
-
-
-def _slice(options: Options, given: list[Integers]) -> Integers:
-    begins, sizes = given[1].ravel().tolist(), given[2].ravel().tolist()
-    made: Integers = given[0][tuple(slice(begin, None if size == -1 else begin + size)
-                                    for begin, size in zip(begins, sizes, strict=True))]
-    return made
+    begins, ends, steps = (given[i].ravel().tolist() for i in (1, 2, 3))
+    return strided_slice_values(options, given[0], begins, ends, steps)
 
 
 _KINDS: dict[str, Callable[[Options, list[Integers]], Integers]] = {
     "STRIDED_SLICE": _strided_slice,
-    "SLICE": _slice,
+    "SLICE": lambda options, given: slice_values(
+        given[0], given[1].ravel().tolist(), given[2].ravel().tolist()),
     "PACK": lambda options, given: np.stack(given, int(options["Axis"])),
     "CONCATENATION": lambda options, given: np.concatenate(given, int(options["Axis"])),
     "GATHER": lambda options, given: np.take(given[0], given[1], int(options["Axis"])),

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from hadron_compiler.frontend.checker import extent
 from hadron_compiler.frontend.flatbuffer import RawOperator, RawTensor
+from hadron_compiler.frontend.slicing import slice_values, strided_slice_values
 from hadron_compiler.ir.graph import Padding
 
 __all__ = ["output_shapes"]
@@ -146,24 +147,12 @@ def _reshaped(operator: RawOperator, given: Tensors, made: Tensors) -> list[Shap
 
 
 def _sliced(operator: RawOperator, given: Tensors, made: Tensors) -> list[Shape]:
-    """As NumPy has it, of elements that take no room."""
-    begins, seconds = _integers(given[1]), _integers(given[2])
+    """As of elements that take no room."""
     elements: npt.NDArray[np.int8] = np.broadcast_to(np.int8(0), given[0].shape)
+    bounds = [_integers(tensor) for tensor in given[1:]]
     if operator.kind == "SLICE":
-        return [elements[tuple(
-            slice(begin, None if size == -1 else begin + size)
-            for begin, size in zip(begins, seconds, strict=True))].shape]
-    if _option(operator, "EllipsisMask") or _option(operator, "NewAxisMask"):
-        raise _UnknownError
-    chosen: list[slice | int] = []
-    for axis, (begin, end, step) in enumerate(
-            zip(begins, seconds, _integers(given[3]), strict=True)):
-        masked = {name: _option(operator, f"{name}Mask") >> axis & 1
-                  for name in ("Begin", "End", "ShrinkAxis")}
-        chosen.append(begin if masked["ShrinkAxis"] else
-                      slice(None if masked["Begin"] else begin, None if masked["End"] else end,
-                            step))
-    return [elements[tuple(chosen)].shape]
+        return [slice_values(elements, *bounds).shape]
+    return [strided_slice_values(operator.options or {}, elements, *bounds).shape]
 
 
 def _padded(operator: RawOperator, given: Tensors, made: Tensors) -> list[Shape]:
