@@ -7,12 +7,13 @@ runs once, when a network is compiled; what comes out is integers only.
 
 import math
 import struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hadron_spec.numerics import (
     ADD_LEFT_SHIFT,
     SQUARED_DIFFERENCE_LEFT_SHIFT,
     quantize_multiplier,
+    rescale_addend,
 )
 
 __all__ = [
@@ -53,6 +54,11 @@ class AddParameters(NamedTuple):
     shift_b: int
     multiplier: int
     shift: int
+
+    def rescaled(self, a: Any, b: Any, left_shift: int = ADD_LEFT_SHIFT) -> tuple[Any, Any]:
+        """Return both operands, their zero points removed, at the common scale."""
+        return (rescale_addend(a, self.multiplier_a, self.shift_a, left_shift),
+                rescale_addend(b, self.multiplier_b, self.shift_b, left_shift))
 
 
 def float32(value: float) -> float:
@@ -105,14 +111,7 @@ def add_parameters(a_scale: float, b_scale: float, output_scale: float,
 
     Source: tflite-micro kernels/add_common.cc, CalculateOpDataAdd.
     """
-    a, b, output = float32(a_scale), float32(b_scale), float32(output_scale)
-    twice_max = 2 * max(a, b)
-    real = twice_max / ((1 << left_shift) * output)
-    if real >= 1:
-        raise QuantizationError(f"output scale {output_scale} is too small for inputs of scale "
-                                f"{a_scale} and {b_scale}")
-    return AddParameters(*quantize_multiplier(a / twice_max), *quantize_multiplier(b / twice_max),
-                         *quantize_multiplier(real))
+    return _power_parameters(a_scale, b_scale, output_scale, 1, left_shift, "")
 
 
 def squared_difference_parameters(a_scale: float, b_scale: float, output_scale: float
@@ -126,12 +125,19 @@ def squared_difference_parameters(a_scale: float, b_scale: float, output_scale: 
 
     Source: tflite-micro kernels/squared_difference.cc, SquaredDifferencePrepare.
     """
+    return _power_parameters(a_scale, b_scale, output_scale, 2, SQUARED_DIFFERENCE_LEFT_SHIFT,
+                             "a squared difference of ")
+
+
+def _power_parameters(a_scale: float, b_scale: float, output_scale: float, power: int,
+                      left_shift: int, of: str) -> AddParameters:
+    """Return the parameters of a power of a sum, which `of` names where the output does not fit."""
     a, b, output = float32(a_scale), float32(b_scale), float32(output_scale)
     twice_max = 2 * max(a, b)
-    real = twice_max * twice_max / ((1 << 2 * SQUARED_DIFFERENCE_LEFT_SHIFT) * output)
+    real = twice_max**power / ((1 << power * left_shift) * output)
     if real >= 1:
-        raise QuantizationError(f"output scale {output_scale} is too small for a squared "
-                                f"difference of inputs of scale {a_scale} and {b_scale}")
+        raise QuantizationError(f"output scale {output_scale} is too small for {of}inputs of scale "
+                                f"{a_scale} and {b_scale}")
     return AddParameters(*quantize_multiplier(a / twice_max), *quantize_multiplier(b / twice_max),
                          *quantize_multiplier(real))
 

@@ -18,7 +18,7 @@ from hadron_model.operators.convolution import (
 )
 from hadron_model.operators.requantize import requantize, requantize_deep
 from hadron_model.operators.windows import Pair
-from hadron_spec.numerics import ADD_LEFT_SHIFT_DEEP, rescale_addend
+from hadron_spec.numerics import ADD_LEFT_SHIFT_DEEP
 from hadron_spec.tflite_quantization import AddParameters
 
 __all__ = ["deep_abs", "deep_add", "deep_conv2d", "deep_depthwise_conv2d",
@@ -72,12 +72,10 @@ def deep_fully_connected(x: NDArray[np.int16], weights: NDArray[np.int8], bias: 
 def deep_add(a: NDArray[np.int16], b: NDArray[np.int16], *, parameters: AddParameters,
              sign: int = 1, minimum: int = _LOWEST, maximum: int = _HIGHEST) -> NDArray[np.int16]:
     """Add or, with a `sign` of -1, subtract INT16, broadcasting as NumPy does."""
-    total = (rescale_addend(a.astype(np.int64), parameters.multiplier_a, parameters.shift_a,
-                            ADD_LEFT_SHIFT_DEEP)
-             + sign * rescale_addend(b.astype(np.int64), parameters.multiplier_b,
-                                     parameters.shift_b, ADD_LEFT_SHIFT_DEEP))
-    return requantize_deep(total, parameters.multiplier, parameters.shift, minimum=minimum,
-                           maximum=maximum)
+    first, second = parameters.rescaled(a.astype(np.int64), b.astype(np.int64),
+                                        ADD_LEFT_SHIFT_DEEP)
+    return requantize_deep(first + sign * second, parameters.multiplier, parameters.shift,
+                           minimum=minimum, maximum=maximum)
 
 
 def deep_mul(a: NDArray[np.int16], b: NDArray[np.int16], scale: tuple[int, int], *,

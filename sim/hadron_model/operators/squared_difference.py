@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hadron_model.operators.requantize import requantize
-from hadron_spec.numerics import SQUARED_DIFFERENCE_LEFT_SHIFT, rescale_addend
+from hadron_spec.numerics import SQUARED_DIFFERENCE_LEFT_SHIFT
 from hadron_spec.tflite_quantization import AddParameters
 
 __all__ = ["squared_difference"]
@@ -27,10 +27,8 @@ def squared_difference(a: NDArray[np.int8], b: NDArray[np.int8], *, parameters: 
     zero_point_a, zero_point_b, output_zero_point : int
         -128 to 127.
     """
-    shift = SQUARED_DIFFERENCE_LEFT_SHIFT
-    difference = (rescale_addend(a.astype(np.int64) - zero_point_a, parameters.multiplier_a,
-                                 parameters.shift_a, shift)
-                  - rescale_addend(b.astype(np.int64) - zero_point_b, parameters.multiplier_b,
-                                   parameters.shift_b, shift))
-    return requantize(difference * difference, parameters.multiplier, parameters.shift,
+    first, second = parameters.rescaled(
+        a.astype(np.int64) - zero_point_a, b.astype(np.int64) - zero_point_b,
+        SQUARED_DIFFERENCE_LEFT_SHIFT)
+    return requantize((first - second) ** 2, parameters.multiplier, parameters.shift,
                       zero_point=output_zero_point, minimum=-128, maximum=127)

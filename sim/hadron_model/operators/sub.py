@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hadron_model.operators.requantize import requantize
-from hadron_spec.numerics import rescale_addend
 from hadron_spec.tflite_quantization import AddParameters
 
 __all__ = ["sub"]
@@ -30,9 +29,7 @@ def sub(a: NDArray[np.int8], b: NDArray[np.int8], *, parameters: AddParameters, 
     minimum, maximum : int
         Range of the fused activation.
     """
-    difference = (rescale_addend(a.astype(np.int64) - zero_point_a, parameters.multiplier_a,
-                                 parameters.shift_a)
-                  - rescale_addend(b.astype(np.int64) - zero_point_b, parameters.multiplier_b,
-                                   parameters.shift_b))
-    return requantize(difference, parameters.multiplier, parameters.shift,
+    first, second = parameters.rescaled(a.astype(np.int64) - zero_point_a,
+                                        b.astype(np.int64) - zero_point_b)
+    return requantize(first - second, parameters.multiplier, parameters.shift,
                       zero_point=output_zero_point, minimum=minimum, maximum=maximum)

@@ -28,7 +28,7 @@ from hadron_compiler.ir.graph import (
     Tensor,
 )
 from hadron_spec.config import NpuConfig
-from hadron_spec.numerics import SQUARED_DIFFERENCE_LEFT_SHIFT, rescale_addend
+from hadron_spec.numerics import SQUARED_DIFFERENCE_LEFT_SHIFT
 from hadron_spec.tflite_quantization import (
     add_parameters,
     convolution_multiplier,
@@ -56,12 +56,11 @@ def lower_sum(operation: Operation, config: NpuConfig, sign: int) -> Kernel:
     if output.deep:
         return lower_deep_sum(operation, config, sign)
     parameters = add_parameters(a.scale, b.scale, output.scale)
-    tables = [
-        rescale_addend(BYTES - a.zero_point, parameters.multiplier_a, parameters.shift_a),
-        sign * rescale_addend(BYTES - b.zero_point, parameters.multiplier_b, parameters.shift_b)]
+    first, second = parameters.rescaled(BYTES - a.zero_point, BYTES - b.zero_point)
     stage = LookupStage(parameters.multiplier, parameters.shift, True, output.zero_point,
                         *bounds(attributes.activation, output))
-    return LookupKernel(config, operation.label, output.shape, tables, stage, _gaps(operation))
+    return LookupKernel(config, operation.label, output.shape, [first, sign * second], stage,
+                        _gaps(operation))
 
 
 def lower_product(operation: Operation, config: NpuConfig) -> Kernel:
@@ -81,14 +80,11 @@ def lower_squared_difference(operation: Operation, config: NpuConfig) -> Kernel:
     """The square of the difference of two tensors of one shape."""
     a, b, output = operation.required(0), operation.required(1), operation.outputs[0]
     parameters = squared_difference_parameters(a.scale, b.scale, output.scale)
-    shift = SQUARED_DIFFERENCE_LEFT_SHIFT
-    tables = (rescale_addend(BYTES - a.zero_point, parameters.multiplier_a, parameters.shift_a,
-                             shift),
-              -rescale_addend(BYTES - b.zero_point, parameters.multiplier_b, parameters.shift_b,
-                              shift))
+    first, second = parameters.rescaled(BYTES - a.zero_point, BYTES - b.zero_point,
+                                        SQUARED_DIFFERENCE_LEFT_SHIFT)
     stage = LookupStage(parameters.multiplier, parameters.shift, True, output.zero_point)
-    return SquaredDifferenceKernel(config, operation.label, output.shape, tables, stage,
-                                   _gaps(operation))
+    return SquaredDifferenceKernel(config, operation.label, output.shape, (first, -second),
+                                   stage, _gaps(operation))
 
 
 def lower_scaled_channels(operation: Operation, config: NpuConfig) -> Kernel:
