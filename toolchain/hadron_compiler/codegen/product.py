@@ -7,25 +7,14 @@ and what the zero points take from them. All of it is exact.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from hadron_compiler.codegen.command import Command
-from hadron_compiler.codegen.elementwise import (
-    BYTES,
-    LookupPart,
-    LookupStage,
-    Table,
-    check_channels,
-    check_steps,
-    flat_geometry,
-)
-from hadron_compiler.codegen.geometry import View
-from hadron_compiler.codegen.kernel import Kernel, Part, Piece, WrappedPart
+from hadron_compiler.codegen.elementwise import BYTES, LookupStage, Table
+from hadron_compiler.codegen.planes import Pass, PlanesKernel
 from hadron_spec.config import NpuConfig
 
-__all__ = ["ProductKernel", "half_tables", "plane_view", "product_tables"]
+__all__ = ["ProductKernel", "half_tables", "product_tables"]
 
 _HALVES = ((1, 128), (1, -127), (-1, 127), (-1, -128))
 """Sign of b, and what is added to the sum: its low and high byte, those of the difference. Each is
@@ -61,7 +50,7 @@ def product_tables(zero_point_a: int, zero_point_b: int) -> list[Table]:
     return tables
 
 
-class ProductKernel(Kernel):
+class ProductKernel(PlanesKernel):
     """The product of two tensors as flat bytes, with four bytes of scratchpad for each of them.
 
     Parameters
@@ -72,48 +61,9 @@ class ProductKernel(Kernel):
         What follows the product.
     """
 
-    reads_gaps = writes_gaps = reads_alike = True
-
     def __init__(self, config: NpuConfig, name: str, shape: Sequence[int],
                  zero_points: tuple[int, int], stage: LookupStage, gaps: bool = False) -> None:
-        self.name = name
-        self.geometry = flat_geometry(shape, gaps)
-        self.macs = 0
-        halves = [LookupPart(config, tables, LookupStage()) for tables in half_tables()]
-        sums = LookupPart(config, product_tables(*zero_points), stage)
-        self._parts = [*(_HalfPart(part, place) for place, part in enumerate(halves)),
-                       _SumPart(sums)]
-
-    def scratch(self, rows: int, columns: int) -> int:
-        """See `Kernel.scratch`."""
-        return rows * columns * self.geometry.destination[2] * len(_HALVES)
-
-    def parts(self, max_steps: int, max_channels: int | None) -> Sequence[Part]:
-        """See `Kernel.parts`."""
-        check_channels(self.name, max_channels)
-        check_steps(self.name, "four tables", self._parts, max_steps)
-        return self._parts
-
-
-def plane_view(piece: Piece, place: int) -> View:
-    """Return where in the scratchpad a byte of each element lies, `place` of several planes."""
-    region = piece.region
-    channels = piece.destination.channel[1] - piece.destination.channel[0]
-    row = region.columns * channels
-    return View(piece.scratch + place * region.rows * row, region.y, region.x, (0, channels),
-                row, channels)
-
-
-class _HalfPart(WrappedPart):
-    def __init__(self, part: LookupPart, place: int) -> None:
-        super().__init__(part)
-        self.place = place
-
-    def commands(self, piece: Piece) -> list[Command]:
-        return self.part.commands(replace(piece, destination=plane_view(piece, self.place)))
-
-
-class _SumPart(WrappedPart):
-    def commands(self, piece: Piece) -> list[Command]:
-        views = tuple(plane_view(piece, place) for place in range(len(_HALVES)))
-        return self.part.commands(replace(piece, sources=views))
+        super().__init__(config, name, shape, [
+            *(Pass(half) for half in half_tables()),
+            Pass(product_tables(*zero_points), stage, planes=range(len(_HALVES)))],
+            "four tables", gaps)
