@@ -125,8 +125,12 @@ class CommandDecoder(wiring.Component):
         take = Signal()
         first = Signal()
         checksum = Signal(32, reset_less=True)
+        # Whether anything is left of the checksum, in each quarter of its bits.
+        unequal = Signal(4)
         bus_error = Signal()
         field_error = Signal()
+        # Either of them, for the queues' sake, which have no time for both.
+        broke = Signal()
         # The EXECUTE command before has left a sum to go on with.
         continuable = Signal()
         not_tall = Signal()
@@ -140,15 +144,20 @@ class CommandDecoder(wiring.Component):
             field.word for opcode in Opcode for field in FIELDS[opcode].values())
         illegal = self._is_illegal(words, position, opcodes, units, continuable, not_tall)
         broken = Signal(len(illegal))
+        errors = Cat(broken.any() | (field_error & ~(take & first)),
+                     Mux(take, beat.error | (bus_error & ~first), bus_error))
         m.d.sync += [
             broken.eq(Mux(take, illegal, 0)),
-            field_error.eq(broken.any() | (field_error & ~(take & first))),
+            Cat(field_error, bus_error).eq(errors),
+            broke.eq(errors.any()),
         ]
+        folded = Signal.like(checksum)
+        m.d.comb += folded.eq(self._fold(words, position, checksum))
         with m.If(take):
             m.d.sync += [
                 position.eq(position + 1),
-                checksum.eq(self._fold(words, position, checksum)),
-                bus_error.eq(beat.error | (bus_error & ~first)),
+                checksum.eq(folded),
+                unequal.eq(Cat(folded[i :: len(unequal)].any() for i in range(len(unequal)))),
                 not_tall.eq(self._is_not_tall(words, position).any() | (not_tall & ~first)),
             ]
 
@@ -157,15 +166,20 @@ class CommandDecoder(wiring.Component):
         m.d.comb += indexed.eq(beat.data)
         with m.If(position == CHECKSUM_WORD // words_a_beat):
             m.d.comb += indexed.word_select(CHECKSUM_WORD % words_a_beat, 32).eq(self.index)
-        commit = Signal()
-        with m.If(commit & units[Unit.EXECUTE]):
+        # A register of its own that says CHECK; what has no unit has no queue either.
+        complete = Signal()
+        checking = Signal()
+        commits = Signal(len(Unit))
+        m.d.sync += checking.eq(complete)
+        m.d.comb += commits.eq(Mux(checking & ~broke & ~unequal.any(), units, 0))
+        with m.If(commits[Unit.EXECUTE]):
             m.d.sync += continuable.eq(
                 _is(opcodes, Opcode.MATRIX) & ~self._is_shallow(m, words, position, take))
         for unit in Unit:
             m.d.comb += [
                 self.queues[unit].valid.eq(take & units[unit]),
                 self.queues[unit].data.eq(indexed),
-                self.queues[unit].commit.eq(commit & units[unit]),
+                self.queues[unit].commit.eq(commits[unit]),
             ]
 
         # Counted when a command has come, not when it has been found right: that is known late.
@@ -193,12 +207,13 @@ class CommandDecoder(wiring.Component):
             with m.State("BEATS"):
                 m.d.comb += self.i.ready.eq(1)
                 with m.If(self.i.valid & (position == beats - 1)):
+                    m.d.comb += complete.eq(1)
                     m.d.sync += next_index.eq(next_index + 1)
                     m.next = "CHECK"
             with m.State("CHECK"):
                 with m.If(bus_error):
                     fail(ErrorCode.BUS_READ)
-                with m.Elif(checksum.any()):
+                with m.Elif(unequal.any()):
                     fail(ErrorCode.CHECKSUM)
                 with m.Elif(~is_known):
                     fail(ErrorCode.OPCODE)
@@ -208,7 +223,6 @@ class CommandDecoder(wiring.Component):
                     m.d.sync += self.finished.eq(1)
                     m.next = "STOPPED"
                 with m.Else():
-                    m.d.comb += commit.eq(1)
                     m.next = "START"
             with m.State("STOPPED"):
                 pass

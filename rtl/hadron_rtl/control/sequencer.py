@@ -177,12 +177,11 @@ class Sequencer(wiring.Component):
         return settled
 
     def _record(self, m: Module, failed: Signal) -> None:
-        """Keep the first error: choose whose, then its code and command."""
+        """Keep the first error: choose whose, then, a cycle later, its code and command."""
         deadlock = self._find_deadlock(m)
         expired = self._watch(m)
         decoder = len(Unit)
         whose = Signal(range(len(Unit) + 1))
-        code = Signal(self.error_code.shape())
         failing = [unit.failure.valid | unit.overflow for unit in self.units]
         m.d.comb += whose.eq(decoder)
         with m.If(Cat(failing).any()):
@@ -194,26 +193,25 @@ class Sequencer(wiring.Component):
                 with m.If(self.units[unit].waiting):
                     m.d.comb += whose.eq(unit)
 
-        with m.Switch(whose):
-            for number, unit in enumerate(self.units):
-                with m.Case(number):
-                    m.d.comb += code.eq(Mux(
-                        unit.failure.valid, unit.failure.code,
-                        Mux(unit.overflow, ErrorCode.TOKEN_OVERFLOW, ErrorCode.DEADLOCK)))
-            with m.Default():
-                m.d.comb += code.eq(Mux(
-                    self.decoder_failure.valid, self.decoder_failure.code, ErrorCode.WATCHDOG))
         fails = Cat(*failing, self.decoder_failure.valid, deadlock, expired).any()
         with m.If(self.run & ~failed & fails):
-            m.d.sync += [failed.eq(1), self.error_code.eq(code)]
+            m.d.sync += failed.eq(1)
 
-        # Whose command it was is looked up a cycle later, when what chooses is a register: nobody
-        # who failed goes on meanwhile.
-        chosen = Signal.like(whose)
+        # What it was and whose command is looked up a cycle later, when what chooses is a register:
+        # nobody who failed goes on meanwhile.
+        codes = Array(Signal.like(self.error_code, name=f"code{i}") for i in range(decoder + 1))
         indices = Array([*(unit.index for unit in self.units), self.decoder_index])
-        m.d.sync += chosen.eq(whose)
+        chosen = Signal.like(whose)
+        m.d.sync += [
+            chosen.eq(whose),
+            *(code.eq(Mux(unit.failure.valid, unit.failure.code,
+                          Mux(unit.overflow, ErrorCode.TOKEN_OVERFLOW, ErrorCode.DEADLOCK)))
+              for unit, code in zip(self.units, codes, strict=False)),
+            codes[decoder].eq(Mux(self.decoder_failure.valid, self.decoder_failure.code,
+                                  ErrorCode.WATCHDOG)),
+        ]
         with m.If(self.run & failed):
-            m.d.sync += self.error_command.eq(indices[chosen])
+            m.d.sync += [self.error_code.eq(codes[chosen]), self.error_command.eq(indices[chosen])]
 
     def _find_deadlock(self, m: Module) -> Signal:
         """Return whether nothing can go on."""
