@@ -9,16 +9,18 @@ from hadron.session import Session
 from hadron_compiler import compile_model
 from hadron_spec.config import CONFIGS
 
-__all__ = ["Graph", "compare"]
+__all__ = ["Graph", "compare", "run_both"]
 
 
 class Graph:
     """A QDQ graph under construction; `x` is the name of the last real value."""
 
-    def __init__(self, shape: tuple[int, ...], scale: float = 0.02, zero_point: int = 3) -> None:
+    def __init__(self, shape: tuple[int, ...], scale: float = 0.02, zero_point: int = 3,
+                 opset: int = 17) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.shape = shape
+        self.opset = opset
         self.count = 0
         self.x = self.requantize("x", scale, zero_point)
 
@@ -66,8 +68,9 @@ class Graph:
         def made(*outputs: onnx.ValueInfoProto) -> onnx.ModelProto:
             source = helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)
             graph = helper.make_graph(self.nodes, "g", [source], outputs, self.constants)
-            return helper.make_model(graph, opset_imports=[
-                helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)], ir_version=8)
+            operators = [helper.make_opsetid("", self.opset),
+                         helper.make_opsetid("com.microsoft", 1)]
+            return helper.make_model(graph, opset_imports=operators, ir_version=8)
 
         known = onnx.shape_inference.infer_shapes(made()).graph.value_info
         # Nothing is known behind an operator of another domain: those of the tests keep the rank.
@@ -78,20 +81,26 @@ class Graph:
         return made(output).SerializeToString()
 
 
-def compare(graph: Graph, rng: np.random.Generator, scale: float, config: str = "h64",
-            unequal: float = 0.05, steps_apart: int = 1, optimized: bool = True) -> None:
-    """Run both; all outputs are within one step of each other, or `steps_apart`, most are
-    equal. Not `optimized`, onnxruntime computes all in real numbers."""
+def run_both(graph: Graph, x: np.ndarray, config: str = "h64",
+             optimized: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Return what Hadron and onnxruntime make of an input. Not `optimized`, onnxruntime computes
+    all in real numbers."""
     model = graph.model()
-    x = rng.uniform(-2, 2, graph.shape).astype(np.float32)
     options = onnxruntime.SessionOptions()
     if not optimized:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(model, options)
-    expected = session.run(None, {"x": x})[0]
-    program = compile_model(model, CONFIGS[config], name="net.onnx")
-    got = Session(program).run(x).finished()
+    expected = onnxruntime.InferenceSession(model, options).run(None, {"x": x})[0]
+    got = Session(compile_model(model, CONFIGS[config], name="net.onnx")).run(x).finished()
     assert got.shape == expected.shape
+    return got, expected
+
+
+def compare(graph: Graph, rng: np.random.Generator, scale: float, config: str = "h64",
+            unequal: float = 0.05, steps_apart: int = 1, optimized: bool = True) -> None:
+    """Run both; all outputs are within one step of each other, or `steps_apart`, most are
+    equal."""
+    x = rng.uniform(-2, 2, graph.shape).astype(np.float32)
+    got, expected = run_both(graph, x, config, optimized)
     steps = np.rint((got - expected) / scale)
     assert np.abs(steps).max() <= steps_apart
     assert np.count_nonzero(steps) < unequal * steps.size + 2

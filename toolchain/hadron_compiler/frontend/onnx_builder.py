@@ -38,6 +38,8 @@ class OnnxBuilder:
         self.problems = Problems()
         self.operations: list[Operation] = []
         self.origins: dict[Tensor, Tensor] = {}
+        self.images: dict[Tensor, Image] = {}
+        """Of what images have been turned into the order of the file, or shown so: the images."""
         self.finished: dict[tuple[object, ...], Image] = {}
         self.label = ""
         self.index = 0
@@ -137,6 +139,8 @@ class OnnxBuilder:
         output = replace(source, name=f"{source.name} ({what})", shape=shape, root=None, data=None)
         self.operations.append(Operation(kind, self.index, [source], [output], attributes))
         self.origins[output] = source
+        if kind is OpKind.RESHAPE and source in self.images:
+            self.images[output] = self.images[source]
         return output
 
     def image(self, value: Image) -> Image:
@@ -151,7 +155,9 @@ class OnnxBuilder:
             return Image(self.turned(value.tensor, inverse(value.order)), value.shape)
         if not value.channels_last:
             return value
-        return Image(self.turned(value.tensor, axes_first(len(value.shape))), value.shape)
+        plain = self.turned(value.tensor, axes_first(len(value.shape)))
+        self.images[plain] = value
+        return Image(plain, value.shape)
 
     def moves_nothing(self, value: Image) -> bool:
         """Tell whether the bytes of an image are in the same order with its channels first."""

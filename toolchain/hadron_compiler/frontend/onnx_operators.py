@@ -12,6 +12,7 @@ import numpy as np
 from hadron_compiler.frontend.onnx_elementwise import ELEMENTWISE, constant_tensor
 from hadron_compiler.frontend.onnx_inputs import Given, Handler, Options, Value, image_at
 from hadron_compiler.frontend.onnx_movement import MOVEMENT
+from hadron_compiler.frontend.onnx_normalization import NORMALIZATION
 from hadron_compiler.frontend.onnx_reductions import REDUCTIONS
 from hadron_compiler.frontend.onnx_values import Constant, Pending, Quantized, Range, range_of
 from hadron_compiler.frontend.onnx_windows import WINDOWS, weights_of, with_bias
@@ -93,6 +94,7 @@ OPERATORS: dict[str, Handler] = {
     **WINDOWS,
     "Gemm": _gemm,
     "MatMul": _mat_mul,
+    **NORMALIZATION,
     **REDUCTIONS,
     **ELEMENTWISE,
     **MOVEMENT,

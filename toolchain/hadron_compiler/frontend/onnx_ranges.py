@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hadron_compiler.frontend.onnx_reductions import normalization
+from hadron_compiler.frontend.onnx_normalization import normalization
 from hadron_compiler.frontend.onnx_values import (
     Constant,
     Function,
@@ -40,7 +40,8 @@ _MOVES = frozenset({
     "Resize", "Upsample", "Slice", "Split", "Pad", "DepthToSpace", "SpaceToDepth", "Identity",
     "Dropout", "Gather", "Tile", "Expand"})
 """Operators whose outputs have no numbers that their inputs do not have."""
-_ENDS = frozenset({"Softmax", "ArgMax"})
+_ENDS = frozenset({"Softmax", "ArgMax", "GroupNormalization", "InstanceNormalization",
+                   "LayerNormalization"})
 _ALL = (-math.inf, math.inf)
 _AVERAGES = frozenset({"AveragePool", "GlobalAveragePool", "ReduceMean"})
 _OVER_AVERAGE = 8.0

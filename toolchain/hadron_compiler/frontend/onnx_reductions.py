@@ -1,12 +1,10 @@
-"""ONNX operators over whole axes: means, sums, extrema, softmax, normalization.
+"""ONNX operators over whole axes: means, sums, extrema, softmax.
 
 Each function turns one node into a value: the docstrings say what is supported.
 """
 
 from math import prod
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from hadron_compiler.frontend.onnx_inputs import (
     Given,
@@ -15,25 +13,18 @@ from hadron_compiler.frontend.onnx_inputs import (
     Value,
     image_at,
     integers_at,
-    real_at,
 )
 from hadron_compiler.frontend.onnx_values import (
     Chosen,
     Image,
     Pending,
-    Reals,
-    hull,
     range_of,
     stored_shape,
 )
 from hadron_compiler.ir.graph import (
-    ConvolutionAttributes,
-    DType,
     OpKind,
     ReduceAttributes,
     SoftmaxAttributes,
-    Tensor,
-    Window,
 )
 from hadron_spec.numerics import SOFTMAX_COUNT_MAX
 
@@ -157,61 +148,6 @@ def _arg_max(importer: "OnnxImporter", node: Any, given: Given, options: Options
     return Chosen(image.tensor, image.axis(axis), keep, importer.label)
 
 
-def normalization(given: Given, options: Options) -> tuple[Reals, Reals] | None:
-    """Return what BatchNormalization multiplies each channel by and adds; None where that is not
-    constant."""
-    numbers = [real_at(given, position) for position in range(1, 5)]
-    gain, offset, mean, variance = (None if number is None else number.ravel()
-                                    for number in numbers)
-    if gain is None or offset is None or mean is None or variance is None:
-        return None
-    gain = gain / np.sqrt(variance + float(options.get("epsilon", 1e-5)))
-    return gain, offset - mean * gain
-
-
-def _batch_normalization(importer: "OnnxImporter", node: Any, given: Given,
-                         options: Options) -> Value | None:
-    """BatchNormalization: constant; of sums that are not quantized part of their weights."""
-    numbers = normalization(given, options)
-    if not importer.require(numbers is not None,
-                            "scale, bias, mean and variance must be constant"):
-        return None
-    assert numbers is not None
-    gain, offset = numbers
-    sums = given[0]
-    if isinstance(sums, Pending) and importer.is_open(sums) and sums.affine is not None:
-        return sums.affine(gain, offset)
-    source = image_at(importer, given)
-    if source is None:
-        return None
-    image = importer.image(source)
-    shape = image.tensor.shape
-    channels = shape[-1]
-    flat = importer.operation(OpKind.RESHAPE, image.tensor, (1, 1, prod(shape[:-1]), channels),
-                              None, "view")
-    # Of every channel the largest weight there is, and a scale of its own.
-    scales = np.where(gain == 0, 1.0, np.abs(gain)) / 127
-    data = np.rint(gain / scales).astype(np.int8).reshape(1, 1, 1, channels)
-    weights = Tensor(node.input[1], data.shape, DType.INT8, tuple(scales.tolist()),
-                     (0,) * channels, 3, data)
-    units = offset / (flat.scale * scales)
-    if not importer.require(bool(np.abs(units).max(initial=0) < float(1 << 31) - 1),
-                            f"bias {node.input[2]} does not fit 32 bits"):
-        return None
-    bias = Tensor(node.input[2], (channels,), DType.INT32, data=np.rint(units).astype(np.int32))
-    wide = Pending(importer.label, OpKind.DEPTHWISE_CONV_2D, lambda output: [flat, weights, bias],
-                   lambda activation, output: ConvolutionAttributes(Window(1, 1), activation),
-                   (1, 1, prod(shape[:-1]), channels), False, importer.index,
-                   likely=hull(float(end) for limit in range_of(flat)
-                               for end in (gain * limit + offset)))
-
-    def shown(made: Image) -> Image:
-        return Image(importer.operation(OpKind.RESHAPE, made.tensor, shape, None, "view"),
-                     image.shape, image.channels_last)
-
-    return importer.after(wide, shown)
-
-
 REDUCTIONS: dict[str, Handler] = {
     "GlobalAveragePool": _global(OpKind.MEAN, "GlobalAveragePool: any."),
     "GlobalMaxPool": _global(OpKind.REDUCE_MAX, "GlobalMaxPool: any."),
@@ -221,5 +157,4 @@ REDUCTIONS: dict[str, Handler] = {
     "ReduceMin": _reduce(OpKind.REDUCE_MIN, "ReduceMin: over any axes."),
     "Softmax": _softmax,
     "ArgMax": _arg_max,
-    "BatchNormalization": _batch_normalization,
 }

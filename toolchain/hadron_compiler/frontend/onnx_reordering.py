@@ -27,6 +27,9 @@ def shown(importer: "OnnxImporter", given: Given, shape: tuple[int, ...]) -> Val
     if not importer.require(prod(source.shape) == prod(shape), f"{list(source.shape)} does not "
                             f"reshape to {list(shape)}"):
         return None
+    image = importer.images.get(source.tensor)
+    if image is not None and image.shape == shape:
+        return image
     tensor = importer.plain(source).tensor
     return Image(importer.operation(OpKind.RESHAPE, tensor, shape, None, "view"), shape)
 
