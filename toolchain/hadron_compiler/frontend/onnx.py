@@ -24,6 +24,7 @@ from hadron_compiler.frontend.onnx_file import is_quantized, read_onnx
 from hadron_compiler.frontend.onnx_inputs import Given, Made
 from hadron_compiler.frontend.onnx_movement import MOVEMENT
 from hadron_compiler.frontend.onnx_operators import OPERATORS
+from hadron_compiler.frontend.onnx_patterns import with_normalizations
 from hadron_compiler.frontend.onnx_qoperators import in_qdq_form
 from hadron_compiler.frontend.onnx_ranges import Ranges
 from hadron_compiler.frontend.onnx_reordering import REORDERING
@@ -81,7 +82,8 @@ class OnnxImporter(OnnxBuilder):
         self.onnx = onnx
         self.model = model
         self.graph = model.graph
-        self.nodes = list(in_qdq_form(onnx, model.graph.node))
+        self.nodes = with_normalizations(onnx, model.graph,
+                                         list(in_qdq_form(onnx, model.graph.node)))
         self.ranges = Ranges(self)
         self.values: dict[str, Value] = {}
         self.inputs: list[Tensor] = []

@@ -73,6 +73,8 @@ def _normalized(importer: "OnnxImporter", node: Any, given: Given, options: Opti
     if parameters is None or not importer.require(rows.count > 1, "one number has no variance"):
         return None
     gain, offset = parameters
+    name = node.input[1] or node.op_type
+    epsilon = real_at(given, 3)
     ends = np.maximum(_reach(importer, node, rows.count, gain, offset), 1.0)
     # Numbers of small gain may be far away, where steps are too coarse for those of large gain:
     # they come some of the way closer, which costs little of what is left of them in the result.
@@ -82,12 +84,14 @@ def _normalized(importer: "OnnxImporter", node: Any, given: Given, options: Opti
     def scaled(tensor: Tensor) -> Tensor:
         if (parts == 1).all():
             return tensor
-        made = _scaled(importer, Image(tensor, tensor.shape), parts, np.zeros(1), node.input[1])
+        made = _scaled(importer, Image(tensor, tensor.shape), parts, np.zeros(1), name)
         image = importer.finish(made, f"{tensor.name} (scaled)", tensor.scales, tensor.zero_points)
         assert image is not None
         return image.tensor
 
-    normalized, left = rows.normalized(float(options.get("epsilon", 1e-5)), reach, scaled)
+    normalized, left = rows.normalized(
+        float(options.get("epsilon", 1e-5) if epsilon is None else epsilon.ravel()[0]), reach,
+        scaled)
     value = Pending(importer.label, OpKind.SUB, lambda output: [normalized, left],
                     lambda activation, output: AddAttributes(activation), image.shape,
                     image.channels_last, importer.index, likely=(-reach, reach))
@@ -95,40 +99,47 @@ def _normalized(importer: "OnnxImporter", node: Any, given: Given, options: Opti
         return value
     unit = importer.finish(value, f"{rows.tensor.name} (unit)", *quantization(-reach, reach))
     assert unit is not None
-    return _scaled(importer, importer.image(unit) if turned else unit, gain / parts, offset,
-                   node.input[1])
+    return _scaled(importer, importer.image(unit) if turned else unit, gain / parts, offset, name)
 
 
 def _parameters(importer: "OnnxImporter", given: Given,
                 elements: int) -> tuple[Reals, Reals] | None:
-    """Return scale and bias of a normalization, `elements` numbers each; without a bias, zeros."""
-    gain = real_at(given, 1)
-    offset = real_at(given, 2) if len(given) > 2 and given[2] is not None else np.zeros(1)
-    if not importer.require(gain is not None and offset is not None, "scale and bias must be "
-                                                                     "constant"):
-        return None
-    assert gain is not None
-    assert offset is not None
-    if not importer.require(gain.size in (1, elements) and offset.size in (1, elements),
-                            f"scale has {gain.size} numbers and bias {offset.size}, must be "
-                            f"{elements} or 1"):
-        return None
-    return (np.broadcast_to(gain.ravel(), (elements,)),
-            np.broadcast_to(offset.ravel(), (elements,)))
+    """Return scale and bias of a normalization, `elements` numbers each; ones and zeros where there
+    is none."""
+    numbers = []
+    for position, default in ((1, 1.0), (2, 0.0)):
+        absent = len(given) <= position or given[position] is None
+        real = np.full(1, default) if absent else real_at(given, position)
+        if not importer.require(real is not None, "scale and bias must be constant"):
+            return None
+        assert real is not None
+        if not importer.require(real.size in (1, elements), f"scale or bias has {real.size} "
+                                f"numbers, must be {elements} or 1"):
+            return None
+        numbers.append(np.broadcast_to(real.ravel(), (elements,)))
+    return numbers[0], numbers[1]
 
 
 def _layer_normalization(importer: "OnnxImporter", node: Any, given: Given,
                          options: Options) -> Value | None:
-    """LayerNormalization: over any last axes; mean and deviation are no outputs."""
+    """LayerNormalization: over any last axes, or written out over the channels; mean and deviation
+    are no outputs."""
     source = image_at(importer, given)
     if source is None or not importer.require(not any(node.output[1:]),
                                               "the mean and the deviation are not supported"):
         return None
-    source = importer.plain(source)
-    shape = source.shape
-    axis = int(options.get("axis", -1)) % len(shape)
-    count = prod(shape[axis:])
-    rows = Rows(importer, source.tensor, prod(shape[:axis]), count, 1)
+    rank = len(source.shape)
+    # Written out, it says its axes.
+    axes = sorted(axis % rank for axis in options.get("axes", range(options.get("axis", -1) % rank,
+                                                                    rank)))
+    by_channel = axes == [1] and rank > 2
+    if not importer.require(by_channel or axes == list(range(axes[0], rank)), f"over axes {axes}; "
+                            "the last ones, or that of channels, are supported"):
+        return None
+    source = importer.image(source) if by_channel else importer.plain(source)
+    shape = source.tensor.shape
+    count = shape[-1] if by_channel else prod(shape[axes[0]:])
+    rows = Rows(importer, source.tensor, prod(shape) // count, count, 1)
     return _normalized(importer, node, given, options, source, rows, count)
 
 
