@@ -57,6 +57,14 @@ def test_padding(mode: str, rng: Rng) -> None:
     compare(graph, rng, 0.1)
 
 
+def test_padding_with_a_number_beyond_the_range(rng: Rng) -> None:
+    """As linear attention pads with ones: they are there once quantized like the result."""
+    graph = Graph((1, 4, 6, 5), scale=0.005, zero_point=0)
+    y = graph.node("Pad", [graph.x, graph.integers(0, 0, 0, 0, 0, 0, 1, 0), graph.reals(1)])
+    graph.x = graph.requantize(y, 0.012, 3)
+    compare(graph, rng, 0.012)
+
+
 @pytest.mark.parametrize("mode", ["DCR", "CRD"])
 def test_blocks(mode: str, rng: Rng) -> None:
     graph = Graph((1, 12, 4, 6))

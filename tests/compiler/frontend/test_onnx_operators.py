@@ -367,3 +367,14 @@ def test_an_array_of_another_shape_is_told_both_orders(rng: Rng) -> None:
         session.run(np.zeros((1, 3, 5, 9), np.float32))
     assert str(caught.value) == ("array: the array has the shape [1, 3, 5, 9], input x has "
                                  "[1, 3, 6, 9] or [1, 6, 9, 3]")
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 30, 8), (1, 4, 30, 1), (8,)])
+def test_quotients_of_two_tensors(shape: tuple[int, ...], rng: Rng) -> None:
+    """Of numbers that one step apart tells from each other: within a part of what it makes."""
+    graph = Graph((1, 4, 30, 8))
+    divisor = graph.requantize(graph.node("Sigmoid", [graph.x]), 1 / 256, -128)
+    divisor = graph.node("Slice", [divisor, graph.integers(*[0] * 4), graph.integers(
+        *(1,) * (4 - len(shape)), *shape)])
+    graph.x = graph.requantize(graph.node("Div", [graph.x, divisor]), 0.07, 0)
+    compare(graph, rng, 0.07, unequal=0.5, steps_apart=2)

@@ -4,6 +4,7 @@ Each function turns one node into a value: the docstrings say what is supported.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +22,8 @@ from hadron_compiler.frontend.onnx_inputs import (
     integers_at,
     real_at,
 )
-from hadron_compiler.frontend.onnx_values import Image, stored_shape
-from hadron_compiler.ir.graph import FILL, MoveAttributes, OpKind, PadAttributes, Tensor
+from hadron_compiler.frontend.onnx_values import Image, range_of, stored_shape
+from hadron_compiler.ir.graph import FILL, DType, MoveAttributes, OpKind, PadAttributes, Tensor
 
 if TYPE_CHECKING:
     from hadron_compiler.frontend.onnx import OnnxImporter
@@ -62,10 +63,14 @@ def _pad(importer: "OnnxImporter", node: Any, given: Given, options: Options) ->
     if not importer.require(mode in ("constant", "reflect", "edge", "wrap"), f"mode {mode} is not "
                             "supported"):
         return None
-    tensor = source.tensor
-    steps = _padding_value(importer, tensor, given, options)
-    if steps is None:
+    value = _padding_value(importer, source.tensor, given, options)
+    if value is None:
         return None
+    if mode == "constant":
+        source = _wide_enough(importer, source, value, node.output[0])
+    tensor = source.tensor
+    steps = int(np.clip(np.rint(np.clip(value / tensor.scale, -1e6, 1e6)) + tensor.zero_point,
+                        -128, 127))
     if (mode == "constant" and rank == 4 and source.channels_last and min(*before, *after) >= 0
             and before[:2] == after[:2] == [0, 0] and steps == tensor.zero_point):
         shape = tuple(sum(sizes) for sizes in zip(before, source.shape, after, strict=True))
@@ -91,18 +96,28 @@ def _pad(importer: "OnnxImporter", node: Any, given: Given, options: Options) ->
 
 
 def _padding_value(importer: "OnnxImporter", tensor: Tensor, given: Given,
-                   options: Options) -> int | None:
-    """Return the INT8 element that Pad adds: a real number or, of 8 bits, an integer as it is."""
+                   options: Options) -> float | None:
+    """Return the number that Pad adds: a real one or, of 8 bits, that of an integer."""
     constant = constant_at(given, 2)
     if constant is not None and constant.data.dtype in (np.int8, np.uint8):
-        return int(constant.data.ravel()[0]) - 128 * (constant.data.dtype == np.uint8)
+        step = int(constant.data.ravel()[0]) - 128 * (constant.data.dtype == np.uint8)
+        return (step - tensor.zero_point) * tensor.scale
     real = real_at(given, 2)
     if not importer.require(real is not None or len(given) < 3 or given[2] is None,
                             "what it pads with must be constant"):
         return None
-    value = float(options.get("value", 0.0) if real is None else real.ravel()[0])
-    return int(np.clip(np.rint(np.clip(value / tensor.scale, -1e6, 1e6)) + tensor.zero_point,
-                       -128, 127))
+    return float(options.get("value", 0.0) if real is None else real.ravel()[0])
+
+
+def _wide_enough(importer: "OnnxImporter", source: Image, value: float, name: str) -> Image:
+    """Return a value quantized like `name`, what is made of it and a number, where its own range
+    does not reach to that."""
+    low, high = range_of(source.tensor)
+    taken = importer.ranges.taken_behind(name)
+    if taken is None or low <= value <= high:
+        return source
+    wanted = Tensor("", (), DType.INT8, taken[:1], taken[1:])
+    return replace(source, tensor=importer.requantized(source.tensor, wanted))
 
 
 def _depth_to_space(importer: "OnnxImporter", node: Any, given: Given,

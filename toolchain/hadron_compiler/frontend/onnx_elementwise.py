@@ -29,6 +29,7 @@ from hadron_compiler.frontend.onnx_values import (
     Pending,
     Quantized,
     hull,
+    quantization,
     range_of,
     stored_shape,
 )
@@ -40,6 +41,7 @@ from hadron_compiler.ir.graph import (
     DType,
     ExtremumAttributes,
     MulAttributes,
+    Operation,
     OpKind,
     ProductAttributes,
     Tensor,
@@ -233,19 +235,79 @@ def _times(pending: Pending, constant: Quantized | Constant) -> Pending | None:
 
 
 def _div(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Made:
-    """Div: by a constant, or of functions of one tensor."""
+    """Div: by a constant, or of functions of one tensor; by another tensor it costs most."""
     composed = _composed(importer, given, _ratio, OpKind.MUL)
     if composed is not None:
         return composed
     divisor = given[1]
-    if not importer.require(isinstance(divisor, Quantized | Constant), "the divisor must be "
-                                                                       "constant"):
-        return None
-    assert isinstance(divisor, Quantized | Constant)
+    if not isinstance(divisor, Quantized | Constant):
+        return _quotient(importer, given)
     real = divisor.real if isinstance(divisor, Quantized) else divisor.data.astype(np.float64)
     if not importer.require(bool((real != 0).all()), "a divisor is 0"):
         return None
     return _mul(importer, node, [given[0], Constant(divisor.name, 1 / real)], options)
+
+
+def _quotient(importer: "OnnxImporter", given: Given) -> Pending | None:
+    """Return a value divided by a tensor: times the reciprocals of its large numbers, plus times
+    those of its small ones, for which eight bits would not do together."""
+    operands = settled(importer, given)
+    if operands is None:
+        return None
+    dividend, divisor = operands
+    shape = np.broadcast_shapes(shape_of(dividend), shape_of(divisor))
+    last = len(shape) > 2 and any(
+        isinstance(image, Image) and image.channels_last
+        for image in (value.source if isinstance(value, Function) else value
+                      for value in operands))
+    assert isinstance(divisor, Image | Function)
+    factors = [_operand(importer, part, shape, last) for part in _reciprocals(importer, divisor)]
+    a = _operand(importer, dividend, shape, last)
+    if a is None:
+        return None
+
+    def products(output: Tensor) -> list[Tensor | None]:
+        made: list[Tensor | None] = []
+        for factor in factors:
+            product = replace(output, name=f"{output.name} (part)", root=None)
+            importer.operations.append(Operation(OpKind.MUL, importer.index, [a, factor],
+                                                 [product], ProductAttributes(Activation.NONE)))
+            made.append(product)
+        return made
+
+    return Pending(importer.label, OpKind.ADD, products,
+                   lambda activation, output: AddAttributes(activation), shape, last,
+                   importer.index)
+
+
+_SWITCH = 16
+"""How many times the least divisor is from where on divisors are large."""
+
+
+def _reciprocals(importer: "OnnxImporter", divisor: Image | Function) -> tuple[Image, Image]:
+    """Return two values that add up to the reciprocal of a value: one that is 0 for what is large,
+    and one that is the same for all that is small. 0 counts as the least number there is."""
+    inner = divisor.apply if isinstance(divisor, Function) else lambda x: x
+    source = divisor.source if isinstance(divisor, Function) else divisor
+    tensor = source.tensor
+    numbers = [inner((q - tensor.zero_point) * tensor.scale) for q in range(-128, 128)]
+    largest = 1 / min((abs(number) for number in numbers if number), default=1.0)
+    most = largest / _SWITCH
+
+    def reciprocal(x: float) -> float:
+        number = inner(x)
+        return 1 / number if number else largest
+
+    def of_large(x: float) -> float:
+        return min(max(reciprocal(x), -most), most)
+
+    def made(function: Real, end: float, what: str) -> Image:
+        low = -end if min(numbers) < 0 else 0.0
+        return importer.tabulated(Function(source, function, OpKind.LOGISTIC, importer.index),
+                                  f"{tensor.name} (1 / {what})", *quantization(low, end))
+
+    return (made(lambda x: reciprocal(x) - of_large(x), largest - most, "small"),
+            made(of_large, most, "large"))
 
 
 def _ratio(a: float, b: float) -> float:

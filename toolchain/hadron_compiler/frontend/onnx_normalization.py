@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hadron_compiler.frontend.onnx_inputs import Given, Handler, Options, Value, image_at, real_at
-from hadron_compiler.frontend.onnx_rows import Rows, quantization
-from hadron_compiler.frontend.onnx_values import Constant, Image, Pending, Reals, kept_range
+from hadron_compiler.frontend.onnx_rows import Rows
+from hadron_compiler.frontend.onnx_values import (
+    Constant,
+    Image,
+    Pending,
+    Reals,
+    kept_range,
+    quantization,
+)
 from hadron_compiler.frontend.onnx_windows import with_bias
 from hadron_compiler.ir.graph import AddAttributes, ConvolutionAttributes, OpKind, Tensor, Window
 from hadron_compiler.ir.weights import weights_tensor

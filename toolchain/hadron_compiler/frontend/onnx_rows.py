@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hadron_compiler.frontend.offsets import grid
-from hadron_compiler.frontend.onnx_values import Function, Image, Range, range_of
+from hadron_compiler.frontend.onnx_values import Function, Image, Range, quantization, range_of
 from hadron_compiler.ir.graph import (
     Activation,
     AddAttributes,
@@ -29,18 +29,12 @@ from hadron_compiler.ir.graph import (
 if TYPE_CHECKING:
     from hadron_compiler.frontend.onnx_builder import OnnxBuilder
 
-__all__ = ["Rows", "quantization"]
+__all__ = ["Rows"]
 
 _SPLITS = (8, 32)
 """Steps of the input: up to where squares of differences are summed apart from larger ones."""
 _VARIANCE_PART = 0.4
 """Largest variance, as part of the largest square; a third is that of numbers spread evenly."""
-
-
-def quantization(low: float, high: float) -> tuple[tuple[float, ...], tuple[int, ...]]:
-    """Return scale and zero point of INT8 for numbers of a range around 0."""
-    scale = (high - low) / 255
-    return (scale,), (round(-128 - low / scale),)
 
 
 @dataclass(frozen=True)

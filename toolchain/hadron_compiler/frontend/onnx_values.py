@@ -10,7 +10,7 @@ import numpy.typing as npt
 from hadron_compiler.ir.graph import Activation, Attributes, OpKind, Tensor
 
 __all__ = ["Chosen", "Constant", "Function", "Image", "Pending", "Quantized", "Value", "axes_first",
-           "axes_last", "hull", "inverse", "kept_range", "range_of", "stored_shape"]
+           "axes_last", "hull", "inverse", "kept_range", "quantization", "range_of", "stored_shape"]
 
 Array = npt.NDArray[Any]
 Reals = npt.NDArray[np.float64]
@@ -30,6 +30,12 @@ def axes_first(rank: int) -> tuple[int, ...]:
 def kept_range(scale: float, zero_point: int) -> Range:
     """Return the least and the largest number that INT8 holds."""
     return (-128 - zero_point) * scale, (127 - zero_point) * scale
+
+
+def quantization(low: float, high: float) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """Return scale and zero point with which INT8 holds a range with 0 in it."""
+    scale = (high - low) / 255
+    return (scale,), (round(-128 - low / scale),)
 
 
 def range_of(tensor: Tensor) -> Range:
