@@ -333,7 +333,7 @@ def test_refusals_say_what_would_do(rng: Rng) -> None:
     assert "MUL #3, which is not quantized, is not finite for all inputs" in refused(graph)
     graph = Graph((1, 6, 5, 5))
     graph.x = graph.node("Div", [graph.x, graph.node("GlobalMaxPool", [graph.x])])
-    assert refused(graph) == "net.onnx: Div #3: the divisor must be constant"
+    assert "is not quantized, and what follows does not tell its range" in refused(graph)
     graph = Graph((1, 4, 70, 70))
     y = graph.node("Reshape", [graph.x, graph.integers(4, 4900)])
     graph.x = graph.requantize(graph.node("Softmax", [y]), 1 / 256, -128)

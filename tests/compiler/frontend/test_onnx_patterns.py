@@ -56,6 +56,7 @@ def test_channels_of_an_image(rng: Rng) -> None:
 
 
 def check(graph: Graph, rng: Rng) -> None:
+    """Hold the noise against that of eight bits."""
     x = rng.normal(0, 0.7, graph.shape).astype(np.float32)
     got, expected = run_both(graph, x, optimized=False)
     assert 10 * np.log10((expected**2).mean() / ((got - expected)**2).mean()) > 28
@@ -70,3 +71,19 @@ def test_what_is_none_stays_as_it_is(axes: list[int], exponent: float, message: 
     with pytest.raises(CompileError) as caught:
         compile_model(graph.model(), CONFIGS["h64"], name="net.onnx")
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("axis", [-1, 1, 2])
+@pytest.mark.parametrize("form", ["written out", "one node"])
+def test_lengths(form: str, axis: int, rng: Rng) -> None:
+    graph = Graph((1, 12, 20, 16))
+    graph.x = graph.node("MaxPool", [graph.x], kernel_shape=[1, 1])
+    if form == "one node":
+        y = graph.node("LpNormalization", [graph.x], axis=axis)
+    else:
+        length = graph.node("ReduceL2", [graph.x], axes=[axis])
+        length = graph.node("Clip", [length, graph.reals(1e-12)])
+        length = graph.node("Expand", [length, graph.node("Shape", [graph.x])])
+        y = graph.node("Div", [graph.x, length])
+    graph.x = graph.requantize(y, 0.8 / 127, 0)
+    check(graph, rng)

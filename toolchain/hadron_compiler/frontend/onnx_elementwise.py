@@ -4,7 +4,7 @@ Each function turns one node into a value: the docstrings say what is supported.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ from hadron_spec.real_tables import REAL_FUNCTIONS, real_table
 if TYPE_CHECKING:
     from hadron_compiler.frontend.onnx import OnnxImporter
 
-__all__ = ["ELEMENTWISE", "constant_tensor", "quantized_constant"]
+__all__ = ["ELEMENTWISE", "constant_tensor", "quantized_constant", "sum_of_products"]
 
 Real = Callable[[float], float]
 RealPair = Callable[[float, float], float]
@@ -263,9 +263,12 @@ def _quotient(importer: "OnnxImporter", given: Given) -> Pending | None:
     assert isinstance(divisor, Image | Function)
     factors = [_operand(importer, part, shape, last) for part in _reciprocals(importer, divisor)]
     a = _operand(importer, dividend, shape, last)
-    if a is None:
-        return None
+    return None if a is None else sum_of_products(importer, a, factors, shape, last)
 
+
+def sum_of_products(importer: "OnnxImporter", a: Tensor, factors: Sequence[Tensor | None],
+                    shape: tuple[int, ...], last: bool) -> Pending:
+    """Return a tensor times the sum of two others; each product has the steps of the result."""
     def products(output: Tensor) -> list[Tensor | None]:
         made: list[Tensor | None] = []
         for factor in factors:

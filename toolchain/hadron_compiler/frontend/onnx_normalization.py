@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hadron_compiler.frontend.onnx_elementwise import sum_of_products
 from hadron_compiler.frontend.onnx_inputs import Given, Handler, Options, Value, image_at, real_at
 from hadron_compiler.frontend.onnx_rows import Rows
 from hadron_compiler.frontend.onnx_values import (
@@ -208,6 +209,28 @@ def _one_row(importer: "OnnxImporter", node: Any, given: Given, options: Options
     return importer.after(_normalized(importer, node, given, options, image, rows, channels), row)
 
 
+def _lp_normalization(importer: "OnnxImporter", node: Any, given: Given,
+                      options: Options) -> Value | None:
+    """LpNormalization: over any axis, or written out, by the root of the sum of squares."""
+    source = image_at(importer, given)
+    if source is None or not importer.require(options.get("p", 2) == 2, "p must be 2"):
+        return None
+    rank = len(source.shape)
+    axes = options.get("axes", [options.get("axis", -1)])
+    if not importer.require(len(axes) == 1, "over one axis"):
+        return None
+    axis = int(axes[0]) % rank
+    source = importer.image(source) if axis == 1 and rank > 2 else importer.plain(source)
+    place, shape = source.axis(axis), source.tensor.shape
+    count = shape[place]
+    rows = Rows(importer, source.tensor, prod(shape[:place]), count, prod(shape[place + 1:]))
+    value = sum_of_products(importer, source.tensor, rows.over_roots(), source.shape,
+                            source.channels_last)
+    # Over the root of the mean of squares, so that of their sum is a matter of the scale.
+    reach = min(math.sqrt(count), _REACH)
+    return replace(value, gain=1 / math.sqrt(count), likely=(-reach, reach))
+
+
 def normalization(given: Given, options: Options) -> tuple[Reals, Reals] | None:
     """Return what BatchNormalization multiplies each channel by and adds; None where that is not
     constant."""
@@ -240,4 +263,5 @@ NORMALIZATION: dict[str, Handler] = {
     "GroupNormalization": _group_normalization,
     "InstanceNormalization": _instance_normalization,
     "LayerNormalization": _layer_normalization,
+    "LpNormalization": _lp_normalization,
 }

@@ -5,7 +5,8 @@ Before version 17 of ONNX's operators, a layer normalization is written as
     (x - ReduceMean(x)) / Sqrt(ReduceMean((x - ReduceMean(x)) ** 2) + epsilon)
 
 and quantizers put QuantizeLinear and DequantizeLinear at some of its values. Told what it is, the
-compiler need not go by the eight bits of each of them.
+compiler need not go by the eight bits of each of them. LpNormalization is written out as
+x / ReduceL2(x), which PyTorch keeps from dividing by 0 and expands.
 """
 
 from collections import Counter
@@ -19,14 +20,15 @@ _QDQ = ("QuantizeLinear", "DequantizeLinear")
 
 def with_normalizations(onnx: Any, graph: Any,
                         nodes: Sequence[tuple[int, Any]]) -> list[tuple[int, Any]]:
-    """Return the nodes of a graph with a LayerNormalization for each that is written out.
+    """Return the nodes of a graph with one for each normalization that is written out.
 
-    It has neither scale nor bias, epsilon as its fourth input, and the attribute `axes`. What
-    nobody else reads is left out.
+    It has the attribute `axes`; LayerNormalization has neither scale nor bias, and epsilon as its
+    fourth input. What nobody else reads is left out.
     """
     finder = _Finder(onnx, graph, [node for _, node in nodes])
     found = {id(node): made for _, node in nodes
-             if (made := finder.normalization(node)) is not None}
+             if node.op_type == "Div"
+             and (made := finder.layer(node) or finder.root(node)) is not None}
     if not found:
         return list(nodes)
     kept = [(index, found.get(id(node), node)) for index, node in nodes]
@@ -52,11 +54,24 @@ class _Finder:
         self.parts: list[Any] = []
         self.seen: list[Any] = []
 
-    def normalization(self, node: Any) -> Any | None:
+    def root(self, node: Any) -> Any | None:
+        """Return the LpNormalization that a Div ends, None where it ends none."""
+        self.seen = []
+        name = node.input[1]
+        while (between := self._made_by(name, "Expand") or self._made_by(name, "Clip")
+               or self._made_by(name, "Max")) is not None:
+            name = between.input[0]
+        length = self._made_by(name, "ReduceL2")
+        if length is None or not self._same(length.input[0], node.input[0]) or not (
+                axes := self._axes(length)):
+            return None
+        self.parts += self.seen
+        return self.onnx.helper.make_node("LpNormalization", [node.input[0]], list(node.output),
+                                          axes=axes)
+
+    def layer(self, node: Any) -> Any | None:
         """Return the LayerNormalization that a Div ends, None where it ends none."""
         self.seen = []
-        if node.op_type != "Div":
-            return None
         around, root = (self._made_by(*operand)
                         for operand in zip(node.input, ("Sub", "Sqrt"), strict=True))
         total = None if root is None else self._made_by(root.input[0], "Add")

@@ -41,7 +41,7 @@ _MOVES = frozenset({
     "Dropout", "Gather", "Tile", "Expand"})
 """Operators whose outputs have no numbers that their inputs do not have."""
 _ENDS = frozenset({"Softmax", "ArgMax", "GroupNormalization", "InstanceNormalization",
-                   "LayerNormalization"})
+                   "LayerNormalization", "LpNormalization"})
 _ALL = (-math.inf, math.inf)
 _AVERAGES = frozenset({"AveragePool", "GlobalAveragePool", "ReduceMean"})
 _OVER_AVERAGE = 8.0

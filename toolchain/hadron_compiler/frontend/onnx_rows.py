@@ -1,9 +1,9 @@
 """Rows of numbers, brought to a mean of 0 and a variance of 1, in operations of eight bits.
 
-Too few for the squares of small numbers and of large ones, and for a factor that is large for small
-rows. So squares are summed in parts, and there is a factor for small rows and one for large ones.
-What is left of the mean, which is taken off in steps of the input, is taken off once more at the
-end, where steps are fine.
+These are too few for the squares of small numbers and of large ones, and for a factor that is large
+for small rows. So squares are summed in parts, and there is a factor for small rows and one for
+large ones. What is left of the mean, which is taken off in steps of the input, is taken off once
+more at the end, where steps are fine.
 """
 
 import math
@@ -50,8 +50,9 @@ class Rows:
 
     def normalized(self, epsilon: float, reach: float, scaled: Callable[[Tensor], Tensor],
                    ) -> tuple[Tensor, Tensor]:
-        """Append rows over their deviations, which is the root of variance plus `epsilon`, `scaled`
-        within `reach` of 0, and what is left of the mean of each, to be taken off."""
+        """Append rows less their means over their deviations, which is the root of variance plus
+        `epsilon`, `scaled` within `reach` of 0, and what is left of the mean of each, to be taken
+        off."""
         around = self._centered()
         factors = self._factors(around, epsilon)
         left = self._repeated(self._mean_left(around, factors))
@@ -60,6 +61,10 @@ class Rows:
         small, large = (self._times(numbers, self._repeated(factor), limits, "over deviation")
                         for factor in factors)
         return self._sum(small, large, limits, "normalized"), scaled(left)
+
+    def over_roots(self) -> list[Tensor]:
+        """Append what rows are to be multiplied by, and added up, for a mean of squares of 1."""
+        return [self._repeated(factor) for factor in self._factors(self.tensor, 0.0)]
 
     def _made(self, kind: OpKind, inputs: list[Tensor | None], like: Tensor, limits: Range,
              attributes: Attributes, what: str) -> Tensor:
