@@ -1,6 +1,6 @@
 """Place blocks with lifetimes in one address range so that none overlap while both live."""
 
-from bisect import insort
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -38,23 +38,22 @@ class Placement:
 
 def _place_in_order(blocks: Sequence[Block], order: Sequence[int], alignment: int) -> Placement:
     addresses = [0] * len(blocks)
-    # By address: start, end, and when it lives.
-    placed: list[tuple[int, int, int, int]] = []
+    # Of each time, start, end and index of what lives then.
+    placed: defaultdict[int, set[tuple[int, int, int]]] = defaultdict(set)
     top = 0
     for index in order:
         block = blocks[index]
-        first, last = block.first, block.last
+        times = range(block.first, block.last + 1)
         size = align_up(block.size, alignment)
         address, best = 0, None
-        for start, end, begins, ends in placed:
-            if begins > last or first > ends:
-                continue
+        for start, end, _ in sorted(set().union(*(placed[time] for time in times))):
             gap = start - address
             if gap >= size and (best is None or gap < best[0]):
                 best = (gap, address)
             address = max(address, end)
         addresses[index] = address if best is None else best[1]
-        insort(placed, (addresses[index], addresses[index] + size, first, last))
+        for time in times:
+            placed[time].add((addresses[index], addresses[index] + size, index))
         top = max(top, addresses[index] + size)
     return Placement(tuple(addresses), top)
 

@@ -170,10 +170,12 @@ def place_activations(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
                              [(stage.name, minimum) for stage, minimum in
                               zip(stages, minimums, strict=True)])}
     layout.addresses = dict(zip(residents, placement.addresses, strict=False))
-    for index, stage in enumerate(stages):
-        busy = [(address, address + align_up(tensor.footprint))
-                for tensor, address in layout.addresses.items()
-                if layout.lifetimes[tensor][0] <= index <= layout.lifetimes[tensor][1]]
+    taken: list[list[tuple[int, int]]] = [[] for _ in stages]
+    for tensor, address in layout.addresses.items():
+        first, last = layout.lifetimes[tensor]
+        for busy in taken[first:last + 1]:
+            busy.append((address, address + align_up(tensor.footprint)))
+    for stage, busy in zip(stages, taken, strict=True):
         plan, start = stage.plan(streamed, busy, config.act_bytes)
         layout.stages.append(Stage(stage.first, stage.end, plan, start))
         used = sum(stop - begin for begin, stop in busy) + plan.workspace

@@ -1,5 +1,6 @@
 """Place blocks at both ends of an address range, so that one large piece stays free between."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from hadron_compiler.allocate.intervals import ALIGN, Block, align_up, largest_gap
@@ -22,31 +23,32 @@ def place_at_ends(blocks: Sequence[Block], wanted: Sequence[int], capacity: int
     """Place all blocks one after the other by their first time, each as low or as high as it can
     be: where more is left of what is `wanted` in one piece at each time. None where one does not
     fit."""
-    placed: list[Block] = []
-    addresses: list[int] = []
+    # Of each time, start, end and index of what lives then.
+    placed: defaultdict[int, set[tuple[int, int, int]]] = defaultdict(set)
+    addresses = [0] * len(blocks)
     order = sorted(range(len(blocks)), key=lambda i: (blocks[i].first, -blocks[i].size, i))
     for index in order:
         block = blocks[index]
+        times = range(block.first, block.last + 1)
         size = align_up(block.size)
-        busy = sorted((address, address + align_up(other.size))
-                      for other, address in zip(placed, addresses, strict=True)
-                      if other.overlaps(block))
         fits = []
         low = 0
-        for start, end in [*busy, (capacity, capacity)]:
+        for start, end, _ in [*sorted(set().union(*(placed[time] for time in times))),
+                              (capacity, capacity, 0)]:
             if start - low >= size:
                 fits += [low, (start - size) // ALIGN * ALIGN]
             low = max(low, end)
         if not fits:
             return None
 
-        def missing(address: int, block: Block = block) -> int:
-            return sum(max(0, wanted[time] - largest_free(
-                [*placed, block], [*addresses, address], time, capacity))
-                for time in range(block.first, block.last + 1))
+        def missing(address: int, times: range = times, size: int = size) -> int:
+            gaps = [largest_gap([(start, end) for start, end, _ in placed[time]]
+                                + [(address, address + size)], capacity) for time in times]
+            return sum(max(0, wanted[time] - (end - start))
+                       for time, (start, end) in zip(times, gaps, strict=True))
 
-        best = min((min(fits), max(fits)), key=missing)
-        placed.append(block)
-        addresses.append(best)
-    found = dict(zip(order, addresses, strict=True))
-    return tuple(found[index] for index in range(len(blocks)))
+        address = min((min(fits), max(fits)), key=missing)
+        addresses[index] = address
+        for time in times:
+            placed[time].add((address, address + size, index))
+    return tuple(addresses)

@@ -329,3 +329,12 @@ class Graph:
     inputs: list[Tensor]
     outputs: list[Tensor] = field(default_factory=list)
     host: tuple[HostEdge, ...] = ()
+
+    def spans(self) -> dict[Tensor, tuple[int, int]]:
+        """Return of all tensors that own bytes the first and the last layer that touches them."""
+        spans: dict[Tensor, tuple[int, int]] = {}
+        for index, operation in enumerate(self.operations):
+            for tensor in (*operation.activations, *operation.outputs):
+                owner = tensor.storage
+                spans[owner] = (spans.get(owner, (index, index))[0], index)
+        return spans

@@ -5,7 +5,7 @@ the layers before it made in this band and the ones before. Of a tensor that onl
 no more rows are kept than are still needed: it has a buffer for these, not a place of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -120,6 +120,8 @@ class Chain:
         In how many shares of its channels a tensor is made and read, at most, where two neighbours
         can do so: there is only room for one then. Rows that later bands read again are made again.
         Layers take turns in pairs, so one that reads shares makes none.
+    spans : mapping of Tensor to (int, int), or None
+        The graph's, for who makes many chains.
 
     Raises
     ------
@@ -129,7 +131,8 @@ class Chain:
     """
 
     def __init__(self, graph: Graph, tilers: Sequence[Tiler], config: NpuConfig, first: int,
-                 end: int, shares: int = 1) -> None:
+                 end: int, shares: int = 1,
+                 spans: Mapping[Tensor, tuple[int, int]] | None = None) -> None:
         self.config = config
         self.first, self.end = first, end
         self.members = tuple(Member(i, graph.operations[i], tilers[i])
@@ -140,8 +143,11 @@ class Chain:
             for tensor in dict.fromkeys(member.sources):
                 self.readers.setdefault(tensor, []).append(member)
         outside = {tensor.storage for tensor in graph.outputs}
-        for operation in [*graph.operations[:first], *graph.operations[end:]]:
-            outside |= {tensor.storage for tensor in [*operation.activations, *operation.outputs]}
+        spans = spans or graph.spans()
+        for tensor in (*self.writers, *self.readers):
+            begins, ends = spans.get(tensor.storage, (first, first))
+            if begins < first or ends >= end:
+                outside.add(tensor.storage)
         self.views = frozenset(tensor for tensor in (*self.writers, *self.readers)
                                if tensor.is_view)
         """Tensors that are some bytes of others, which must be resident."""

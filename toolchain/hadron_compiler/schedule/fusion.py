@@ -33,16 +33,6 @@ MOST_NODES = 32
 Tensors = frozenset[Tensor]
 
 
-def _spans(graph: Graph) -> dict[Tensor, tuple[int, int]]:
-    """Return of all tensors that own bytes the first and the last layer that touches them."""
-    spans: dict[Tensor, tuple[int, int]] = {}
-    for index, operation in enumerate(graph.operations):
-        for tensor in (*operation.activations, *operation.outputs):
-            owner = tensor.storage
-            spans[owner] = (spans.get(owner, (index, index))[0], index)
-    return spans
-
-
 def _tight(spans: Mapping[Tensor, tuple[int, int]], config: NpuConfig) -> set[int]:
     """Return the layers at which not all that lives fits the scratchpad."""
     load: Counter[int] = Counter()
@@ -61,7 +51,7 @@ def _crowded(spans: Mapping[Tensor, tuple[int, int]], tight: Set[int]) -> Tensor
 
 def crowded_tensors(graph: Graph, config: NpuConfig) -> Tensors:
     """Return the tensors that live while not all do fit."""
-    spans = _spans(graph)
+    spans = graph.spans()
     return _crowded(spans, _tight(spans, config))
 
 
@@ -137,7 +127,7 @@ class _Search:
             list(dict.fromkeys(tensor.storage for tensor in (*operation.activations,
                                                              *operation.outputs)))
             for operation in graph.operations]
-        self.spans = _spans(graph)
+        self.spans = graph.spans()
         self.in_memory: Tensors = frozenset(some for some in self.spans if some.in_memory)
         self.tight = _tight(self.spans, config)
         self.flexible: Tensors = frozenset(
@@ -196,7 +186,8 @@ class _Search:
             chains = []
             with suppress(CapacityError):
                 for shares in SHARES:
-                    chain = Chain(self.graph, self.tilers, self.config, first, end, shares)
+                    chain = Chain(self.graph, self.tilers, self.config, first, end, shares,
+                                  self.spans)
                     if shares == 1 or chain.shares:
                         chains.append(chain)
             self.chains[first, end] = chains
