@@ -9,7 +9,7 @@ each in a tensor of its own. What the first operand's zero point takes from the 
 of the weights with constants: every row of the first operand is followed by a row of these.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -21,10 +21,12 @@ from hadron_compiler.ir.graph import (
     DynamicWeightsAttributes,
     Graph,
     MatmulAttributes,
+    MoveAttributes,
     Operation,
     OpKind,
     Tensor,
 )
+from hadron_compiler.passes import remove_dead_operations
 from hadron_compiler.passes.expansion import Expansion, beside, expand_each
 from hadron_spec.config import NpuConfig
 
@@ -33,9 +35,37 @@ __all__ = ["run"]
 
 def run(graph: Graph, config: NpuConfig) -> Graph:
     """Replace every BATCH_MATMUL of two tensors."""
-    return expand_each(graph, lambda operation: (
-        _Expansion(operation, operation.attributes, config).run()
-        if isinstance(operation.attributes, MatmulAttributes) else [operation]))
+    producers = {output: operation for operation in graph.operations
+                 for output in operation.outputs}
+
+    def expand(operation: Operation) -> list[Operation]:
+        if not isinstance(operation.attributes, MatmulAttributes):
+            return [operation]
+        turned = _with_columns_side_by_side(operation, operation.attributes, producers)
+        matmul = turned[-1]
+        assert isinstance(matmul.attributes, MatmulAttributes)
+        return [*turned[:-1], *_Expansion(matmul, matmul.attributes, config).run()]
+
+    return remove_dead_operations.run(expand_each(graph, expand))
+
+
+def _with_columns_side_by_side(operation: Operation, attributes: MatmulAttributes,
+                               producers: dict[Tensor, Operation]) -> list[Operation]:
+    """Return a product whose second operand is not turned, where it has been for no more than this:
+    attention turns its keys, whose numbers each were side by side."""
+    b = operation.required(1)
+    move = producers.get(b)
+    if (attributes.adj_y or move is None or not isinstance(move.attributes, MoveAttributes)
+            or tuple(axis.size for axis in move.attributes.axes) != b.shape
+            or (np.diff(move.attributes.axes[-2]) != 1).any() or b.shape[-2] == 1):
+        return [operation]
+    *batch, rows, columns = move.attributes.axes
+    turned = replace(b, name=f"{b.name} (turned back)", root=None,
+                     shape=(*b.shape[:-2], b.shape[-1], b.shape[-2]))
+    return [replace(move, outputs=[turned],
+                    attributes=replace(move.attributes, axes=(*batch, columns, rows))),
+            replace(operation, inputs=[operation.inputs[0], turned],
+                    attributes=replace(attributes, adj_y=True))]
 
 
 def _round_up(value: int, multiple: int) -> int:
@@ -96,20 +126,21 @@ class _Expansion(Expansion):
         return self.operations
 
     def _weights(self, index: int) -> list[Tensor]:
-        """Return the shares of matrix `index`, in memory."""
+        """Return the shares of matrix `index`, in memory: first each column's taps side by side,
+        then the steps of the weight memory, to which whole lanes move at once."""
         b, zero = self.b, self.b.zero_point
         columns, lanes = self.config.columns, self.config.lanes
-        width = self.groups * columns
         dense = self.move(
             "padded", b, zero,
-            _padded(self.taps, self.of_b.row, self.padded, index * self.of_b.size),
-            _padded(self.channels, self.of_b.column, width))
-        own = np.arange(columns, dtype=np.int64)
+            _padded(self.channels, self.of_b.column, self.groups * columns,
+                    index * self.of_b.size),
+            _padded(self.taps, self.of_b.row, self.padded))
+        own = self.padded * np.arange(columns, dtype=np.int64)
         return self.stored_weights(dense, *(
-            [columns * np.arange(self.groups, dtype=np.int64),
+            [columns * self.padded * np.arange(self.groups, dtype=np.int64),
              np.zeros(1 + len(self.constants), np.int64),
-             lanes * width * np.arange(self.padded // lanes, dtype=np.int64), some,
-             width * np.arange(lanes, dtype=np.int64)] for some in (own, beside(own))))
+             np.arange(0, self.padded, lanes, dtype=np.int64), some,
+             np.arange(lanes, dtype=np.int64)] for some in (own, beside(own))))
 
     def _multiply(self, index: int, weights: list[Tensor], output: Tensor) -> None:
         """Multiply the rows of matrix `index` of the first operand."""
