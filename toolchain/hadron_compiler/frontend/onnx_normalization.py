@@ -86,7 +86,8 @@ def _normalized(importer: "OnnxImporter", node: Any, given: Given, options: Opti
     ends = np.maximum(_reach(importer, node, rows.count, gain, offset), 1.0)
     # Numbers of small gain may be far away, where steps are too coarse for those of large gain:
     # they come some of the way closer, which costs little of what is left of them in the result.
-    reach = float(ends.max() if turned else ends.max()**_FAR * ends.min()**(1 - _FAR))
+    least, most = float(ends.min()), float(ends.max())
+    reach = most if turned else least * (most / least)**_FAR
     parts = np.minimum(reach / ends, 1.0)
 
     def scaled(tensor: Tensor) -> Tensor:
