@@ -1,10 +1,10 @@
 """Place blocks with lifetimes in one address range so that none overlap while both live."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["ALIGN", "Block", "Placement", "align_up", "largest_gap", "place"]
+__all__ = ["ALIGN", "Block", "Occupancy", "Placement", "align_up", "largest_gap", "place"]
 
 ALIGN = 32
 """Blocks begin at multiples of this and are rounded up to it: no bus is wider."""
@@ -23,6 +23,11 @@ class Block:
     first: int
     last: int
 
+    @property
+    def times(self) -> range:
+        """The times at which they are needed."""
+        return range(self.first, self.last + 1)
+
     def overlaps(self, other: "Block") -> bool:
         """Tell whether both live at some time."""
         return self.first <= other.last and other.first <= self.last
@@ -36,24 +41,38 @@ class Placement:
     size: int
 
 
+class Occupancy:
+    """Ranges of addresses that are taken, by the times at which they are."""
+
+    def __init__(self) -> None:
+        self._ranges: defaultdict[int, set[tuple[int, int]]] = defaultdict(set)
+
+    def add(self, times: range, start: int, end: int) -> None:
+        """Take a range, half-open."""
+        for time in times:
+            self._ranges[time].add((start, end))
+
+    def taken(self, times: Iterable[int]) -> list[tuple[int, int]]:
+        """Return what is taken at any of some times, by address."""
+        return sorted(set().union(*(self._ranges[time] for time in times)))
+
+
 def _place_in_order(blocks: Sequence[Block], order: Sequence[int], alignment: int) -> Placement:
     addresses = [0] * len(blocks)
-    # Of each time, start, end and index of what lives then.
-    placed: defaultdict[int, set[tuple[int, int, int]]] = defaultdict(set)
+    placed = Occupancy()
     top = 0
     for index in order:
         block = blocks[index]
-        times = range(block.first, block.last + 1)
+        times = block.times
         size = align_up(block.size, alignment)
         address, best = 0, None
-        for start, end, _ in sorted(set().union(*(placed[time] for time in times))):
+        for start, end in placed.taken(times):
             gap = start - address
             if gap >= size and (best is None or gap < best[0]):
                 best = (gap, address)
             address = max(address, end)
         addresses[index] = address if best is None else best[1]
-        for time in times:
-            placed[time].add((addresses[index], addresses[index] + size, index))
+        placed.add(times, addresses[index], addresses[index] + size)
         top = max(top, addresses[index] + size)
     return Placement(tuple(addresses), top)
 

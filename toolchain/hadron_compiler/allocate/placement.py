@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from hadron_compiler.allocate.intervals import (
     Block,
+    Occupancy,
     Placement,
     align_up,
     largest_gap,
@@ -170,12 +171,12 @@ def place_activations(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig,
                              [(stage.name, minimum) for stage, minimum in
                               zip(stages, minimums, strict=True)])}
     layout.addresses = dict(zip(residents, placement.addresses, strict=False))
-    taken: list[list[tuple[int, int]]] = [[] for _ in stages]
+    placed = Occupancy()
     for tensor, address in layout.addresses.items():
         first, last = layout.lifetimes[tensor]
-        for busy in taken[first:last + 1]:
-            busy.append((address, address + align_up(tensor.footprint)))
-    for stage, busy in zip(stages, taken, strict=True):
+        placed.add(range(first, last + 1), address, address + align_up(tensor.footprint))
+    for index, stage in enumerate(stages):
+        busy = placed.taken([index])
         plan, start = stage.plan(streamed, busy, config.act_bytes)
         layout.stages.append(Stage(stage.first, stage.end, plan, start))
         used = sum(stop - begin for begin, stop in busy) + plan.workspace

@@ -1,9 +1,8 @@
 """Place blocks at both ends of an address range, so that one large piece stays free between."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
-from hadron_compiler.allocate.intervals import ALIGN, Block, align_up, largest_gap
+from hadron_compiler.allocate.intervals import ALIGN, Block, Occupancy, align_up, largest_gap
 
 __all__ = ["largest_free", "place_at_ends"]
 
@@ -23,18 +22,16 @@ def place_at_ends(blocks: Sequence[Block], wanted: Sequence[int], capacity: int
     """Place all blocks one after the other by their first time, each as low or as high as it can
     be: where more is left of what is `wanted` in one piece at each time. None where one does not
     fit."""
-    # Of each time, start, end and index of what lives then.
-    placed: defaultdict[int, set[tuple[int, int, int]]] = defaultdict(set)
+    placed = Occupancy()
     addresses = [0] * len(blocks)
     order = sorted(range(len(blocks)), key=lambda i: (blocks[i].first, -blocks[i].size, i))
     for index in order:
         block = blocks[index]
-        times = range(block.first, block.last + 1)
+        times = block.times
         size = align_up(block.size)
         fits = []
         low = 0
-        for start, end, _ in [*sorted(set().union(*(placed[time] for time in times))),
-                              (capacity, capacity, 0)]:
+        for start, end in [*placed.taken(times), (capacity, capacity)]:
             if start - low >= size:
                 fits += [low, (start - size) // ALIGN * ALIGN]
             low = max(low, end)
@@ -42,13 +39,12 @@ def place_at_ends(blocks: Sequence[Block], wanted: Sequence[int], capacity: int
             return None
 
         def missing(address: int, times: range = times, size: int = size) -> int:
-            gaps = [largest_gap([(start, end) for start, end, _ in placed[time]]
-                                + [(address, address + size)], capacity) for time in times]
+            gaps = [largest_gap([*placed.taken([time]), (address, address + size)], capacity)
+                    for time in times]
             return sum(max(0, wanted[time] - (end - start))
                        for time, (start, end) in zip(times, gaps, strict=True))
 
         address = min((min(fits), max(fits)), key=missing)
         addresses[index] = address
-        for time in times:
-            placed[time].add((address, address + size, index))
+        placed.add(times, address, address + size)
     return tuple(addresses)
