@@ -330,6 +330,11 @@ class Graph:
     outputs: list[Tensor] = field(default_factory=list)
     host: tuple[HostEdge, ...] = ()
 
+    def producers(self) -> dict[Tensor, Operation]:
+        """Return the operation that makes each tensor."""
+        return {output: operation for operation in self.operations
+                for output in operation.outputs}
+
     def spans(self) -> dict[Tensor, tuple[int, int]]:
         """Return of all tensors that own bytes the first and the last layer that touches them."""
         spans: dict[Tensor, tuple[int, int]] = {}

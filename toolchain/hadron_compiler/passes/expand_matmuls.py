@@ -35,8 +35,7 @@ __all__ = ["run"]
 
 def run(graph: Graph, config: NpuConfig) -> Graph:
     """Replace every BATCH_MATMUL of two tensors."""
-    producers = {output: operation for operation in graph.operations
-                 for output in operation.outputs}
+    producers = graph.producers()
 
     def expand(operation: Operation) -> list[Operation]:
         if not isinstance(operation.attributes, MatmulAttributes):

@@ -40,8 +40,7 @@ LEAST_PIXELS = 128
 
 def run(graph: Graph, config: NpuConfig) -> Graph:
     """Replace the products of an image and a factor a channel."""
-    producers = {output: operation for operation in graph.operations
-                 for output in operation.outputs}
+    producers = graph.producers()
 
     def expand(operation: Operation) -> list[Operation]:
         operands = _operands(operation, producers)
