@@ -21,7 +21,7 @@ from hadron_compiler.errors import UnsupportedError
 from hadron_compiler.frontend.onnx_builder import OnnxBuilder
 from hadron_compiler.frontend.onnx_constants import computed, kept_quantized
 from hadron_compiler.frontend.onnx_file import is_quantized, read_onnx
-from hadron_compiler.frontend.onnx_inputs import Given, Made
+from hadron_compiler.frontend.onnx_inputs import Given, Made, options_of
 from hadron_compiler.frontend.onnx_movement import MOVEMENT
 from hadron_compiler.frontend.onnx_operators import OPERATORS
 from hadron_compiler.frontend.onnx_patterns import with_normalizations
@@ -186,8 +186,7 @@ class OnnxImporter(OnnxBuilder):
         if any(name and name not in self.values for name in node.input):
             # Reported where that value should have come from.
             return
-        attributes = {item.name: self.onnx.helper.get_attribute_value(item)
-                      for item in node.attribute}
+        attributes = options_of(self.onnx, node)
         given = [self.values[name] if name else None for name in node.input]
         made = self._made(node, given, attributes)
         if isinstance(made, Sequence):

@@ -15,6 +15,7 @@ from hadron_compiler.frontend.onnx_values import (
     axes_first,
     axes_last,
     inverse,
+    quantization,
     stored_shape,
 )
 from hadron_compiler.frontend.problems import Problems
@@ -107,9 +108,8 @@ class OnnxBuilder:
                                 "is not finite for all inputs"):
                 return None
             low, high = min(0.0, *values), max(0.0, *values)
-            scale = (high - low) / 255 or 1.0
-            self.finished[key] = self.tabulated(function, f"{source.name} (a function)", (scale,),
-                                                (round(-128 - low / scale),))
+            self.finished[key] = self.tabulated(function, f"{source.name} (a function)",
+                                                *quantization(low, high))
         return self.finished[key]
 
     def finish(self, pending: Pending, name: str, scales: tuple[float, ...],

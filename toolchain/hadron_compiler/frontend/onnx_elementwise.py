@@ -4,13 +4,12 @@ Each function turns one node into a value: the docstrings say what is supported.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hadron_compiler.frontend.offsets import grid, strides
 from hadron_compiler.frontend.onnx_inputs import (
     Given,
     Handler,
@@ -22,6 +21,8 @@ from hadron_compiler.frontend.onnx_inputs import (
     settled,
     shape_of,
 )
+from hadron_compiler.frontend.onnx_operands import common_shape, operand, quantized_constant
+from hadron_compiler.frontend.onnx_quotients import quotient
 from hadron_compiler.frontend.onnx_values import (
     Constant,
     Function,
@@ -29,9 +30,7 @@ from hadron_compiler.frontend.onnx_values import (
     Pending,
     Quantized,
     hull,
-    quantization,
     range_of,
-    stored_shape,
 )
 from hadron_compiler.ir.graph import (
     Activation,
@@ -41,7 +40,6 @@ from hadron_compiler.ir.graph import (
     DType,
     ExtremumAttributes,
     MulAttributes,
-    Operation,
     OpKind,
     ProductAttributes,
     Tensor,
@@ -51,7 +49,7 @@ from hadron_spec.real_tables import REAL_FUNCTIONS, real_table
 if TYPE_CHECKING:
     from hadron_compiler.frontend.onnx import OnnxImporter
 
-__all__ = ["ELEMENTWISE", "constant_tensor", "quantized_constant", "sum_of_products"]
+__all__ = ["ELEMENTWISE"]
 
 Real = Callable[[float], float]
 RealPair = Callable[[float, float], float]
@@ -100,16 +98,13 @@ def _binary(kind: OpKind, function: RealPair, attributes: Callable[[Activation],
         composed = _composed(importer, operands, function, kind)
         if composed is not None:
             return composed
-        images = [value.source if isinstance(value, Function) else value for value in operands
-                  if isinstance(value, Image | Function)]
-        if not importer.require(len(images) > 0, "two operands are supported, one of them "
-                                                 "quantized"):
+        if not importer.require(any(isinstance(value, Image | Function) for value in operands),
+                                "two operands are supported, one of them quantized"):
             return None
-        shape = np.broadcast_shapes(*(shape_of(value) for value in operands))
-        last = any(image.channels_last for image in images) and len(shape) > 2
+        shape, last = common_shape(operands)
         tensors: list[Tensor] = []
         for value in operands:
-            tensor = _operand(importer, value, shape, last)
+            tensor = operand(importer, value, shape, last)
             if tensor is None:
                 return None
             tensors.append(tensor)
@@ -144,50 +139,6 @@ def _sums(importer: "OnnxImporter", given: Given, kind: OpKind) -> Pending | Non
         return pending.affine(ones, channels)
     return (pending.affine(ones, -channels) if pending is given[0]
             else pending.affine(-ones, channels))
-
-
-def quantized_constant(value: Constant) -> Quantized:
-    """Return a constant of real numbers as one of INT8."""
-    real = value.data.astype(np.float64)
-    scale = float(np.abs(real).max(initial=0)) / 127 or 1.0
-    return Quantized(value.name, np.rint(real / scale).astype(np.int64), (scale,), (0,), 0)
-
-
-def constant_tensor(importer: "OnnxImporter", value: Constant | Quantized,
-                    shape: tuple[int, ...], last: bool = False) -> Tensor | None:
-    """Return a constant of one scale, repeated up to `shape`, as a tensor of INT8; with `last`,
-    channels last."""
-    if isinstance(value, Constant):
-        value = quantized_constant(value)
-    if not importer.require(len(value.scales) == 1, f"constant {value.name} has "
-                            f"{len(value.scales)} scales, must be 1"):
-        return None
-    data = np.broadcast_to(value.data, shape)
-    if last:
-        data = np.moveaxis(data, 1, -1)
-    return Tensor(value.name, stored_shape(shape, last), DType.INT8, value.scales,
-                  value.zero_points, 0, np.ascontiguousarray(data).astype(np.int8))
-
-
-def _operand(importer: "OnnxImporter", value: Value | None, shape: tuple[int, ...],
-             last: bool) -> Tensor | None:
-    """Return an operand with the shape that the output's tensor has."""
-    if isinstance(value, Constant | Quantized):
-        return constant_tensor(importer, value, shape, last)
-    stored = stored_shape(shape, last)
-    image = image_at(importer, [value])
-    if image is None:
-        return None
-    if len(image.shape) < len(shape):
-        wide = (1,) * (len(shape) - len(image.shape)) + image.shape
-        image = Image(importer.operation(OpKind.RESHAPE, importer.plain(image).tensor, wide, None,
-                                         "view"), wide)
-    tensor = (importer.image(image) if last else importer.plain(image)).tensor
-    if tensor.shape == stored:
-        return tensor
-    return importer.operation(OpKind.BROADCAST_TO, tensor, stored, grid(*(
-        (wanted, 0 if size == 1 else step) for size, wanted, step in zip(
-            tensor.shape, stored, strides(tensor.shape), strict=True))), "repeated")
 
 
 def _mul(importer: "OnnxImporter", node: Any, given: Given, options: Options) -> Made:
@@ -241,76 +192,11 @@ def _div(importer: "OnnxImporter", node: Any, given: Given, options: Options) ->
         return composed
     divisor = given[1]
     if not isinstance(divisor, Quantized | Constant):
-        return _quotient(importer, given)
+        return quotient(importer, given)
     real = divisor.real if isinstance(divisor, Quantized) else divisor.data.astype(np.float64)
     if not importer.require(bool((real != 0).all()), "a divisor is 0"):
         return None
     return _mul(importer, node, [given[0], Constant(divisor.name, 1 / real)], options)
-
-
-def _quotient(importer: "OnnxImporter", given: Given) -> Pending | None:
-    """Return a value divided by a tensor: times the reciprocals of its large numbers, plus times
-    those of its small ones, for which eight bits would not do together."""
-    operands = settled(importer, given)
-    if operands is None:
-        return None
-    dividend, divisor = operands
-    shape = np.broadcast_shapes(shape_of(dividend), shape_of(divisor))
-    last = len(shape) > 2 and any(
-        isinstance(image, Image) and image.channels_last
-        for image in (value.source if isinstance(value, Function) else value
-                      for value in operands))
-    assert isinstance(divisor, Image | Function)
-    factors = [_operand(importer, part, shape, last) for part in _reciprocals(importer, divisor)]
-    a = _operand(importer, dividend, shape, last)
-    return None if a is None else sum_of_products(importer, a, factors, shape, last)
-
-
-def sum_of_products(importer: "OnnxImporter", a: Tensor, factors: Sequence[Tensor | None],
-                    shape: tuple[int, ...], last: bool) -> Pending:
-    """Return a tensor times the sum of two others; each product has the steps of the result."""
-    def products(output: Tensor) -> list[Tensor | None]:
-        made: list[Tensor | None] = []
-        for factor in factors:
-            product = replace(output, name=f"{output.name} (part)", root=None)
-            importer.operations.append(Operation(OpKind.MUL, importer.index, [a, factor],
-                                                 [product], ProductAttributes(Activation.NONE)))
-            made.append(product)
-        return made
-
-    return Pending(importer.label, OpKind.ADD, products,
-                   lambda activation, output: AddAttributes(activation), shape, last,
-                   importer.index)
-
-
-_SWITCH = 16
-"""How many times the least divisor is from where on divisors are large."""
-
-
-def _reciprocals(importer: "OnnxImporter", divisor: Image | Function) -> tuple[Image, Image]:
-    """Return two values that add up to the reciprocal of a value: one that is 0 for what is large,
-    and one that is the same for all that is small. 0 counts as the least number there is."""
-    inner = divisor.apply if isinstance(divisor, Function) else lambda x: x
-    source = divisor.source if isinstance(divisor, Function) else divisor
-    tensor = source.tensor
-    numbers = [inner((q - tensor.zero_point) * tensor.scale) for q in range(-128, 128)]
-    largest = 1 / min((abs(number) for number in numbers if number), default=1.0)
-    most = largest / _SWITCH
-
-    def reciprocal(x: float) -> float:
-        number = inner(x)
-        return 1 / number if number else largest
-
-    def of_large(x: float) -> float:
-        return min(max(reciprocal(x), -most), most)
-
-    def made(function: Real, end: float, what: str) -> Image:
-        low = -end if min(numbers) < 0 else 0.0
-        return importer.tabulated(Function(source, function, OpKind.LOGISTIC, importer.index),
-                                  f"{tensor.name} (1 / {what})", *quantization(low, end))
-
-    return (made(lambda x: reciprocal(x) - of_large(x), largest - most, "small"),
-            made(of_large, most, "large"))
 
 
 def _ratio(a: float, b: float) -> float:

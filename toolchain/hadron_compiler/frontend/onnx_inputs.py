@@ -19,14 +19,18 @@ if TYPE_CHECKING:
     from hadron_compiler.frontend.onnx import OnnxImporter
 
 __all__ = ["Given", "Handler", "Made", "Options", "Value", "bytes_at", "constant_at", "image_at",
-           "integers_at", "real_at", "settled",
-           "shape_of"]
+           "integers_at", "options_of", "real_at", "settled", "shape_of"]
 
 Given = list[Value | None]
 Options = dict[str, Any]
 Made = Value | Sequence[Value | None] | None
 """What a node makes: a value, or one for each output; None where it has been reported."""
 Handler = Callable[["OnnxImporter", Any, Given, Options], Made]
+
+
+def options_of(onnx: Any, node: Any) -> Options:
+    """Return the attributes of a node by name."""
+    return {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
 
 
 def image_at(importer: "OnnxImporter", given: Given, position: int = 0) -> Image | None:

@@ -11,7 +11,6 @@ import numpy as np
 
 from hadron_compiler.frontend.offsets import spans
 from hadron_compiler.frontend.onnx_blocks import BLOCKS
-from hadron_compiler.frontend.onnx_elementwise import quantized_constant
 from hadron_compiler.frontend.onnx_inputs import (
     Given,
     Handler,
@@ -23,6 +22,7 @@ from hadron_compiler.frontend.onnx_inputs import (
     settled,
     shape_of,
 )
+from hadron_compiler.frontend.onnx_operands import quantized_constant
 from hadron_compiler.frontend.onnx_reordering import REORDERING, shown
 from hadron_compiler.frontend.onnx_resize import resize
 from hadron_compiler.frontend.onnx_values import (

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hadron_compiler.frontend.onnx_elementwise import sum_of_products
 from hadron_compiler.frontend.onnx_inputs import Given, Handler, Options, Value, image_at, real_at
+from hadron_compiler.frontend.onnx_quotients import sum_of_products
 from hadron_compiler.frontend.onnx_rows import Rows
 from hadron_compiler.frontend.onnx_values import (
     Constant,

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hadron_compiler.frontend.onnx_elementwise import ELEMENTWISE, constant_tensor
+from hadron_compiler.frontend.onnx_elementwise import ELEMENTWISE
 from hadron_compiler.frontend.onnx_inputs import Given, Handler, Options, Value, image_at
 from hadron_compiler.frontend.onnx_movement import MOVEMENT
 from hadron_compiler.frontend.onnx_normalization import NORMALIZATION
+from hadron_compiler.frontend.onnx_operands import constant_tensor
 from hadron_compiler.frontend.onnx_reductions import REDUCTIONS
 from hadron_compiler.frontend.onnx_values import Constant, Pending, Quantized, Range, range_of
 from hadron_compiler.frontend.onnx_windows import WINDOWS, weights_of, with_bias

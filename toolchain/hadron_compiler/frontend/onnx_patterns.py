@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from hadron_compiler.frontend.onnx_inputs import options_of
+
 __all__ = ["with_normalizations"]
 
 _QDQ = ("QuantizeLinear", "DequantizeLinear")
@@ -116,17 +118,15 @@ class _Finder:
 
     def _axes(self, node: Any) -> list[int] | None:
         """Return the axes of a ReduceMean that keeps them with one element."""
-        options = self._options(node)
+        options = options_of(self.onnx, node)
         axes = options.get("axes") or (self._numbers(node.input[1]) if len(node.input) > 1 else ())
         return sorted(map(int, axes)) if axes and options.get("keepdims", 1) else None
-
-    def _options(self, node: Any) -> dict[str, Any]:
-        return {item.name: self.onnx.helper.get_attribute_value(item) for item in node.attribute}
 
     def _numbers(self, name: str) -> list[float]:
         """Return the numbers of a constant, none where it is not one."""
         maker = self.makers.get(name)
-        constant = self.constants.get(name) if maker is None else self._options(maker).get("value")
+        constant = (self.constants.get(name) if maker is None
+                    else options_of(self.onnx, maker).get("value"))
         if constant is None or (maker is not None and maker.op_type != "Constant"):
             return []
         return [float(number) for number in self.onnx.numpy_helper.to_array(constant).ravel()]

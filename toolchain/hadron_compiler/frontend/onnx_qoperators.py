@@ -11,6 +11,8 @@ docs/ContribOperators.md (the others, of the domain com.microsoft).
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from hadron_compiler.frontend.onnx_inputs import options_of
+
 __all__ = ["in_qdq_form"]
 
 _UNARY = {
@@ -46,8 +48,7 @@ class _Form:
         self.helper = onnx.helper
         self.node = node
         self.inputs = list(node.input)
-        self.options = {item.name: onnx.helper.get_attribute_value(item)
-                        for item in node.attribute}
+        self.options = options_of(onnx, node)
         self.nodes: list[Any] = []
 
     def name(self, what: str) -> str:

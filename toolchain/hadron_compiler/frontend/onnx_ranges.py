@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hadron_compiler.frontend.onnx_inputs import options_of
 from hadron_compiler.frontend.onnx_normalization import normalization
 from hadron_compiler.frontend.onnx_values import (
     Constant,
@@ -25,6 +26,7 @@ from hadron_compiler.frontend.onnx_values import (
     Value,
     hull,
     kept_range,
+    quantization,
     range_of,
 )
 from hadron_compiler.ir.graph import Activation
@@ -88,8 +90,8 @@ class Ranges:
         low, high = min(max(found[0], least), 0.0), max(min(found[1], most), 0.0)
         if not math.isfinite(high - low):
             return None
-        scale = (high - low) / 255 or 1.0
-        return scale, round(-128 - low / scale)
+        (scale,), (point,) = quantization(low, high)
+        return scale, point
 
     def taken_behind(self, name: str) -> tuple[float, int] | None:
         """Return the quantization of a value, or of what moves its numbers, by a QuantizeLinear."""
@@ -141,8 +143,7 @@ class Ranges:
         if not behind:
             return None
         low, high = min(some[0] for some in behind), max(some[1] for some in behind)
-        options = {item.name: self.importer.onnx.helper.get_attribute_value(item)
-                   for item in node.attribute}
+        options = options_of(self.importer.onnx, node)
         if kind in _MOVES:
             return low, high
         if kind in _AVERAGES:

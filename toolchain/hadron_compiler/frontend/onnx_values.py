@@ -34,7 +34,7 @@ def kept_range(scale: float, zero_point: int) -> Range:
 
 def quantization(low: float, high: float) -> tuple[tuple[float, ...], tuple[int, ...]]:
     """Return scale and zero point with which INT8 holds a range with 0 in it."""
-    scale = (high - low) / 255
+    scale = (high - low) / 255 or 1.0
     return (scale,), (round(-128 - low / scale),)
 
 
