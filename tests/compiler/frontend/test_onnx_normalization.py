@@ -8,15 +8,9 @@ import pytest
 
 from hadron_compiler import CompileError, compile_model
 from hadron_spec.config import CONFIGS
-from hadron_testing.onnx_builder import Graph, run_both
+from hadron_testing.onnx_builder import Graph, decibels, run_both
 
 Rng = np.random.Generator
-
-
-def decibels(graph: Graph, x: np.ndarray, config: str = "h64") -> float:
-    """Return how much larger onnxruntime's result is than its difference from Hadron's."""
-    got, expected = run_both(graph, x.astype(np.float32), config, optimized=False)
-    return float(10 * np.log10((expected**2).mean() / ((got - expected)**2).mean()))
 
 
 def normalized(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:

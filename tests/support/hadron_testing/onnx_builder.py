@@ -9,7 +9,7 @@ from hadron.session import Session
 from hadron_compiler import compile_model
 from hadron_spec.config import CONFIGS
 
-__all__ = ["Graph", "compare", "run_both"]
+__all__ = ["Graph", "compare", "decibels", "run_both"]
 
 
 class Graph:
@@ -93,6 +93,12 @@ def run_both(graph: Graph, x: np.ndarray, config: str = "h64",
     got = Session(compile_model(model, CONFIGS[config], name="net.onnx")).run(x).finished()
     assert got.shape == expected.shape
     return got, expected
+
+
+def decibels(graph: Graph, x: np.ndarray, config: str = "h64") -> float:
+    """Return how much larger onnxruntime's result is than its difference from Hadron's."""
+    got, expected = run_both(graph, x.astype(np.float32), config, optimized=False)
+    return float(10 * np.log10((expected**2).mean() / ((got - expected)**2).mean()))
 
 
 def compare(graph: Graph, rng: np.random.Generator, scale: float, config: str = "h64",
