@@ -10,6 +10,7 @@ from hadron_spec.config import NpuConfig, load_config
 
 from .boards import BOARDS, BoardTop
 from .carry_chains import trim_carry_chains
+from .constant_copies import copy_constants
 from .floorplan import floorplan
 from .hierarchy import JOIN, NPU_APART, keep
 from .module_resources import module_resources
@@ -89,6 +90,7 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
     device_option = platform._nextpnr_device_options[platform.device]
     with edited_netlist(folder / f"{_NAME}.json") as design:
         trim_carry_chains(design)
+        copy_constants(design)
         copy_reset(design)
         floorplan(design, device_option.lstrip("-"))
         modules = module_resources(design)

@@ -13,6 +13,7 @@ from hadron_rtl.npu import Npu
 from hadron_spec.config import NpuConfig, load_config
 
 from .carry_chains import trim_carry_chains
+from .constant_copies import copy_constants
 from .floorplan import floorplan
 from .hierarchy import NPU_APART
 from .module_resources import module_resources
@@ -33,6 +34,7 @@ def measure(config: NpuConfig, device: str, seeds: int, folder: Path, *,
     sink_lut4 = synthesize(component, folder, apart=NPU_APART)
     with edited_netlist(folder / NETLIST) as design:
         trim_carry_chains(design)
+        copy_constants(design)
         copy_reset(design)
         floorplan(design, device)
         modules = module_resources(design)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["edited_netlist"]
+__all__ = ["edited_netlist", "module_path", "unused_bit"]
 
 
 @contextmanager
@@ -15,3 +15,15 @@ def edited_netlist(file: Path) -> Iterator[dict[str, Any]]:
     design = json.loads(file.read_text(encoding="utf-8"))
     yield design
     file.write_text(json.dumps(design), encoding="utf-8")
+
+
+def module_path(cell: str, depth: int) -> str:
+    """Return the path of the module that a cell of a flattened netlist came from, its first names.
+    """
+    return ".".join(cell.split(".")[:-1][:depth])
+
+
+def unused_bit(module: dict[str, Any]) -> int:
+    """Return a number of a net that a module does not have, and no larger one either."""
+    return 1 + max((bit for net in module["netnames"].values() for bit in net["bits"]
+                    if isinstance(bit, int)), default=1)

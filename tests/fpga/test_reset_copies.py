@@ -1,6 +1,6 @@
 from hadron_fpga.reset_copies import copy_reset
 
-CLOCK, EARLIER, RESET, REQUEST = 2, 3, 4, 5
+CLOCK, EARLIER, RESET, REQUEST, HALT = 2, 3, 4, 5, 6
 MODULES = ("soc.npu.controller.registers", "soc.npu.execute.softmax")
 
 
@@ -43,6 +43,33 @@ def test_each_module_reads_a_copy_of_its_own_with_the_same_input() -> None:
     assert all(cells[f"{MODULES[1]}.l{i}"]["connections"]["A"] == [outputs[MODULES[1]]]
                and cells[f"{MODULES[1]}.l{i}"]["connections"]["B"] == [REQUEST]
                for i in range(200))
+
+
+def gated(modules: int) -> dict:
+    """One LUT a module adds a second reset; a cell reads it as data."""
+    cells = {"clock.reset": register(EARLIER, RESET), "control.halt": register(REQUEST, HALT),
+             "control.reader": lut(HALT, REQUEST, 7)}
+    for i in range(modules):
+        cells[f"module{i}.gate"] = lut(RESET, HALT, 100 + i)
+        cells[f"module{i}.r"] = register(REQUEST, 200 + i, LSR=100 + i)
+    return {"modules": {"top": {"cells": cells, "netnames": {"last": {"bits": [999]}}}}}
+
+
+def test_modules_that_two_registers_reset_read_copies_of_both() -> None:
+    netlist = gated(3)
+    assert copy_reset(netlist) == 3 + 4
+    cells = netlist["modules"]["top"]["cells"]
+    for i in range(3):
+        for port, bit, earlier in (("A", RESET, EARLIER), ("B", HALT, REQUEST)):
+            copy = cells[f"module{i}.reset_copy{bit}"]
+            assert copy["connections"]["DI"] == [earlier]
+            assert cells[f"module{i}.gate"]["connections"][port] == copy["connections"]["Q"]
+
+
+def test_a_gate_of_few_modules_is_left_alone() -> None:
+    netlist = gated(2)
+    assert copy_reset(netlist) == 0
+    assert netlist == gated(2)
 
 
 def test_what_few_cells_read_is_not_copied() -> None:

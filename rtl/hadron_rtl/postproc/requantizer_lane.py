@@ -104,7 +104,8 @@ class RequantizerLane(wiring.Component):
         wide = own_register(m, self.mode == Mode.WIDE, name="wide")
         value = Signal(signed(32), reset_less=True)
         m.d.sync += value.eq(self.value)
-        high = delayed(m, self.high, self._INPUT + self._OPERAND - 1, name="high")
+        high = own_register(m, delayed(m, self.high, self._INPUT + self._OPERAND - 2,
+                                       name="will_be_high"), name="high")
         parameters = Signal(COLUMN_PARAMETERS, reset_less=True)
         m.d.sync += parameters.eq(self.parameters)
 

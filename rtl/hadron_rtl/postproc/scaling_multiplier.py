@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hadron_spec.numerics import NARROW_BITS, SHIFT_MAX
 
 from ..vendor.multiplier import Multiplier18
+from ..vendor.own_register import own_register
 from .delay import delayed
 
 __all__ = ["ScalingMultiplier"]
@@ -77,7 +78,8 @@ class ScalingMultiplier(wiring.Component):
 
         cycles = Multiplier18.LATENCY + 1
         left = delayed(m, Mux(self.wide, 0, self.left), cycles, name="left")
-        is_high = delayed(m, self.high, cycles + 2, name="is_high")
+        is_high = own_register(m, delayed(m, self.high, cycles + 1, name="will_be_high"),
+                               name="is_high")
         truncate = delayed(m, self.truncate, cycles, name="truncate")
         nudge = Signal(14, reset_less=True)
         keep = Signal(SHIFT_MAX, reset_less=True)
