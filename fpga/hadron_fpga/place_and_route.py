@@ -23,19 +23,19 @@ RESOURCES = {
 }
 """Names in Hadron's reports and in nextpnr's."""
 
-_PLACER = "static"
-"""Packs the array more densely than nextpnr's default: docs/adr/0008-floorplan.md."""
+_PLACERS = {"--85k": "static"}
+"""By nextpnr's option of a device, where its default is not best: docs/adr/0008-floorplan.md."""
 
 # How far along a line of nextpnr's log is; routing reports what remains itself.
 _STAGES = (
     (re.compile(r"Packing"), 0.01),
-    (re.compile(r"Running Static placer"), 0.02),
-    (re.compile(r"Running simulated annealing"), 0.35),
+    (re.compile(r"Running Static placer|Creating initial analytic placement"), 0.02),
+    (re.compile(r"Running simulated annealing|HeAP Placer Time"), 0.35),
     (re.compile(r"Routing \d+ arcs"), 0.40),
 )
 _PLACEMENT = re.compile(r"Info: iter=(\d+) ")
 _PLACEMENT_ITERATIONS = 550
-"""About as many as there are for designs of any size."""
+"""About as many as the static placer takes for designs of any size."""
 _PATIENCE = 3600.0
 """Seconds that nextpnr may be silent. Its router never gives up, and writes a line when it has
 tried a thousand connections: on a busy machine, the last ones of a full device took 20 minutes."""
@@ -95,7 +95,10 @@ def place_and_route(*, folder: Path, netlist: str, seed: int, device_options: li
     """
     report = f"seed{seed}.report.json"
     arguments = [*device_options, "--json", netlist, "--seed", str(seed), "--report", report,
-                 "--placer", _PLACER, "--timing-allow-fail"]
+                 "--timing-allow-fail"]
+    for device, placer in _PLACERS.items():
+        if device in device_options:
+            arguments += ["--placer", placer]
     arguments += ["--lpf", lpf] if lpf else ["--lpf-allow-unconstrained"]
     if config:
         arguments += ["--textcfg", config]

@@ -2,11 +2,11 @@
 
 The reset of a clock domain is one register that cells all over the device read, many of them
 through a LUT that adds a module's own condition: on an LFE5U-85F, 7 ns to the LUT and 4 ns from
-there. So is a register that resets some modules besides, in each by a LUT of its own. A copy that
-one module reads can be placed beside it.
+there. So is a register that resets some modules besides, and synthesis makes one LUT of the two for
+all modules that it maps together. A copy that one module reads can be placed beside it.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from copy import deepcopy
 from typing import Any
 
@@ -20,6 +20,8 @@ _GATED_MODULES = 3
 """So is one that takes part in the resets of as many modules."""
 _DEPTH = 5
 """Names of a module's path that tell one from another."""
+_GATE_DEPTH = 4
+"""The same for gates, which cost a LUT and a copy of each register that they read."""
 
 
 def copy_reset(design: dict[str, Any]) -> int:
@@ -46,41 +48,55 @@ def _copy_in_module(module: dict[str, Any]) -> int:
                  if cell["type"] == "TRELLIS_FF"}
     resets = {bit for cell in cells.values() if cell["type"] == "TRELLIS_FF"
               for bit in cell["connections"].get("LSR", ())}
-    gated = _gated_modules(cells, registers, resets)
-    candidates = resets & registers.keys() | gated.keys()
-    readers: dict[int, dict[str, list[tuple[str, str]]]] = defaultdict(lambda: defaultdict(list))
+    gates = {cell["connections"]["Z"][0]: name for name, cell in cells.items()
+             if cell["type"] == "LUT4" and cell["connections"]["Z"][0] in resets}
+    spread = _spread_registers(cells, registers, resets, gates)
+    gates_of_spread = {bit: name for bit, name in gates.items()
+                       if _inputs(cells[name]) <= spread.keys()}
+    # These first: each then reads registers of its own module.
+    return (_copy_for_modules(module, gates_of_spread, "Z", _GATE_DEPTH)
+            + _copy_for_modules(module, spread, "Q", _DEPTH))
+
+
+def _spread_registers(cells: dict[str, Any], registers: dict[int, str], resets: set[int],
+                      gates: dict[int, str]) -> dict[int, str]:
+    """Return the registers, by output, that reset much of the device or many of its modules."""
+    readers: Counter[int] = Counter()
+    for cell in cells.values():
+        readers.update(_inputs(cell))
+    gated: dict[int, set[str]] = defaultdict(set)
+    for gate in gates.values():
+        for bit in _inputs(cells[gate]):
+            gated[bit].add(module_path(gate, _DEPTH))
+    return {bit: name for bit, name in registers.items()
+            if (bit in resets and readers[bit] >= _READERS) or len(gated[bit]) >= _GATED_MODULES}
+
+
+def _copy_for_modules(module: dict[str, Any], drivers: dict[int, str], output: str,
+                      depth: int) -> int:
+    """Copy cells that drive bits, for each module, but their own, that reads them."""
+    cells = module["cells"]
+    readers: dict[tuple[int, str], list[tuple[str, str]]] = defaultdict(list)
     for name, cell in cells.items():
         for port, bits in cell["connections"].items():
-            if cell["port_directions"][port] == "input" and bits and bits[0] in candidates:
-                readers[bits[0]][module_path(name, _DEPTH)].append((name, port))
-
-    unused = unused_bit(module)
-    copies = 0
-    for bit, by_module in readers.items():
-        many = bit in resets and sum(map(len, by_module.values())) >= _READERS
-        if not many and len(gated[bit]) < _GATED_MODULES:
+            if cell["port_directions"][port] == "input" and bits and bits[0] in drivers:
+                readers[bits[0], module_path(name, depth)].append((name, port))
+    unused = first = unused_bit(module)
+    for (bit, path), pins in readers.items():
+        if path == module_path(drivers[bit], depth):
             continue
-        for path, pins in by_module.items():
-            copy = deepcopy(cells[registers[bit]])
-            copy["connections"]["Q"] = [unused]
-            name = ".".join(filter(None, (path, f"reset_copy{bit}")))
-            cells[name] = copy
-            module["netnames"][name] = {"hide_name": 0, "bits": [unused], "attributes": {}}
-            for reader, port in pins:
-                cells[reader]["connections"][port] = [unused]
-            unused += 1
-            copies += 1
-    return copies
+        copy = deepcopy(cells[drivers[bit]])
+        copy["connections"][output] = [unused]
+        name = ".".join(filter(None, (path, f"reset_copy{bit}")))
+        cells[name] = copy
+        module["netnames"][name] = {"hide_name": 0, "bits": [unused], "attributes": {}}
+        for reader, port in pins:
+            cells[reader]["connections"][port] = [unused]
+        unused += 1
+    return unused - first
 
 
-def _gated_modules(cells: dict[str, Any], registers: dict[int, str],
-                   resets: set[int]) -> dict[int, set[str]]:
-    """Return the modules in which a LUT makes a reset of a register, by the register's output."""
-    modules: dict[int, set[str]] = defaultdict(set)
-    for name, cell in cells.items():
-        if cell["type"] == "LUT4" and cell["connections"]["Z"][0] in resets:
-            for port, direction in cell["port_directions"].items():
-                bit = cell["connections"][port][0]
-                if direction == "input" and bit in registers:
-                    modules[bit].add(module_path(name, _DEPTH))
-    return modules
+def _inputs(cell: dict[str, Any]) -> set[int]:
+    """Return the bits that a cell reads, but constants."""
+    return {bits[0] for port, bits in cell["connections"].items()
+            if cell["port_directions"][port] == "input" and bits and isinstance(bits[0], int)}

@@ -57,13 +57,26 @@ def gated(modules: int) -> dict:
 
 def test_modules_that_two_registers_reset_read_copies_of_both() -> None:
     netlist = gated(3)
-    assert copy_reset(netlist) == 3 + 4
+    assert copy_reset(netlist) == 6
     cells = netlist["modules"]["top"]["cells"]
     for i in range(3):
         for port, bit, earlier in (("A", RESET, EARLIER), ("B", HALT, REQUEST)):
             copy = cells[f"module{i}.reset_copy{bit}"]
             assert copy["connections"]["DI"] == [earlier]
             assert cells[f"module{i}.gate"]["connections"][port] == copy["connections"]["Q"]
+    assert cells["control.reader"]["connections"]["A"] == [HALT]
+
+
+def test_a_gate_of_such_registers_is_copied_for_the_modules_that_it_resets() -> None:
+    netlist = gated(3)
+    cells = netlist["modules"]["top"]["cells"]
+    cells["module3.r"] = register(REQUEST, 300, LSR=100)
+    assert copy_reset(netlist) == 1 + 8
+    gate = cells["module3.reset_copy100"]
+    assert gate["connections"]["A"] == cells[f"module3.reset_copy{RESET}"]["connections"]["Q"]
+    assert gate["connections"]["B"] == cells[f"module3.reset_copy{HALT}"]["connections"]["Q"]
+    assert cells["module3.r"]["connections"]["LSR"] == gate["connections"]["Z"] != [100]
+    assert cells["module0.r"]["connections"]["LSR"] == [100]
 
 
 def test_a_gate_of_few_modules_is_left_alone() -> None:
