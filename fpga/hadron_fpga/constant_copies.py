@@ -3,8 +3,8 @@
 nextpnr ties most constant inputs where they are. For others (a multiplier's enables, resets and
 modes, the address of a small memory, the start of a carry chain) it has one LUT that drives all
 zeros of the device and one for all ones. In a full device its router tears up these nets again and
-again, a thousand connections at a time: for `h256`, a third of all connections it routed in the
-last ten minutes, of thirty.
+again, a thousand connections at a time: of the last 6,000 connections that it routed for `h256`, a
+fifth were theirs, and some seeds did not end.
 """
 
 import re
