@@ -9,14 +9,9 @@ from typing import Any
 from hadron_spec.config import NpuConfig, load_config
 
 from .boards import BOARDS, BoardTop
-from .carry_chains import trim_carry_chains
-from .constant_copies import copy_constants
-from .floorplan import floorplan
 from .hierarchy import JOIN, NPU_APART, keep
-from .module_resources import module_resources
-from .netlist import edited_netlist
+from .npu_netlist import prepare_netlist
 from .place_and_route import RoutedDesign, place_and_route, place_and_route_seeds
-from .reset_copies import copy_reset
 from .tools import run_tool, tool_versions
 
 __all__ = ["UnknownBoardError", "build"]
@@ -88,12 +83,7 @@ def build(board_name: str, *, config: NpuConfig | None = None, seeds: Sequence[i
     on_progress("synthesis", 0.0)
     run_tool("yosys", [f"{_NAME}.ys"], folder=folder, log="yosys.log")
     device_option = platform._nextpnr_device_options[platform.device]
-    with edited_netlist(folder / f"{_NAME}.json") as design:
-        trim_carry_chains(design)
-        copy_constants(design)
-        copy_reset(design)
-        floorplan(design, device_option.lstrip("-"))
-        modules = module_resources(design)
+    modules = prepare_netlist(folder / f"{_NAME}.json", device_option.lstrip("-"))
     on_progress("synthesis", 1.0)
 
     def route(seed: int) -> RoutedDesign:

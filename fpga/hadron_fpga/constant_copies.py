@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from typing import Any
 
-from .netlist import module_path, unused_bit
+from .netlist import add_driver, module_path, unused_bit
 
 __all__ = ["copy_constants"]
 
@@ -58,14 +58,12 @@ def _copy_in_module(module: dict[str, Any]) -> int:
     for (path, value), places in pins.items():
         if len(places) < _PINS:
             continue
-        name = f"{path}.constant{value}"
-        cells[name] = {
+        add_driver(module, f"{path}.constant{value}", {
             "hide_name": 0, "type": "LUT4", "attributes": {},
             "parameters": {"INIT": 16 * value},
             "port_directions": dict.fromkeys("ABCD", "input") | {"Z": "output"},
-            "connections": {key: ["0"] for key in "ABCD"} | {"Z": [bit]},
-        }
-        module["netnames"][name] = {"hide_name": 0, "bits": [bit], "attributes": {}}
+            "connections": {port: ["0"] for port in "ABCD"},
+        }, "Z", bit)
         for bits, i in places:
             bits[i] = bit
         bit += 1

@@ -12,14 +12,9 @@ from hadron_rtl.array import SystolicArray
 from hadron_rtl.npu import Npu
 from hadron_spec.config import NpuConfig, load_config
 
-from .carry_chains import trim_carry_chains
-from .constant_copies import copy_constants
-from .floorplan import floorplan
 from .hierarchy import NPU_APART
-from .module_resources import module_resources
-from .netlist import edited_netlist
+from .npu_netlist import prepare_netlist
 from .parts import NETLIST, measure_seeds, record, synthesize
-from .reset_copies import copy_reset
 
 __all__ = ["DEVICES", "measure"]
 
@@ -32,12 +27,7 @@ def measure(config: NpuConfig, device: str, seeds: int, folder: Path, *,
     """Synthesize once, place and route with seeds 1 to `seeds`; yield the figures after each."""
     component = Npu(config) if whole else SystolicArray(config=config)
     sink_lut4 = synthesize(component, folder, apart=NPU_APART)
-    with edited_netlist(folder / NETLIST) as design:
-        trim_carry_chains(design)
-        copy_constants(design)
-        copy_reset(design)
-        floorplan(design, device)
-        modules = module_resources(design)
+    modules = prepare_netlist(folder / NETLIST, device)
     for figures in measure_seeds(config.name, device, seeds, folder):
         lut4 = figures["resources"]["lut4"]
         yield figures | {"modules": modules, "sink_lut4": sink_lut4,

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["edited_netlist", "module_path", "unused_bit"]
+__all__ = ["add_driver", "edited_netlist", "module_path", "unused_bit"]
 
 
 @contextmanager
@@ -27,3 +27,11 @@ def unused_bit(module: dict[str, Any]) -> int:
     """Return a number of a net that a module does not have, and no larger one either."""
     return 1 + max((bit for net in module["netnames"].values() for bit in net["bits"]
                     if isinstance(bit, int)), default=1)
+
+
+def add_driver(module: dict[str, Any], name: str, cell: dict[str, Any], output: str,
+               bit: int) -> None:
+    """Add a cell whose output drives a net that is new, both of one name."""
+    cell["connections"][output] = [bit]
+    module["cells"][name] = cell
+    module["netnames"][name] = {"hide_name": 0, "bits": [bit], "attributes": {}}

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from copy import deepcopy
 from typing import Any
 
-from .netlist import module_path, unused_bit
+from .netlist import add_driver, module_path, unused_bit
 
 __all__ = ["copy_reset"]
 
@@ -85,11 +85,8 @@ def _copy_for_modules(module: dict[str, Any], drivers: dict[int, str], output: s
     for (bit, path), pins in readers.items():
         if path == module_path(drivers[bit], depth):
             continue
-        copy = deepcopy(cells[drivers[bit]])
-        copy["connections"][output] = [unused]
         name = ".".join(filter(None, (path, f"reset_copy{bit}")))
-        cells[name] = copy
-        module["netnames"][name] = {"hide_name": 0, "bits": [unused], "attributes": {}}
+        add_driver(module, name, deepcopy(cells[drivers[bit]]), output, unused)
         for reader, port in pins:
             cells[reader]["connections"][port] = [unused]
         unused += 1

@@ -56,7 +56,7 @@ def constant_tensor(importer: "OnnxImporter", value: Constant | Quantized,
 
 
 def operand(importer: "OnnxImporter", value: Value | None, shape: tuple[int, ...],
-             last: bool) -> Tensor | None:
+            last: bool) -> Tensor | None:
     """Return an operand with the shape that the output's tensor has."""
     if isinstance(value, Constant | Quantized):
         return constant_tensor(importer, value, shape, last)
