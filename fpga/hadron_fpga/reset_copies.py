@@ -53,9 +53,13 @@ def _copy_in_module(module: dict[str, Any]) -> int:
     spread = _spread_registers(cells, registers, resets, gates)
     gates_of_spread = {bit: name for bit, name in gates.items()
                        if _inputs(cells[name]) <= spread.keys()}
-    # These first: each then reads registers of its own module.
-    return (_copy_for_modules(module, gates_of_spread, "Z", _GATE_DEPTH)
-            + _copy_for_modules(module, spread, "Q", _DEPTH))
+    # What reads others comes before them, so that a copy reads those of its own module.
+    reset_themselves = {bit: name for bit, name in spread.items()
+                        if _inputs(cells[name]) & (spread.keys() - {bit})}
+    return sum(_copy_for_modules(module, drivers, output, depth) for drivers, output, depth in (
+        (gates_of_spread, "Z", _GATE_DEPTH),
+        (reset_themselves, "Q", _DEPTH),
+        (dict(spread.items() - reset_themselves.items()), "Q", _DEPTH)))
 
 
 def _spread_registers(cells: dict[str, Any], registers: dict[int, str], resets: set[int],

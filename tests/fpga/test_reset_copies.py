@@ -79,6 +79,16 @@ def test_a_gate_of_such_registers_is_copied_for_the_modules_that_it_resets() -> 
     assert cells["module0.r"]["connections"]["LSR"] == [100]
 
 
+def test_a_copy_is_reset_by_its_own_module_s_reset() -> None:
+    netlist = gated(3)
+    cells = netlist["modules"]["top"]["cells"]
+    cells["control.halt"] = register(REQUEST, HALT, LSR=RESET)
+    assert copy_reset(netlist) == 3 + 4
+    for module, halt in (("control", "control.halt"), ("module0", f"module0.reset_copy{HALT}")):
+        assert (cells[halt]["connections"]["LSR"]
+                == cells[f"{module}.reset_copy{RESET}"]["connections"]["Q"])
+
+
 def test_a_gate_of_few_modules_is_left_alone() -> None:
     netlist = gated(2)
     assert copy_reset(netlist) == 0
