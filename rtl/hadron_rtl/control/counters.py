@@ -1,6 +1,6 @@
 """The performance counters."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -24,7 +24,7 @@ class CounterBank(wiring.Component):
     values : Out(32), `count` of them
         Modulo 2**32.
 
-    Latency: ``LATENCY`` cycles from event to value.
+    Latency: ``LATENCY`` cycles from event or `clear` to value.
     """
 
     LATENCY = 2
@@ -41,11 +41,14 @@ class CounterBank(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        # A register before the carry chains: the events come from all over the chip.
-        events = Signal(self.count)
-        m.d.sync += events.eq(self.events)
-        for event, value in zip(events, self.values, strict=True):
-            m.d.sync += value.eq(value + event)
-        with m.If(self.clear):
-            m.d.sync += [events.eq(0), *(value.eq(0) for value in self.values)]
+        # A register before the carry chains: the events come from all over the chip. What was
+        # counted while `clear` comes through another is 0 again in the end, so nothing else resets
+        # these registers.
+        events = Signal(self.count, reset_less=True)
+        clear = Signal(init=1)
+        m.d.sync += [events.eq(self.events), clear.eq(self.clear)]
+        for i, output in enumerate(self.values):
+            value = Signal(32, reset_less=True, name=f"value{i}")
+            m.d.comb += output.eq(value)
+            m.d.sync += value.eq(Mux(clear, 0, value + events[i]))
         return m
