@@ -38,10 +38,10 @@ def html_report(report: RunReport) -> str:
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>\n"
                     for name, value in _facts(report))
     longest = max((max(layer.cycles, layer.predicted.cycles) for layer in report.layers), default=1)
-    headers = ["", "layer", "operator", "MACs", "cycles", "predicted", "used",
+    headers = ["", "layer", "operator", "size", "MACs", "cycles", "predicted", "used",
                *(("array", *STALLS) if report.measured else ()), "precision", "loaded",
                "stored", "cycles of the layer"]
-    text = {"layer", "operator", "cycles of the layer"}
+    text = {"layer", "operator", "size", "cycles of the layer"}
     head = "".join(f'<th class="text">{name}</th>' if name in text else f"<th>{name}</th>"
                    for name in headers)
     rows = "".join(_row(number, layer, report, max(1, longest))
@@ -122,6 +122,7 @@ def _row(number: str, layer: LayerResult, report: RunReport, longest: int) -> st
         f"<td>{number}</td>",
         f'<td class="text" title="{escape(known.name)}">{escape(short_name(known.name))}</td>',
         f'<td class="text">{escape(known.op)}</td>',
+        f'<td class="text">{escape(known.work)}</td>',
         *(f"<td>{cell}</td>" for cell in (
             f"{known.macs:,}", f"{layer.cycles:,}", f"{known.cycles:,}",
             f"{layer.utilization(report.program.config):.1%}", *_measured(layer),

@@ -66,6 +66,11 @@ class LayerResult:
             **{cause: timing.stalls[cause] for cause in STALLS},
         }
 
+    def filled(self, config: NpuConfig) -> float:
+        """Part of the array's multipliers that had work while it was busy; 0 when not measured."""
+        shares = self.breakdown(config)
+        return _ratio(shares["macs"], shares["macs"] + shares["lanes"]) if shares else 0.0
+
     def bound(self, config: NpuConfig) -> str | None:
         """Return the share that most of a measured layer's cycles went to; None of others."""
         shares = self.breakdown(config)
@@ -79,6 +84,7 @@ class LayerResult:
             "chain": layer.chain,
             "name": layer.name,
             "op": layer.op,
+            "work": layer.work,
             "precision": layer.precision,
             "macs": layer.macs,
             "cycles": self.cycles,

@@ -346,6 +346,6 @@ def _reports(graph: Graph, kernels: Sequence[Kernel], commands: Sequence[Command
     return tuple(
         LayerReport(index, operation.outputs[0].name, operation.kind.value, kernel.macs, cycles,
                     moved[Unit.LOAD][index], moved[Unit.STORE][index], chains[index],
-                    str(kernel.precision))
+                    str(kernel.precision), operation.work)
         for index, (operation, kernel, cycles) in enumerate(
             zip(graph.operations, kernels, timing.layers(chains), strict=True)))

@@ -116,7 +116,7 @@ class HostEdge:
 class LayerReport:
     """What the compiler knows of a layer; `index` is the `layer` of its commands.
 
-    `precision` are the bits of weights and activations, as "W4A8".
+    `precision` are the bits of weights and activations, as "W4A8"; `work` tells of its size.
     `chain` is the first of the layers that it is fused with, which take turns; its own index when
     it runs alone.
     """
@@ -130,6 +130,7 @@ class LayerReport:
     bytes_stored: int
     chain: int
     precision: str = "W8A8"
+    work: str = ""
 
 
 @dataclass(frozen=True)

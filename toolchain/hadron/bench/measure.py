@@ -15,10 +15,14 @@ from hadron.inputs import BoundInputs
 from hadron.layers import transfers
 from hadron.models import BUILT_IN
 from hadron.progress import OnProgress, ignore_progress
-from hadron.report import SHARES
+from hadron.report import SHARES, RunReport
 from hadron.session import Session
+from hadron_cosim.memory_model import FAST
 
-__all__ = ["measure", "model_file", "model_name", "stand_in"]
+__all__ = ["LAYERS_OF", "measure", "model_file", "model_name", "stand_in"]
+
+LAYERS_OF = ("h256", FAST.name)
+"""Configuration and memory of which single layers are kept, too."""
 
 
 def model_file(model: str) -> Path:
@@ -90,6 +94,8 @@ def measure(model: str, configs: Iterable[str], memories: Iterable[str], *, vela
                 "shares": {share: sum(layer.breakdown(report.program.config).get(share, 0)
                                       for layer in report.layers) for share in SHARES},
             }
+            if (report.program.config.name, memory) == LAYERS_OF:
+                result["rtl"][LAYERS_OF[0]][memory]["low_layers"] = _low_layers(report)
     if vela:
         result["vela"] = {"version": vela_version()}
         for accelerator, macs_per_cycle in ACCELERATORS.items():
@@ -98,3 +104,13 @@ def measure(model: str, configs: Iterable[str], memories: Iterable[str], *, vela
                 result["macs"] / (estimate["cycles"] * macs_per_cycle), 4)
             result["vela"][accelerator] = estimate
     return result
+
+
+def _low_layers(report: RunReport) -> list[dict[str, Any]]:
+    """Return the layers with multiplications that use less than half of what the array can do."""
+    config = report.program.config
+    return [{"layer": layer.predicted.index, "op": layer.predicted.op, "work": layer.predicted.work,
+             "cycles": layer.cycles, "utilization": round(layer.utilization(config), 4),
+             "filled": round(layer.filled(config), 4), "bound": layer.bound(config)}
+            for layer in report.layers
+            if layer.predicted.macs and layer.utilization(config) < 0.5]

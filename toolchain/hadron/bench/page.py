@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hadron.bench.measure import LAYERS_OF
 from hadron.bench.vela import ACCELERATORS
 from hadron.report import SHARES
 
@@ -20,7 +21,23 @@ In brackets: multiply-accumulates of the network over those that the array could
 _PAIRS = (("h64", "ethos-u55-64"), ("h128", "ethos-u55-128"), ("h256", "ethos-u55-256"))
 """What has as many multipliers as what."""
 
-_LARGEST = "h256"
+_LARGEST = LAYERS_OF[0]
+
+_LOW_LAYERS = """\
+Layers with multiplications that use less than half of what the array could do in their cycles.
+`filled`: part of the 256 multipliers with work in the cycles in which the array was busy;
+`mostly`: where most of the cycles went, as above. Why multipliers have none (`lanes`):
+
+- CONV_2D, FULLY_CONNECTED: a step takes 16 bytes of a kernel row for 16 output channels. Fewer
+  bytes, or fewer channels, leave the rest idle: 8 channels in a 1x1 window, half. So does a row
+  whose bytes are no multiple of 16.
+- Few input channels and many output ones: 16 bytes of results a cycle are all that is written.
+- DEPTHWISE_CONV_2D: a pixel of 16 channels comes a cycle. In a 3x3 window that is 144 products at
+  most, 56%; with stride 2 one pixel in four makes one, 14%. In a 5x5 window, which takes eight
+  channels, 200 and 50 products, 78% and 20%; in larger ones 16, 6%. Padding is read like pixels,
+  and in fused layers the rows that two bands share twice.
+- A layer of a few hundred cycles: parameters, filling and draining (`other`), and its weights
+  (`load`), which come while the layer before runs only if that takes as long."""
 
 
 def benchmark_page(results: Mapping[str, Any], targets: Mapping[str, Mapping[str, int]]) -> str:
@@ -61,6 +78,11 @@ def benchmark_page(results: Mapping[str, Any], targets: Mapping[str, Mapping[str
         meaning = "\n".join(f"- `{share}`: {text}" for share, text in SHARES.items())
         parts += [f"## Where the cycles of {_LARGEST} go, memory `fast`", meaning,
                   "`hadron profile` tells it by layer.", _table(["network", *SHARES], rows)]
+    rows = [[name, *_low_layer(layer)] for name in order
+            for layer in (_fast(results[name], _LARGEST) or {}).get("low_layers", ())]
+    if rows:
+        parts += [f"## Layers of {_LARGEST} below half, memory `fast`", _LOW_LAYERS, _table(
+            ["network", "layer", "operator", "size", "cycles", "used", "filled", "mostly"], rows)]
     rows = [[name, *cells] for name in order for memory in ("fast", "sdram")
             if (cells := _transfer(results[name], memory))]
     if rows:
@@ -89,6 +111,11 @@ def _transfer(entry: Mapping[str, Any], memory: str) -> list[str]:
     cycles = result["transfer_cycles"]
     return [memory, f"{result['read_bytes']:,}", f"{result['write_bytes']:,}", f"{cycles:,}",
             f"{result['hidden_cycles'] / max(1, cycles):.0%}"]
+
+
+def _low_layer(layer: Mapping[str, Any]) -> list[str]:
+    return [f"{layer['layer']}", layer["op"], layer["work"], f"{layer['cycles']:,}",
+            f"{layer['utilization']:.0%}", f"{layer['filled']:.0%}", layer["bound"]]
 
 
 def _share(result: Mapping[str, Any] | None, share: str) -> str:

@@ -312,12 +312,30 @@ class Operation:
             count = None
         return [tensor for tensor in self.inputs[:count] if tensor is not None]
 
+    @property
+    def work(self) -> str:
+        """What reports tell of its size: the shapes of its activations, and a window's."""
+        read, written = (" + ".join("x".join(map(str, tensor.shape)) for tensor in tensors)
+                         for tensors in (self.activations, self.outputs))
+        window = getattr(self.attributes, "window", None)
+        sizes = f"{read} to {written}"
+        return f"{sizes}, {_sizes(window)}" if isinstance(window, Window) else sizes
+
     def required(self, position: int) -> Tensor:
         """Return an input that the frontend has made sure of."""
         tensor = self.inputs[position]
         if tensor is None:
             raise LookupError(f"{self.label} has no input {position}")
         return tensor
+
+
+def _sizes(window: Window) -> str:
+    text = f"{window.kernel_y}x{window.kernel_x}"
+    for name, y, x in (("stride", window.stride_y, window.stride_x),
+                       ("dilation", window.dilation_y, window.dilation_x)):
+        if (y, x) != (1, 1):
+            text += f" {name} {y}" if y == x else f" {name} {y}x{x}"
+    return text
 
 
 @dataclass(eq=False)
