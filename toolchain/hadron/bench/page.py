@@ -35,7 +35,9 @@ Layers with multiplications that use less than half of what the array could do i
 - DEPTHWISE_CONV_2D: a pixel of 16 channels comes a cycle. In a 3x3 window that is 144 products at
   most, 56%; with stride 2 one pixel in four makes one, 14%. In a 5x5 window, which takes eight
   channels, 200 and 50 products, 78% and 20%; in larger ones 16, 6%. Padding is read like pixels,
-  and in fused layers the rows that two bands share twice.
+  and in fused layers the rows that two bands share twice. Pixels that complete no window leave the
+  array at rest (`other`).
+- Results of which all 32 bits are scaled take two cycles (`requantizer`).
 - A layer of a few hundred cycles: parameters, filling and draining (`other`), and its weights
   (`load`), which come while the layer before runs only if that takes as long."""
 
