@@ -333,6 +333,30 @@ def test_reset_at_any_cycle_leaves_a_working_unit(rng, config):
     simulate(bench, scenario, unit=held)
 
 
+@pytest.mark.parametrize("operator", [convolution, depthwise], ids=named)
+def test_reset_while_a_command_begins_leaves_a_working_unit(rng, operator):
+    """Reset in each of the cycles in which a command is taken and started."""
+    bench = Bench(CONFIG, rng)
+    reset = Signal()
+    held = ResetInserter(reset)(bench.dut)
+
+    async def scenario(ctx):
+        for cycles in range(1, 9):
+            fields, weights, table = operator(rng, CONFIG)
+            await bench.start(ctx, fields)
+            await ctx.tick().repeat(cycles)
+            ctx.set(reset, 1)
+            await ctx.tick()
+            ctx.set(reset, 0)
+            await bench.fill(ctx)
+            fields, weights, table = operator(rng, CONFIG)
+            writes = run_command(CONFIG, fields, bench.image, weights, table)
+            await bench.clear(ctx, writes)
+            await bench.check(ctx, fields, weights, table)
+
+    simulate(bench, scenario, unit=held)
+
+
 def random_command(rng, config):
     """Any fields the decoder lets pass, with counts that keep it short."""
     opcode = Opcode(int(rng.choice(list(EXECUTE))))

@@ -166,7 +166,7 @@ class LoopNest(wiring.Component):
             counter.counts[i].eq(command[f"count_{level}"]) for i, level in enumerate(LEVELS)
         ]
         running = Signal()
-        waiting = Signal.like(pause)
+        waiting = Signal(pause.shape())
         parameters = waiting.any()
         # `running`, and not `parameters`.
         walks = Signal()
