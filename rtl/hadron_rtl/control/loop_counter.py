@@ -29,8 +29,10 @@ class LoopCounter(wiring.Component):
         `start` to the end of the walk.
     start : In(1)
         Begin: from the next cycle on the outputs describe the first step.
-    advance : In(1)
-        The present step has been used; the outputs describe the next one from the next cycle on.
+    advance : In(levels)
+        Bit i: the present step has been used; the outputs describe the next one from the next cycle
+        on. Looked at only where all loops inside of loop i are in their last pass, so that it need
+        not wait for what follows from that.
     last : Out(levels)
         Bit i: loop i is in its last pass (bit 0 is the outermost).
     inner_last : Out(levels)
@@ -49,7 +51,7 @@ class LoopCounter(wiring.Component):
         super().__init__({
             "counts": In(data.ArrayLayout(unsigned(width), levels)),
             "start": In(1),
-            "advance": In(1),
+            "advance": In(levels),
             "last": Out(levels),
             "inner_last": Out(levels),
             "level": Out(levels),
@@ -75,11 +77,12 @@ class LoopCounter(wiring.Component):
             ]
 
             # What the flag did a cycle ago, the count does now.
+            passes = self.advance[i] & inner_last
             left = Signal(self.width, name=f"left{i}", reset_less=True)
             counts = Signal(name=f"counts{i}", reset_less=True)
             begins = Signal(name=f"begins{i}", reset_less=True)
             m.d.sync += [
-                counts.eq(self.advance & inner_last),
+                counts.eq(passes),
                 begins.eq(self.start | last),
             ]
             with m.If(counts):
@@ -93,6 +96,6 @@ class LoopCounter(wiring.Component):
                 (counts | started) & begins, double, (left[1:] == 1) & (left[0] == counts)))
             with m.If(self.start):
                 m.d.sync += last.eq(single)
-            with m.Elif(self.advance & inner_last):
+            with m.Elif(passes):
                 m.d.sync += last.eq(Mux(last, single, two_left))
         return m

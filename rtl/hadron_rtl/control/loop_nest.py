@@ -182,26 +182,29 @@ class LoopNest(wiring.Component):
         parameter_step = running & ((waiting == 1) | ((waiting == 2) & ~command.tall))
         must_wait = last | waits
         weight_step = Signal()
+        # A weight step where it is known to end a result: such a one must have waited.
+        ending_step = walks & have_credit & ~low
+        takes = ending_step & counter.inner_last[_INNER - 1]
+        ends_kg = ending_step & counter.inner_last[0]
         m.d.comb += [
             weight_step.eq(walks & (~must_wait | have_credit)),
             counter.start.eq(self.start),
-            counter.advance.eq(weight_step & ~low),
+            counter.advance.eq(Cat(ending_step if level < _INNER else weight_step & ~low
+                                   for level in range(counter.levels))),
             self.busy.eq(running),
             self.stall.eq(walks & must_wait & ~have_credit),
         ]
         with m.If(self.start):
-            m.d.sync += [running.eq(1), waiting.eq(Mux(command.continues, 0, pause)),
-                         first.eq(~command.continues), half.eq(0)]
+            m.d.sync += [first.eq(~command.continues), half.eq(0)]
         with m.Elif(weight_step):
-            m.d.sync += [
-                running.eq(~(counter.inner_last[0] & counter.last[0]) | low),
-                waiting.eq(Mux(counter.level[0] & ~low, pause, 0)),
-                first.eq(last),
-                half.eq(low),
-            ]
+            m.d.sync += [first.eq(last), half.eq(low)]
+        with m.If(self.start):
+            m.d.sync += [running.eq(1), waiting.eq(Mux(command.continues, 0, pause))]
+        with m.Elif(ends_kg):
+            m.d.sync += [running.eq(~counter.last[0]),
+                         waiting.eq(Mux(counter.last[0], 0, pause))]
         with m.Elif(parameters):
             m.d.sync += waiting.eq(waiting - 1)
-        ends_kg = counter.advance & counter.inner_last[0]
         m.d.sync += walks.eq(Mux(
             self.start, command.continues | ~pauses,
             (walks | (waiting == 1)) & ~(ends_kg & (counter.last[0] | pauses))))
@@ -209,18 +212,17 @@ class LoopNest(wiring.Component):
         two_cycles = command.wide
         if self.config.shallow:
             two_cycles |= command.shallow
-        take = weight_step & last
         credits_ = Signal(range(self.result_depth + 1))
         with m.If(self.start):
             m.d.sync += [credits_.eq(self.result_depth), have_credit.eq(1)]
         with m.Elif(pauses):
             paused = self._completes(m, weight_step, last, counter.last[_INNER - 1])
             m.d.sync += have_credit.eq(
-                ~(weight_step & two_cycles & Mux(windows, paused, last)))
+                ~(two_cycles & Mux(windows, weight_step & paused, takes)))
         with m.Else():
             m.d.sync += [
-                credits_.eq((credits_ + self.credit) - take),
-                have_credit.eq((credits_ > 1) | self.credit | ((credits_ == 1) & ~take)),
+                credits_.eq((credits_ + self.credit) - takes),
+                have_credit.eq((credits_ > 1) | self.credit | ((credits_ == 1) & ~takes)),
             ]
 
         # Register the level that advances, then the differences it selects.

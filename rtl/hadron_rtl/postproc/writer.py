@@ -95,7 +95,7 @@ class Writer(wiring.Component):
         accept = results.valid & active
         m.d.comb += [
             counter.start.eq(self.start),
-            counter.advance.eq(accept),
+            counter.advance.eq(accept.replicate(counter.levels)),
             results.ready.eq(active),
             self.o_next.eq(accept),
         ]

@@ -18,8 +18,8 @@ def walk(counts):
     return steps
 
 
-def measure(commands, advances):
-    """Return what the counter says at each step of each command, `advances()` a cycle."""
+def measure(commands, rng, pauses):
+    """Return what the counter says at each step of each command; it pauses as often as asked."""
     dut = LoopCounter(levels=len(commands[0]), width=4)
     seen = []
 
@@ -32,8 +32,12 @@ def measure(commands, advances):
             ctx.set(dut.start, 0)
             steps = []
             while not steps or any(steps[-1][1]):
-                advance = advances()
-                ctx.set(dut.advance, advance)
+                advance = rng.random() >= pauses
+                last = [bool(ctx.get(dut.last) >> i & 1) for i in range(len(counts))]
+                # Anything where it is not to be looked at.
+                ctx.set(dut.advance, sum(
+                    (advance if all(last[i + 1:]) else int(rng.integers(2))) << i
+                    for i in range(len(counts))))
                 if advance:
                     steps.append(tuple([bool(value >> i & 1) for i in range(len(counts))]
                                        for value in (ctx.get(dut.last), ctx.get(dut.level))))
@@ -53,7 +57,7 @@ def test_counts_nested_loops(pauses, rng):
     commands = [list(counts) for counts in itertools.product((1, 2, 3, 5), repeat=3)]
     commands += [[1, 1, 15], [2, 9, 1], rng.integers(1, 8, 3).tolist()]
     rng.shuffle(commands)
-    assert measure(commands, lambda: int(rng.random() >= pauses)) == [*map(walk, commands)]
+    assert measure(commands, rng, pauses) == [*map(walk, commands)]
 
 
 @pytest.mark.parametrize("levels", [0, -1])
