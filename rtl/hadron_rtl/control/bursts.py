@@ -5,7 +5,7 @@ Source: Arm IHI 0022, A3.4.1: at most 256 beats, and no burst crosses a 4 KB bou
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -66,9 +66,9 @@ class BurstGenerator(wiring.Component):
     command : In(stream.Signature(TransferCommand))
         Taken when idle.
     memory_base : In(BASE_BITS)
-        MEMORY_BASE // 128; held from command to last burst.
+        MEMORY_BASE // 128; taken with the command.
     memory_bytes : In(32)
-        MEMORY_BYTES; held likewise.
+        MEMORY_BYTES; likewise.
     o : Out(stream.Signature(transfer_burst))
         Bursts in order.
     first_strobe, last_strobe : Out(axi_bytes)
@@ -109,12 +109,9 @@ class BurstGenerator(wiring.Component):
         # The command. On chip, addresses need only the bits of the largest space; what does not
         # fit them is `outside`, the pitch when it comes to be used.
         narrow = (2 * largest - 1).bit_length()
-        row_bytes = Signal(narrow, reset_less=True)
         rows_left = Signal(16, reset_less=True)
         memory_pitch = Signal(32, reset_less=True)
         local_pitch = Signal(narrow, reset_less=True)
-        offset = Signal(32, reset_less=True)
-        row_local = Signal(narrow, reset_less=True)
         limit = Signal(range(largest + 1), reset_less=True)
         misaligned = Signal(reset_less=True)
         outside = Signal(reset_less=True)
@@ -122,7 +119,10 @@ class BurstGenerator(wiring.Component):
         memory_limit = Signal(33, reset_less=True)
         pitch_outside = Signal(reset_less=True)
         # The row: it fits once checked, so counts of beats need only the bits of the space. They
-        # are of beats less one, as those of AXI are.
+        # are of beats less one, as those of AXI are. To come to a row is to add the steps: the
+        # command's offsets to what an idle generator has, then the pitches.
+        memory_step = Signal(32, reset_less=True)
+        local_step = Signal(narrow, reset_less=True)
         row_address = Signal(ADDRESS_BITS, reset_less=True)
         row_begins = Signal(narrow, reset_less=True)
         memory_end = Signal(33, reset_less=True)
@@ -160,7 +160,6 @@ class BurstGenerator(wiring.Component):
 
         command = self.command.payload
         limits = Array(Const(size, limit.shape()) for size in self.spaces)
-        low = offset[:beat_bits]
         end_in_beat = Signal(beat_bits, reset_less=True)
         padded = Signal(narrow + 1)
         all_bytes = Const(-1, self.config.axi_bytes)
@@ -169,27 +168,19 @@ class BurstGenerator(wiring.Component):
         to_boundary = ~address[beat_bits : beat_bits + index_bits]
         anywhere = command.space == LocalSpace.ACTIVATIONS if self.shifts else Const(0)
 
-        def begin_row(row: Value, begins: Value) -> list:
-            """Go to a row's address in memory, the byte on chip where its first beat begins."""
-            return [
-                row_address.eq(row),
-                address.eq(row),
-                row_begins.eq(begins),
-                local.eq(begins[beat_bits:]),
-                shift.eq(begins[:beat_bits]),
-                left.eq(row_beats),
-                row_first.eq(1),
-            ]
-
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += self.command.ready.eq(1)
                 m.d.sync += [
-                    offset.eq(command.memory_offset),
+                    row_address.eq(Cat(Const(0, ADDRESS_BITS - BASE_BITS), self.memory_base)),
+                    memory_end.eq(command.row_bytes[:narrow]),
+                    memory_step.eq(command.memory_offset),
+                    # The byte on chip where the first beat of a row begins.
+                    row_begins.eq(-command.memory_offset[:beat_bits] if self.shifts else 0),
+                    local_end.eq(command.row_bytes[:narrow]),
+                    local_step.eq(command.local_address),
                     end_in_beat.eq(command.memory_offset + command.row_bytes),
                     row_beats.eq(padded[beat_bits:]),
-                    row_local.eq(command.local_address),
-                    row_bytes.eq(command.row_bytes),
                     rows_left.eq(command.rows),
                     memory_pitch.eq(command.memory_pitch),
                     local_pitch.eq(command.local_pitch),
@@ -214,7 +205,9 @@ class BurstGenerator(wiring.Component):
             with m.State("SETUP"):
                 m.d.sync += [
                     setup.eq(0),
-                    self.first_strobe.eq(all_bytes << low),
+                    memory_step.eq(memory_pitch),
+                    local_step.eq(local_pitch),
+                    self.first_strobe.eq(all_bytes << memory_step[:beat_bits]),
                     self.last_strobe.eq(Mux(
                         end_in_beat == 0, all_bytes,
                         ~(all_bytes << end_in_beat)[:self.config.axi_bytes])),
@@ -265,22 +258,21 @@ class BurstGenerator(wiring.Component):
             with m.State("FAILED"):
                 pass
 
-        with m.If(setup):
+        row = (row_address + memory_step)[:ADDRESS_BITS]
+        begins = (row_begins + local_step)[:narrow]
+        next_row = row_last & output.i.ready
+        with m.If(setup | next_row):
             m.d.sync += [
-                memory_end.eq(offset + row_bytes),
-                local_end.eq(row_local + row_bytes),
-                begin_row(
-                    (Cat(Const(0, ADDRESS_BITS - BASE_BITS), self.memory_base)
-                     + offset)[:ADDRESS_BITS],
-                    (row_local - low if self.shifts else row_local)[:narrow]),
+                row_address.eq(row),
+                address.eq(row),
+                memory_end.eq(memory_end + memory_step),
+                row_begins.eq(begins),
+                local.eq(begins[beat_bits:]),
+                shift.eq(begins[:beat_bits]),
+                local_end.eq(local_end + local_step),
+                left.eq(row_beats),
+                row_first.eq(1),
             ]
-        with m.Elif(row_last & output.i.ready):
-            m.d.sync += [
-                begin_row((row_address + memory_pitch)[:ADDRESS_BITS],
-                          (row_begins + local_pitch)[:narrow]),
-                memory_end.eq(memory_end + memory_pitch),
-                local_end.eq(local_end + local_pitch),
-                outside.eq(pitch_outside),
-                rows_left.eq(rows_left - 1),
-            ]
+        with m.If(next_row):
+            m.d.sync += [outside.eq(pitch_outside), rows_left.eq(rows_left - 1)]
         return m
