@@ -166,7 +166,8 @@ class LoopNest(wiring.Component):
             counter.counts[i].eq(command[f"count_{level}"]) for i, level in enumerate(LEVELS)
         ]
         running = Signal()
-        waiting = Signal(pause.shape())
+        # Means nothing but while `running`, which alone a reset ends.
+        waiting = Signal(pause.shape(), reset_less=True)
         parameters = waiting.any()
         # `running`, and not `parameters`.
         walks = Signal()
@@ -207,7 +208,7 @@ class LoopNest(wiring.Component):
             m.d.sync += waiting.eq(waiting - 1)
         m.d.sync += walks.eq(Mux(
             self.start, command.continues | ~pauses,
-            (walks | (waiting == 1)) & ~(ends_kg & (counter.last[0] | pauses))))
+            (walks | (running & (waiting == 1))) & ~(ends_kg & (counter.last[0] | pauses))))
 
         two_cycles = command.wide
         if self.config.shallow:
