@@ -36,9 +36,12 @@ _STAGES = (
 _PLACEMENT = re.compile(r"Info: iter=(\d+) ")
 _PLACEMENT_ITERATIONS = 550
 """About as many as the static placer takes for designs of any size."""
-_PATIENCE = 3600.0
-"""Seconds that nextpnr may be silent. Its router never gives up, and writes a line when it has
-tried a thousand connections: on a busy machine, the last ones of a full device took 20 minutes."""
+_PLACER_PATIENCE = 900.0
+"""Seconds that nextpnr may be silent before it routes: an iteration of its placers takes half a
+minute of a full device, or never ends."""
+_ROUTER_PATIENCE = 3600.0
+"""Seconds from then on. The router never gives up, and writes a line when it has tried a thousand
+connections: on a busy machine, the last ones of a full device took 20 minutes."""
 _ARCS = re.compile(r"Routing (\d+) arcs")
 _ROUTE = re.compile(r"Info:\s+\d+\s*\|.*\|\s*(\d+)\|")
 
@@ -103,7 +106,7 @@ def place_and_route(*, folder: Path, netlist: str, seed: int, device_options: li
     if config:
         arguments += ["--textcfg", config]
 
-    arcs = 1
+    arcs = 0
     done = 0.0
 
     def reach(fraction: float) -> None:
@@ -115,18 +118,18 @@ def place_and_route(*, folder: Path, netlist: str, seed: int, device_options: li
     def follow(line: str) -> None:
         nonlocal arcs
         if match := _ARCS.search(line):
-            arcs = max(1, int(match[1]))
+            arcs = int(match[1])
         for pattern, fraction in _STAGES:
             if pattern.search(line):
                 reach(fraction)
         if match := _PLACEMENT.match(line):
             reach(0.02 + 0.33 * min(1.0, int(match[1]) / _PLACEMENT_ITERATIONS))
         if match := _ROUTE.match(line):
-            reach(0.40 + 0.55 * max(0.0, 1 - int(match[1]) / arcs))
+            reach(0.40 + 0.55 * max(0.0, 1 - int(match[1]) / max(1, arcs)))
 
     begin = time.monotonic()
     run_tool("nextpnr-ecp5", arguments, folder=folder, log=f"seed{seed}.nextpnr.log",
-             on_line=follow, patience=_PATIENCE)
+             on_line=follow, patience=lambda: _ROUTER_PATIENCE if arcs else _PLACER_PATIENCE)
     reach(1.0)
     data = json.loads((folder / report).read_text(encoding="utf-8"))
     return RoutedDesign(

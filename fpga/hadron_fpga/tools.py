@@ -29,13 +29,14 @@ def tool_versions() -> dict[str, str]:
 
 def run_tool(tool: str, arguments: Sequence[str], *, folder: Path, log: str,
              on_line: Callable[[str], None] = lambda line: None,
-             patience: float | None = None) -> None:
+             patience: Callable[[], float] | None = None) -> None:
     """Run a tool in `folder`, where its relative file names are, writing its output to `log`.
 
     Parameters
     ----------
-    patience : float, optional
-        Seconds after which a tool that writes nothing is stopped; as long as it takes by default.
+    patience : callable, optional
+        Returns, after each line, the seconds after which a tool that writes no other is stopped; as
+        long as it takes by default.
 
     Raises
     ------
@@ -59,23 +60,25 @@ def run_tool(tool: str, arguments: Sequence[str], *, folder: Path, log: str,
         assert process.stdout is not None
         tail: list[str] = []
         for line in process.stdout:
-            watch.restart()
             output.write(line)
             tail = [*tail[-9:], line.rstrip()]
             on_line(line)
+            watch.restart()
     if watch.stopped:
-        raise ToolError(f"{tool} was stopped, as it had written nothing for {patience:g} s (log: "
-                        f"{folder / log}):\n" + "\n".join(tail[-1:]))
+        raise ToolError(f"{tool} was stopped, as it had written nothing for {watch.seconds:g} s "
+                        f"(log: {folder / log}):\n" + "\n".join(tail[-1:]))
     if process.returncode:
         raise ToolError(f"{tool} failed (log: {folder / log}):\n" + "\n".join(tail))
 
 
 class _Watch:
-    """Stops a process that writes nothing for `patience` seconds."""
+    """Stops a process that writes nothing for as many seconds as `patience` returns."""
 
-    def __init__(self, process: subprocess.Popen[str], patience: float | None) -> None:
+    def __init__(self, process: subprocess.Popen[str],
+                 patience: Callable[[], float] | None) -> None:
         self.process = process
         self.patience = patience
+        self.seconds = 0.0
         self.stopped = False
         self.timer: threading.Timer | None = None
 
@@ -86,7 +89,8 @@ class _Watch:
     def restart(self) -> None:
         self._cancel()
         if self.patience is not None:
-            self.timer = threading.Timer(self.patience, self._stop)
+            self.seconds = self.patience()
+            self.timer = threading.Timer(self.seconds, self._stop)
             self.timer.start()
 
     def __exit__(self, *error: object) -> None:

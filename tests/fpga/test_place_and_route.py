@@ -39,8 +39,9 @@ def test_reads_frequency_resources_and_the_slowest_path(tmp_path: Path, monkeypa
                      "Info: Routing 200 arcs.",
                      "Info:   100 |  0  50 |  0  50 |   100|  0.1  0.1|"):
             on_line(line)
+            waits.append(patience())
 
-    progress = []
+    progress, waits = [], []
     monkeypatch.setattr(subject, "run_tool", nextpnr)
     design = subject.place_and_route(
         folder=tmp_path, netlist="top.json", seed=3, device_options=["--25k"],
@@ -54,6 +55,7 @@ def test_reads_frequency_resources_and_the_slowest_path(tmp_path: Path, monkeypa
         "0.75 ns routing: carry1 -> b",
         "0.00 ns setup: b -> b",
     ]
+    assert waits[0] == waits[1] < waits[2] == waits[3]
     assert progress == sorted(progress)
     assert progress == pytest.approx([0.01, 0.02 + 0.33 / 5, 0.40, 0.40 + 0.55 / 2, 1.0])
 

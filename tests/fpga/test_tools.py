@@ -24,7 +24,8 @@ def folder(tmp_path, monkeypatch):
 
 def test_lines_are_followed_and_logged(folder):
     lines = []
-    run_tool("sleeper", ["0", "0"], folder=folder, log="log", on_line=lines.append, patience=30)
+    run_tool("sleeper", ["0", "0"], folder=folder, log="log", on_line=lines.append,
+             patience=lambda: 30)
     assert lines == ["slept\n"] * 2
     assert (folder / "log").read_text() == "slept\n" * 2
 
@@ -37,11 +38,11 @@ def test_a_failure_names_tool_and_log(folder):
 def test_a_silent_tool_is_stopped(folder):
     with pytest.raises(ToolError, match=r"^sleeper was stopped, as it had written nothing for 2 s "
                                         r"\(log: .*/log\):\nslept$"):
-        run_tool("sleeper", ["0", "600"], folder=folder, log="log", patience=2)
+        run_tool("sleeper", ["0", "600"], folder=folder, log="log", patience=lambda: 2)
 
 
 def test_a_tool_that_writes_is_not_stopped(folder):
-    run_tool("sleeper", ["1", "1", "1", "1"], folder=folder, log="log", patience=3)
+    run_tool("sleeper", ["1", "1", "1", "1"], folder=folder, log="log", patience=lambda: 3)
 
 
 def test_a_missing_tool_says_what_to_install(folder, monkeypatch):
