@@ -306,26 +306,23 @@ def test_tall_windows_take_a_pixel_a_cycle_even_when_wide(rng, wide, stride, pix
     simulate(bench, scenario)
 
 
-@pytest.mark.parametrize("config", [CONFIG, SHALLOW], ids=lambda config: config.name)
-def test_reset_at_any_cycle_leaves_a_working_unit(rng, config):
-    """Reset in the middle of commands of each kind; the next one is exact."""
+def check_resets(rng, config, interrupted):
+    """Reset each (operator, cycles after it began, operator); that last one must be exact."""
     bench = Bench(config, rng)
-    operators = [*OPERATORS, *[shallow_convolution] * (3 * config.shallow)]
     reset = Signal()
     held = ResetInserter(reset)(bench.dut)
 
     async def scenario(ctx):
-        for index in rng.permutation(len(operators))[:4]:
-            fields, weights, table = operators[index](rng, config)
+        for operator, cycles, following in interrupted:
+            fields, _, _ = operator(rng, config)
             await bench.start(ctx, fields)
-            for _ in range(int(rng.integers(1, 100))):
-                await ctx.tick()
+            await ctx.tick().repeat(cycles)
             ctx.set(reset, 1)
             await ctx.tick()
             ctx.set(reset, 0)
             # What was on its way to the scratchpad may still have arrived.
             await bench.fill(ctx)
-            fields, weights, table = operators[int(rng.integers(len(operators)))](rng, config)
+            fields, weights, table = following(rng, config)
             writes = run_command(config, fields, bench.image, weights, table)
             await bench.clear(ctx, writes)
             await bench.check(ctx, fields, weights, table)
@@ -333,28 +330,19 @@ def test_reset_at_any_cycle_leaves_a_working_unit(rng, config):
     simulate(bench, scenario, unit=held)
 
 
+@pytest.mark.parametrize("config", [CONFIG, SHALLOW], ids=lambda config: config.name)
+def test_reset_at_any_cycle_leaves_a_working_unit(rng, config):
+    """Reset in the middle of commands of each kind; the next one is exact."""
+    operators = [*OPERATORS, *[shallow_convolution] * (3 * config.shallow)]
+    check_resets(rng, config, [
+        (operators[index], int(rng.integers(1, 100)), operators[int(rng.integers(len(operators)))])
+        for index in rng.permutation(len(operators))[:4]])
+
+
 @pytest.mark.parametrize("operator", [convolution, depthwise], ids=named)
 def test_reset_while_a_command_begins_leaves_a_working_unit(rng, operator):
     """Reset in each of the cycles in which a command is taken and started."""
-    bench = Bench(CONFIG, rng)
-    reset = Signal()
-    held = ResetInserter(reset)(bench.dut)
-
-    async def scenario(ctx):
-        for cycles in range(1, 9):
-            fields, weights, table = operator(rng, CONFIG)
-            await bench.start(ctx, fields)
-            await ctx.tick().repeat(cycles)
-            ctx.set(reset, 1)
-            await ctx.tick()
-            ctx.set(reset, 0)
-            await bench.fill(ctx)
-            fields, weights, table = operator(rng, CONFIG)
-            writes = run_command(CONFIG, fields, bench.image, weights, table)
-            await bench.clear(ctx, writes)
-            await bench.check(ctx, fields, weights, table)
-
-    simulate(bench, scenario, unit=held)
+    check_resets(rng, CONFIG, [(operator, cycles, operator) for cycles in range(1, 9)])
 
 
 def random_command(rng, config):
