@@ -91,7 +91,7 @@ def test_page_says_where_cycles_go_of_what_was_measured_so() -> None:
 def test_page_lists_layers_that_use_less_than_half() -> None:
     measured = entry(100)
     measured["rtl"]["h256"]["fast"]["low_layers"] = [
-        {"layer": 3, "op": "CONV_2D", "work": "1x8x8x8 to 1x8x8x16, 1x1", "cycles": 1200,
+        {"index": 3, "op": "CONV_2D", "work": "1x8x8x8 to 1x8x8x16, 1x1", "cycles": 1200,
          "utilization": 0.476, "filled": 0.5, "bound": "lanes"}]
     page = benchmark_page({"a": measured, "b": entry(200)}, {})
     assert ("| a | 3 | CONV_2D | 1x8x8x8 to 1x8x8x16, 1x1 | 1,200 | 48% | 50% | lanes |" in page)

@@ -90,6 +90,7 @@ class LayerResult:
             "cycles": self.cycles,
             "predicted_cycles": layer.cycles,
             "utilization": round(self.utilization(config), 6),
+            "filled": round(self.filled(config), 6),
             "bytes_loaded": layer.bytes_loaded,
             "bytes_stored": layer.bytes_stored,
             "stalls": {} if self.measured is None else dict(self.measured.stalls),

@@ -24,6 +24,8 @@ __all__ = ["LAYERS_OF", "measure", "model_file", "model_name", "stand_in"]
 LAYERS_OF = ("h256", FAST.name)
 """Configuration and memory of which single layers are kept, too."""
 
+_LAYER_KEYS = ("index", "op", "work", "cycles", "utilization", "filled", "bound")
+
 
 def model_file(model: str) -> Path:
     """Return the file of a model: as named, or that of a built-in one.
@@ -107,10 +109,7 @@ def measure(model: str, configs: Iterable[str], memories: Iterable[str], *, vela
 
 
 def _low_layers(report: RunReport) -> list[dict[str, Any]]:
-    """Return the layers with multiplications that use less than half of what the array can do."""
-    config = report.program.config
-    return [{"layer": layer.predicted.index, "op": layer.predicted.op, "work": layer.predicted.work,
-             "cycles": layer.cycles, "utilization": round(layer.utilization(config), 4),
-             "filled": round(layer.filled(config), 4), "bound": layer.bound(config)}
-            for layer in report.layers
-            if layer.predicted.macs and layer.utilization(config) < 0.5]
+    """Return what is kept of layers with multiplications that use less than half of the array."""
+    layers = [layer.to_json(report.program.config) for layer in report.layers]
+    return [{key: layer[key] for key in _LAYER_KEYS}
+            for layer in layers if layer["macs"] and layer["utilization"] < 0.5]

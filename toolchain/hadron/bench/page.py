@@ -116,7 +116,7 @@ def _transfer(entry: Mapping[str, Any], memory: str) -> list[str]:
 
 
 def _low_layer(layer: Mapping[str, Any]) -> list[str]:
-    return [f"{layer['layer']}", layer["op"], layer["work"], f"{layer['cycles']:,}",
+    return [f"{layer['index']}", layer["op"], layer["work"], f"{layer['cycles']:,}",
             f"{layer['utilization']:.0%}", f"{layer['filled']:.0%}", layer["bound"]]
 
 
