@@ -203,8 +203,8 @@ class ColumnGroup(wiring.Component):
         """Return the sum of the second activations, a cycle later than that of the first."""
         # As many products as the weight memory has steps and lanes.
         width = len(columns.second_sums[i]) + exact_log2(self.config.weight_steps)
-        # A cycle for the addend, as the first sum takes, and the one that it comes later.
-        addend = delayed(m, columns.second_sums[i], 2, name=f"second_addend{i}")
+        # A cycle for the addend, as the first sum takes.
+        addend = delayed(m, columns.second_sums[i], 1, name=f"second_addend{i}")
         accumulator = Signal(signed(width), name=f"second_accumulator{i}", reset_less=True)
         result = Signal(signed(width), name=f"second_result{i}", reset_less=True)
         clear = Signal(name=f"second_clear{i}")

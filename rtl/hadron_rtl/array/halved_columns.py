@@ -4,11 +4,10 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.utils import exact_log2
 
-from hadron_spec.commands import SHALLOW_ODD, SHALLOW_OFFSET
+from hadron_spec.commands import SHALLOW_ODD
 
 from ..postproc.delay import delayed
 from ..vendor.masked_adder import MaskedAdder
-from .adder_tree import AdderTree
 from .packed_columns import ColumnsSignature, columns_latency
 from .soft_dot_product import SoftDotProduct
 
@@ -19,8 +18,7 @@ class HalvedColumns(wiring.Component):
     """Dot products of the activations with the weights of two columns.
 
     SoftColumns for `NpuConfig.shallow`: the halves of activations are added up apart. Their sums
-    make those of eight bits, and are themselves those of two activations of four bits, the first
-    of which has an offset.
+    make those of eight bits, and are themselves those of two activations of four bits.
 
     Parameters
     ----------
@@ -58,44 +56,32 @@ class HalvedColumns(wiring.Component):
         return m
 
     def _byte(self, lane):
-        """Return an activation or, in its halves, the first plus SHALLOW_OFFSET and the second.
+        """Return an activation or, in its halves, the first and the second.
 
         In {x, x_low} the second has one less where the first is negative.
         """
         x, low = self.x[lane], self.x_low[lane]
-        second = (x[3:7] + low[3])[:4]
-        return Mux(self.shallow, Cat(low[:3], ~low[3], second), x.as_unsigned())
+        return Mux(self.shallow, Cat(low, (x[3:7] + low[3])[:4]), x.as_unsigned())
 
     def _column(self, m, column, x, weights):
-        """Add up the products of the halves of activations, and the weights."""
+        """Add up the products of the halves of activations."""
         # Weights that are stored times a power of two make sums as many times as large.
         scale = exact_log2(SHALLOW_ODD) if column else 0
-        m.submodules[f"product{column}"] = product = SoftDotProduct(lanes=self.lanes)
-        m.submodules[f"weights_tree{column}"] = tree = AdderTree(
-            shape=signed(4), count=self.lanes)
-        m.d.comb += [product.a.eq(weights), product.b.eq(x)]
-        m.d.comb += [node.eq(weight[scale:scale + 4].as_signed())
-                     for node, weight in zip(tree.i, weights, strict=True)]
+        m.submodules[f"product{column}"] = product = SoftDotProduct(lanes=self.lanes, halves=True)
+        m.d.comb += [
+            product.a.eq(weights),
+            product.b.eq(x),
+            product.low_is_signed.eq(self.shallow),
+        ]
         low, high = product.low, product.high
-        # The sum of the weights is there before those of the products.
-        offset = delayed(m, tree.o, product.LATENCY - tree.LATENCY, name=f"offset{column}")
         shape = self.sums[column].shape()
         m.submodules[f"whole_adder{column}"] = whole = MaskedAdder(width=shape.width)
-        m.submodules[f"first_adder{column}"] = first = MaskedAdder(width=len(low), subtract=True)
         total = Signal(shape, name=f"total{column}", reset_less=True)
-        second = Signal.like(high, name=f"second{column}", reset_less=True)
-        m.d.comb += [
-            whole.a.eq(low),
-            whole.b.eq(high << 4),
-            first.a.eq(offset * SHALLOW_OFFSET << scale),
-            first.b.eq(low),
-        ]
-        m.d.sync += [
-            total.eq(Mux(self.shallow, first.o[scale:].as_signed(), whole.o.as_signed())),
-            second.eq(high[scale:].as_signed()),
-        ]
+        m.d.comb += [whole.a.eq(high << 4), whole.b.eq(low)]
+        m.d.sync += total.eq(Mux(self.shallow, low[scale:].as_signed(), whole.o.as_signed()))
         rest = self.LATENCY - (1 + product.LATENCY + 1)
         m.d.comb += [
             self.sums[column].eq(delayed(m, total, rest, name=f"sum{column}")),
-            self.second_sums[column].eq(delayed(m, second, rest, name=f"second_sum{column}")),
+            self.second_sums[column].eq(delayed(
+                m, high[scale:].as_signed(), rest + 2, name=f"second_sum{column}")),
         ]

@@ -1,6 +1,6 @@
 """Two columns of the array on packed hardware multipliers."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -8,7 +8,7 @@ from amaranth.utils import exact_log2
 from ..postproc.delay import delayed
 from ..vendor.masked_adder import MaskedAdder
 from .adder_tree import AdderTree
-from .packed_multiplier import SHALLOW_BITS, PackedMultiplier
+from .packed_multiplier import SHALLOW_BITS, X_LOW_BITS, PackedMultiplier
 
 __all__ = ["ColumnsSignature", "PackedColumns", "columns_latency"]
 
@@ -28,7 +28,7 @@ class ColumnsSignature(wiring.Signature):
             "weights": In(data.ArrayLayout(data.ArrayLayout(8, lanes), 2)),
             "sums": Out(data.ArrayLayout(signed(15 + bits), 2)),
             **({
-                "x_low": In(data.ArrayLayout(4, lanes)),
+                "x_low": In(data.ArrayLayout(X_LOW_BITS, lanes)),
                 "shallow": In(1),
                 "second_sums": Out(data.ArrayLayout(signed(SHALLOW_BITS + bits), 2)),
             } if shallow else {}),
@@ -43,7 +43,7 @@ class PackedColumns(wiring.Component):
     Parameters
     ----------
     lanes : int
-        Length of the dot products, a power of two of at least 2.
+        Length of the dot products, a power of two of at least 2; with `shallow`, at most 32.
     shallow : bool
         Activations may be two of four bits; there are the last three members.
 
@@ -61,12 +61,20 @@ class PackedColumns(wiring.Component):
     x_low : In(ArrayLayout(4, lanes))
         With `shallow`, {x, x_low} is 128 * second + first; otherwise zero.
     second_sums : Out(ArrayLayout(signed(7 + log2(lanes)), 2))
-        With `shallow`, the dot products of the second activations; otherwise undefined.
+        With `shallow`, the dot products of the second activations, a cycle after the first;
+        otherwise undefined.
 
     Latency: ``LATENCY`` cycles. Throughput: two dot products a cycle, or four.
+
+    Raises
+    ------
+    ValueError
+        When there are too many lanes for `shallow`.
     """
 
     def __init__(self, *, lanes: int, shallow: bool = False):
+        if shallow and lanes > 32:
+            raise ValueError(f"lanes={lanes}, must be at most 32 with shallow=True")
         self.lanes = lanes
         self.has_shallow = shallow
         self.LATENCY = columns_latency(lanes)
@@ -74,23 +82,30 @@ class PackedColumns(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.upper_tree = upper_tree = AdderTree(shape=signed(15), count=self.lanes)
-        m.submodules.low_tree = low_tree = AdderTree(shape=10, count=self.lanes)
+        shallow = self.has_shallow
+        m.submodules.upper_tree = upper_tree = AdderTree(
+            shape=signed(15), count=self.lanes, carries=shallow)
+        m.submodules.low_tree = low_tree = AdderTree(
+            shape=signed(11 + X_LOW_BITS) if shallow else 10, count=self.lanes)
         m.submodules.high_tree = high_tree = AdderTree(shape=signed(5), count=self.lanes)
 
         multipliers = []
         for lane in range(self.lanes):
-            m.submodules[f"lane{lane}"] = multiplier = PackedMultiplier(shallow=self.has_shallow)
+            m.submodules[f"lane{lane}"] = multiplier = PackedMultiplier(shallow=shallow)
             multipliers.append(multiplier)
             m.d.comb += [
                 multiplier.x.eq(self.x[lane]),
                 multiplier.byte0.eq(self.weights[0][lane]),
                 multiplier.byte1.eq(self.weights[1][lane]),
-                *([multiplier.x_low.eq(self.x_low[lane])] if self.has_shallow else []),
                 upper_tree.i[lane].eq(multiplier.upper),
                 low_tree.i[lane].eq(multiplier.low),
                 high_tree.i[lane].eq(multiplier.high),
             ]
+            if shallow:
+                m.d.comb += [
+                    multiplier.x_low.eq(self.x_low[lane]),
+                    multiplier.shallow.eq(self.shallow),
+                ]
 
         # The high parts come a cycle later: one register here instead of one a lane.
         assert PackedMultiplier.HIGH_LATENCY == PackedMultiplier.LATENCY + 1
@@ -105,58 +120,54 @@ class PackedColumns(wiring.Component):
         m.submodules.odd_adder = odd_adder = MaskedAdder(width=sum_shape.width, subtract=True)
         m.d.comb += [
             even_adder.a.eq(high_tree.o << 10),
-            even_adder.b.eq(low),
+            even_adder.b.eq(low >> X_LOW_BITS if shallow else low),
             odd_adder.a.eq(high_tree.o),
             odd_adder.b.eq(upper),
         ]
         m.d.sync += [even.eq(even_adder.o), odd.eq(odd_adder.o)]
         m.d.comb += [self.sums[0].eq(even), self.sums[1].eq(odd)]
-        if self.has_shallow:
-            first, second = self._shallow_sums(m, multipliers, upper_tree.o)
-            m.d.sync += [
-                even.eq(Mux(self.shallow, first[0], even_adder.o.as_signed())),
-                odd.eq(Mux(self.shallow, first[1], odd_adder.o.as_signed())),
-            ]
-            for column, value in enumerate(second):
-                total = Signal.like(self.second_sums[column], name=f"second{column}",
-                                    reset_less=True)
-                m.d.sync += total.eq(value)
-                m.d.comb += self.second_sums[column].eq(total)
+        if shallow:
+            negative = Cat(multiplier.negative for multiplier in multipliers)
+            # An adder has a carry each: one is left.
+            m.d.comb += upper_tree.carries.eq(negative[:-1])
+            left = delayed(m, negative[-1], upper_tree.LATENCY + 1, name="negative")
+            first_even = self._separate(m, 0, low, self._upper_bits(m, multipliers))
+            first_odd = self._separate(m, 1, upper, high_tree.o)
+            m.submodules.first_adder = adder = MaskedAdder(width=len(first_odd), carries=True)
+            m.d.comb += [adder.b.eq(first_odd), adder.carry.eq(left)]
+            with m.If(self.shallow):
+                m.d.sync += [even.eq(first_even), odd.eq(adder.o.as_signed())]
         return m
 
-    def _shallow_sums(self, m, multipliers, upper):
-        """Return the sums of four products a lane, a cycle after `upper`, by activation."""
-        shape = self.second_sums.shape().elem_shape
-        sums = []
-        for i, name in enumerate(("first_even", "second_even", "first_odd")):
-            m.submodules[f"{name}_tree"] = tree = AdderTree(
-                shape=signed(SHALLOW_BITS), count=self.lanes, carries=i > 0)
-            m.d.comb += [tree.i[lane].eq(multiplier.products[i])
-                         for lane, multiplier in enumerate(multipliers)]
-            total = Signal(shape, name=f"{name}_sum", reset_less=True)
-            m.d.sync += total.eq(tree.o)
-            if i:
-                # What a product lacks is one where that below it is negative: a carry of the tree,
-                # and for the last lane one behind it.
-                *negative, last = [multiplier.products[i - 1][-1] for multiplier in multipliers]
-                m.submodules[f"{name}_adder"] = adder = MaskedAdder(
-                    width=shape.width, carries=True)
-                m.d.comb += [
-                    tree.carries.eq(Cat(negative)),
-                    adder.b.eq(tree.o),
-                    adder.carry.eq(delayed(m, last, tree.LATENCY, name=f"{name}_last")),
-                ]
-                m.d.sync += total.eq(adder.o)
-            sums.append(total)
-        # Without the third products and their carries 128 times the fourth ones are left, less the
-        # number of these: bit 6 tells whether there are any.
-        m.submodules.rest_adder = adder = MaskedAdder(width=len(upper), subtract=True)
-        rest = Signal(signed(len(upper)), reset_less=True)
-        m.d.comb += [adder.a.eq(tree.o), adder.b.eq(upper)]
-        m.d.sync += rest.eq(adder.o)
-        m.submodules.second_odd_adder = adder = MaskedAdder(width=shape.width, carries=True)
+    def _upper_bits(self, m, multipliers):
+        """Return the sum of the upper bits of the first product in `low`: as few as tell those of
+        the sum of these products, of which the rest are known."""
+        dropped = exact_log2((1 << SHALLOW_BITS) // self.lanes)
+        m.submodules.coarse_tree = tree = AdderTree(
+            shape=signed(SHALLOW_BITS - dropped), count=self.lanes)
+        m.d.comb += [node.eq(multiplier.low[dropped:SHALLOW_BITS].as_signed())
+                     for node, multiplier in zip(tree.i, multipliers, strict=True)]
+        return delayed(m, tree.o, 1, name="coarse")
+
+    def _separate(self, m, column, total, coarse):
+        """Return the first of two sums of products of which `total` is second << 7 plus first;
+        make the second one `second_sums`.
+
+        `coarse` adds up the upper bits of the products of the first one. What these lack comes to
+        less than 1 << 7 for all lanes together, so that there is one sum that ends as `total` does.
+        """
+        bits = len(coarse) - exact_log2(self.lanes)
+        m.submodules[f"coarse_adder{column}"] = upper = MaskedAdder(width=len(coarse))
+        m.submodules[f"second_adder{column}"] = rest = MaskedAdder(
+            width=len(self.second_sums[column]), subtract=True)
         m.d.comb += [
-            adder.b.eq(rest[SHALLOW_BITS:]),
-            adder.carry.eq(rest[SHALLOW_BITS - 1]),
+            upper.a.eq(coarse),
+            upper.b.eq(~total[SHALLOW_BITS - bits:SHALLOW_BITS]),
         ]
-        return (sums[0], sums[2]), (sums[1], adder.o.as_signed())
+        carry = upper.o[bits:].as_signed()
+        m.d.comb += [
+            rest.a.eq(delayed(m, carry, 1, name=f"carry{column}")),
+            rest.b.eq(delayed(m, total[SHALLOW_BITS:].as_signed(), 1, name=f"rest{column}")),
+            self.second_sums[column].eq(delayed(m, rest.o, 1, name=f"second{column}")),
+        ]
+        return Cat(total[:SHALLOW_BITS], carry).as_signed()

@@ -1,17 +1,20 @@
 """Two products from one hardware multiplier: one activation, two packed weights."""
 
 from amaranth.hdl import Cat, Const, Module, Signal, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..vendor.masked_adder import MaskedAdder
 from ..vendor.multiplier import Multiplier18
 from .low_product import LowProduct
 
-__all__ = ["SHALLOW_BITS", "PackedMultiplier"]
+__all__ = ["SHALLOW_BITS", "X_LOW_BITS", "PackedMultiplier"]
 
 SHALLOW_BITS = 7
 """Bits of a product of two numbers of four bits, -8 to 7 and -7 to 7."""
+
+X_LOW_BITS = 4
+"""Bits that two activations have more than one."""
 
 
 class PackedMultiplier(wiring.Component):
@@ -29,13 +32,13 @@ class PackedMultiplier(wiring.Component):
 
     With `shallow` there may be two activations, -8 to 7, and weights of -7 to 7, the second one
     stored as 16 * w1. {x, x_low} is second * 128 + first and the other operand w1 * 2**14 + w0, so
-    that four products lie side by side, seven bits each. Each is one less than it should be where
-    the one below is negative; the topmost two are `upper`.
+    that four products lie side by side, seven bits each: two in `low`, two in `upper`, which is one
+    less than it should be where `low` is negative.
 
     Parameters
     ----------
     shallow : bool
-        There are `x_low` and `products`.
+        There are `x_low`, `shallow` and `negative`, and `low` is signed and wider.
 
     Members
     -------
@@ -43,18 +46,20 @@ class PackedMultiplier(wiring.Component):
         Activation, -128 to 127.
     byte0, byte1 : In(8)
         Packed weights, see `hadron_spec.commands.PARAMETERS`.
-    low : Out(10)
-        Bits 9:0 of x*w0, after ``LATENCY`` cycles.
+    low : Out(10), or Out(signed(11 + X_LOW_BITS))
+        Bits 9:0 of x*w0, after ``LATENCY`` cycles; above X_LOW_BITS others if those are there. Of
+        two activations, second*w0 * 128 + first*w0.
     upper : Out(signed(15))
-        x*w1 + high, after ``LATENCY`` cycles.
+        x*w1 + high, after ``LATENCY`` cycles. Of two activations, second*w1 * 128 + first*w1 -
+        negative.
     high : Out(signed(5))
-        x*w0 >> 10, after ``HIGH_LATENCY`` cycles.
-    x_low : In(4)
+        x*w0 >> 10, after ``HIGH_LATENCY`` cycles. Of two activations, (first*w1 - negative) >> 2.
+    x_low : In(X_LOW_BITS)
         Low bits of two activations, zero where there is one.
-    products : Out(ArrayLayout(signed(7), 3))
-        Of two activations, after ``LATENCY`` cycles: first*w0; second*w0 and first*w1, less one
-        where the product before, as it is here, is negative. `upper` then is second*w1 * 128 plus
-        the last of them.
+    shallow : In(1)
+        There are two. Stable while any are inside.
+    negative : Out(1)
+        With `shallow`, `low` is negative.
 
     Latency: ``LATENCY`` and ``HIGH_LATENCY`` cycles. Throughput: two products a cycle, or four.
     """
@@ -68,13 +73,10 @@ class PackedMultiplier(wiring.Component):
             "x": In(signed(8)),
             "byte0": In(8),
             "byte1": In(8),
-            "low": Out(10),
+            "low": Out(signed(11 + X_LOW_BITS) if shallow else 10),
             "upper": Out(signed(15)),
             "high": Out(signed(5)),
-            **({
-                "x_low": In(4),
-                "products": Out(data.ArrayLayout(signed(SHALLOW_BITS), 3)),
-            } if shallow else {}),
+            **({"x_low": In(X_LOW_BITS), "shallow": In(1), "negative": Out(1)} if shallow else {}),
         })
 
     def elaborate(self, platform):
@@ -87,7 +89,7 @@ class PackedMultiplier(wiring.Component):
         align = 10
         below = Const(0, align)
         if self.has_shallow:
-            below = Cat(Const(0, align - 4), self.x_low)
+            below = Cat(Const(0, align - X_LOW_BITS), self.x_low)
         m.d.comb += [
             multiplier.a.eq(Cat(below, self.x)),
             multiplier.b.eq(Cat(self.byte0, self.byte0[7], self.byte0[7], self.byte1)),
@@ -109,19 +111,35 @@ class PackedMultiplier(wiring.Component):
 
         product = Signal(25, reset_less=True)
         m.d.sync += product.eq(multiplier.o[align:])
+        low = product[:10]
+        if self.has_shallow:
+            lowest = Signal(X_LOW_BITS, reset_less=True)
+            negative = Signal(reset_less=True)
+            m.d.sync += [
+                lowest.eq(multiplier.o[align - X_LOW_BITS:align]),
+                negative.eq(multiplier.o[align + 9]),
+            ]
+            with m.If(self.shallow):
+                m.d.sync += overlap.eq(0)
+            with m.Else():
+                m.d.sync += negative.eq(0)
+            low = Cat(lowest, low, negative)
+            m.d.comb += self.negative.eq(negative)
         m.d.comb += [
-            self.low.eq(product[:10]),
+            self.low.eq(low),
             self.upper.eq(product[10:]),
         ]
 
-        if self.has_shallow:
-            lowest = Signal(4, reset_less=True)
-            m.d.sync += lowest.eq(multiplier.o[align - 4:align])
-            m.d.comb += self.products.eq(Cat(lowest, product))
-
-        m.submodules.subtractor = subtractor = MaskedAdder(width=5, subtract=True)
+        m.submodules.subtractor = subtractor = MaskedAdder(
+            width=5, subtract=True, selects=self.has_shallow)
         high = Signal(signed(5), reset_less=True)
         m.d.comb += [subtractor.a.eq(overlap), subtractor.b.eq(product[10:15])]
+        if self.has_shallow:
+            # Of two activations, of which nothing overlaps, the upper bits of the first product.
+            m.d.comb += [
+                subtractor.c.eq(self.upper[SHALLOW_BITS - len(high):SHALLOW_BITS]),
+                subtractor.select.eq(self.shallow),
+            ]
         m.d.sync += high.eq(subtractor.o)
         m.d.comb += self.high.eq(high)
         return m

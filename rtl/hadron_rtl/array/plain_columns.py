@@ -66,14 +66,14 @@ class PlainColumns(wiring.Component):
                 if column:
                     own = [weight >> exact_log2(SHALLOW_ODD) for weight in own]
                 value = Mux(self.shallow, _dot(first, own), value)
-                self._after_latency(m, f"second{column}", _dot(second, own),
-                                    self.second_sums[column])
-            self._after_latency(m, f"sum{column}", value, self.sums[column])
+                self._after(m, self.LATENCY + 1, f"second{column}", _dot(second, own),
+                            self.second_sums[column])
+            self._after(m, self.LATENCY, f"sum{column}", value, self.sums[column])
         return m
 
-    def _after_latency(self, m, name, value, output):
+    def _after(self, m, latency, name, value, output):
         own = value[:len(output)].as_signed()
-        m.d.comb += output.eq(delayed(m, own, self.LATENCY, name=name))
+        m.d.comb += output.eq(delayed(m, own, latency, name=name))
 
 
 def _dot(x, weights):

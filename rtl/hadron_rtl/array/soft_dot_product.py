@@ -21,30 +21,37 @@ class SoftDotProduct(wiring.Component):
     ----------
     lanes : int
         Length of the dot products, a power of two of at least 2.
+    halves : bool
+        There is `low_is_signed`.
 
     Members
     -------
     a, b : In(ArrayLayout(signed(8), lanes))
         Factors.
+    low_is_signed : In(1)
+        b[:4] are signed. Stable while any are inside.
     low, high : Out(signed(12 + log2(lanes)))
         Sums of a * b[:4], and of a * b[4:], that one signed, of ``LATENCY`` cycles ago.
 
     Latency: ``LATENCY`` = log2(lanes) + 2 cycles. Throughput: one of each a cycle.
     """
 
-    def __init__(self, *, lanes: int):
+    def __init__(self, *, lanes: int, halves: bool = False):
         self.lanes = lanes
+        self.halves = halves
         self.LATENCY = exact_log2(lanes) + 2
         factors = In(data.ArrayLayout(signed(8), lanes))
         sums = Out(signed(12 + exact_log2(lanes)))
-        super().__init__({"a": factors, "b": factors, "low": sums, "high": sums})
+        super().__init__({"a": factors, "b": factors, "low": sums, "high": sums,
+                          **({"low_is_signed": In(1)} if halves else {})})
 
     def elaborate(self, platform):
         m = Module()
         bits = [self._lanes_with(m, i) for i in range(8)]
         pairs = [
-            # The highest bit weighs -128.
-            add_shifted(m, bits[i], bits[i + 1], 1, name=f"pair{i}", subtract=i == 6)
+            # The highest bit weighs -128, and that of signed low halves -8.
+            add_shifted(m, bits[i], bits[i + 1], 1, name=f"pair{i}", subtract=i == 6,
+                        negate=self.low_is_signed if self.halves and i == 2 else None)
             for i in range(0, 8, 2)
         ]
         for half, i in ((self.low, 0), (self.high, 2)):
@@ -74,15 +81,19 @@ class SoftDotProduct(wiring.Component):
         return tree.o
 
 
-def add_shifted(m, low, high, shift, *, name, width=None, subtract=False):
-    """Return ``low + (high << shift)``, or their difference, one cycle later.
+def add_shifted(m, low, high, shift, *, name, width=None, subtract=False, negate=None):
+    """Return ``low + (high << shift)``, or their difference with `subtract` or while `negate`, one
+    cycle later.
 
     The lowest bits pass by the adder. `width` is that of the result, which by default is as wide as
     `high` and two bits more.
     """
     width = width or len(high) + 2
     total = Signal(signed(width), name=f"{name}_sum", reset_less=True)
-    m.submodules[name] = adder = MaskedAdder(width=width - shift, subtract=subtract)
+    m.submodules[name] = adder = MaskedAdder(
+        width=width - shift, subtract=subtract, negates=negate is not None)
     m.d.comb += [adder.a.eq(high), adder.b.eq(low >> shift)]
+    if negate is not None:
+        m.d.comb += adder.negate.eq(negate)
     m.d.sync += [total[:shift].eq(low[:shift]), total[shift:].eq(adder.o)]
     return total

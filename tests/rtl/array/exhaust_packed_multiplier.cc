@@ -27,32 +27,33 @@ static long exhaust_shallow(cxxrtl_design::p_dut &dut) {
     auto weight1 = [&](long i) { return int(i / weights % weights) - 7; };
     auto first = [&](long i) { return int(i / weights / weights % activations) - 8; };
     auto second = [&](long i) { return int(i / weights / weights / activations) - 8; };
+    int low = 0, upper = 0, negative = 0;
     long checked = 0;
-    for (long i = 0; i < count + LATENCY; i++) {
+    dut.p_shallow.set<bool>(true);
+    for (long i = 0; i < count + HIGH_LATENCY - 1; i++) {
         const long given = i < count ? i : 0;
         const int number = 128 * second(given) + first(given);
         dut.p_x__low.set<uint32_t>(number & 15);
         give(dut, number >> 4, weight0(given), 16 * weight1(given));
-        const long of = i - (LATENCY - 1);
-        if (of < 0 || of >= count)
-            continue;
-        const int packed = int(dut.p_products.get<uint32_t>());
-        int products[3];
-        for (int field = 0; field < 3; field++)
-            products[field] = sign_extended(packed >> 7 * field & 0x7f, 7);
-        const int upper = sign_extended(int(dut.p_upper.get<uint32_t>()), 15);
-        const int expected[4] = {first(of) * weight0(of), second(of) * weight0(of),
-                                 first(of) * weight1(of), second(of) * weight1(of)};
-        if (products[0] != expected[0] || products[1] + (products[0] < 0) != expected[1] ||
-            products[2] + (products[1] < 0) != expected[2] ||
-            upper - products[2] != 128 * expected[3]) {
-            std::printf("first=%d second=%d w0=%d w1=%d\n", first(of), second(of), weight0(of),
-                        weight1(of));
-            return -1;
+        const long of_high = i - (HIGH_LATENCY - 1);
+        const int high = sign_extended(int(dut.p_high.get<uint32_t>()), 5);
+        if (of_high >= 0) {
+            const int first_odd = first(of_high) * weight1(of_high);
+            if (low != 128 * second(of_high) * weight0(of_high) + first(of_high) * weight0(of_high)
+                || upper + negative != 128 * second(of_high) * weight1(of_high) + first_odd
+                || negative != (low < 0) || high != (first_odd - negative) >> 2) {
+                std::printf("first=%d second=%d w0=%d w1=%d\n", first(of_high), second(of_high),
+                            weight0(of_high), weight1(of_high));
+                return -1;
+            }
+            checked++;
         }
-        checked++;
+        low = sign_extended(int(dut.p_low.get<uint32_t>()), 15);
+        upper = sign_extended(int(dut.p_upper.get<uint32_t>()), 15);
+        negative = int(dut.p_negative.get<uint32_t>());
     }
     dut.p_x__low.set<uint32_t>(0);
+    dut.p_shallow.set<bool>(false);
     return checked;
 }
 #endif
@@ -84,7 +85,7 @@ int main() {
             }
             checked++;
         }
-        low = int(dut.p_low.get<uint32_t>());
+        low = int(dut.p_low.get<uint32_t>()) >> (SHALLOW ? 4 : 0);
         upper = int(dut.p_upper.get<uint32_t>());
         upper -= (upper & 0x4000) << 1;
     }

@@ -44,17 +44,16 @@ def check(dut, x, weights, *, shallow=False):
     async def testbench(ctx):
         if shallow:
             ctx.set(dut.shallow, 1)
-        for i in range(len(x) + dut.LATENCY):
+        for i in range(len(x) + dut.LATENCY + 1):
             if i < len(x):
                 ctx.set(dut.x, (number[i] >> 4 if shallow else x[i, 0]).tolist())
                 ctx.set(dut.weights, (stored[i] & 0xFF).tolist())
                 if shallow:
                     ctx.set(dut.x_low, (number[i] & 15).tolist())
-            if i >= dut.LATENCY:
-                first, second = expected[i - dut.LATENCY].tolist()
-                assert list(ctx.get(dut.sums)) == first
-                if shallow:
-                    assert list(ctx.get(dut.second_sums)) == second
+            if 0 <= i - dut.LATENCY < len(x):
+                assert list(ctx.get(dut.sums)) == expected[i - dut.LATENCY, 0].tolist()
+            if shallow and i > dut.LATENCY:
+                assert list(ctx.get(dut.second_sums)) == expected[i - dut.LATENCY - 1, 1].tolist()
             await ctx.tick()
 
     simulator = Simulator(dut)
@@ -69,7 +68,7 @@ def test_gives_dot_products_after_the_latency(columns, lanes, rng):
     check(OF_8_BITS[columns](lanes=lanes), *draw(rng, lanes, 40, ENDS_8))
 
 
-@pytest.mark.parametrize("lanes", [2, 16])
+@pytest.mark.parametrize("lanes", [2, 16, 32])
 @pytest.mark.parametrize("columns", OF_4_BITS)
 def test_gives_dot_products_of_two_activations_a_lane(columns, lanes, rng):
     count = 1000 if lanes == 2 else 40
@@ -79,3 +78,8 @@ def test_gives_dot_products_of_two_activations_a_lane(columns, lanes, rng):
 @pytest.mark.parametrize("columns", OF_4_BITS)
 def test_those_for_two_activations_a_lane_take_one(columns, rng):
     check(OF_4_BITS[columns](lanes=2), *draw(rng, 2, 300, ENDS_8))
+
+
+def test_more_than_32_lanes_take_no_two_activations():
+    with pytest.raises(ValueError, match=r"^lanes=64, must be at most 32 with shallow=True$"):
+        PackedColumns(lanes=64, shallow=True)

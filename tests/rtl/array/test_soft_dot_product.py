@@ -7,15 +7,19 @@ from amaranth.sim import Simulator
 from hadron_rtl.array.soft_dot_product import SoftDotProduct
 
 
+@pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("lanes", [2, 16])
-def test_multiplies_with_the_halves_of_bytes_after_its_latency(lanes, rng):
-    dut = SoftDotProduct(lanes=lanes)
+def test_multiplies_with_the_halves_of_bytes_after_its_latency(lanes, signed, rng):
+    dut = SoftDotProduct(lanes=lanes, halves=signed)
     edges = [-128, -127, -1, 0, 1, 15, 112, 127]
     a, b = rng.integers(-128, 128, (2, 300, lanes))
     a[:64], b[:64] = np.array([(i, j) for i in edges for j in edges]).T[..., None]
-    low, high = (a * (b & 15)).sum(axis=1), (a * (b >> 4)).sum(axis=1)
+    halves = (b & 15) - (16 * (b >> 3 & 1) if signed else 0), b >> 4
+    low, high = ((a * half).sum(axis=1) for half in halves)
 
     async def testbench(ctx):
+        if signed:
+            ctx.set(dut.low_is_signed, 1)
         for i in range(len(a) + dut.LATENCY):
             if i < len(a):
                 ctx.set(dut.a, a[i].tolist())

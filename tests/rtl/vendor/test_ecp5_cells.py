@@ -25,7 +25,8 @@ def yosys(folder, script):
 
 @pytest.mark.parametrize("options", [
     (), ("subtract",), ("carries",), ("masks",), ("subtract", "masks"), ("carries", "masks"),
-    ("joins",), ("carries", "joins")], ids="-".join)
+    ("joins",), ("carries", "joins"), ("selects",), ("subtract", "selects"), ("negates",)],
+    ids="-".join)
 @pytest.mark.parametrize("width", [1, 4, 5])
 def test_masked_adder_equals_its_twin_on_ecp5(width, options, tmp_path):
     prove_equal(lambda: MaskedAdder(width=width, **dict.fromkeys(options, True)), tmp_path)
@@ -67,6 +68,17 @@ def prove_equal(make, folder):
 def test_masked_adder_does_not_subtract_with_a_carry():
     with pytest.raises(ValueError, match=r"^carries=True, must be False with subtract=True$"):
         MaskedAdder(width=4, subtract=True, carries=True)
+
+
+@pytest.mark.parametrize("option", ["masks", "joins"])
+def test_masked_adder_chooses_among_plain_operands(option):
+    with pytest.raises(ValueError, match=r"^selects=True, must be False with masks=True or joins"):
+        MaskedAdder(width=4, selects=True, **{option: True})
+
+
+def test_masked_adder_negates_with_no_other_option():
+    with pytest.raises(ValueError, match=r"^negates=True, must be False with any other option$"):
+        MaskedAdder(width=4, negates=True, selects=True)
 
 
 @pytest.mark.parametrize("option", ["subtract", "masks"])
