@@ -24,7 +24,7 @@ LONGEST = 9
 MOST_OPTIONS = 3
 """Tensors of a stage for which both places are tried; of any more, the smallest stay on chip."""
 
-SHARES = (1, 4)
+SHARES = (1, 4, 12)
 """Shares of channels in which tensors of a chain are made and read, at most: all are tried."""
 
 MOST_NODES = 32
