@@ -10,11 +10,15 @@ from hadron_compiler.codegen.command import Command, Range, Space
 from hadron_compiler.codegen.loops import Loop, loop_fields
 from hadron_compiler.schedule.cycles import (
     DISPATCH,
+    MEMORY_LATENCY,
+    ROW_CYCLES,
     command_cycles,
     early_start,
     execute_overhead,
 )
 from hadron_compiler.schedule.prediction import predict
+from hadron_rtl.control.load import LoadUnit
+from hadron_rtl.control.store import StoreUnit
 from hadron_rtl.execute import ExecuteUnit
 from hadron_spec.commands import Opcode
 from hadron_spec.config import CONFIGS, NpuConfig
@@ -54,6 +58,15 @@ def test_overheads_are_those_of_the_hardware(config: NpuConfig) -> None:
     for wide in (False, True):
         assert (execute_overhead(Opcode.DEPTHWISE, config, wide=wide, tall=True)
                 == unit.overhead(Opcode.DEPTHWISE, wide=wide, tall=True))
+
+
+def test_short_rows_take_what_the_bursts_of_the_hardware_allow() -> None:
+    assert ROW_CYCLES == {Opcode.LOAD: (MEMORY_LATENCY + 6) / LoadUnit.OUTSTANDING,
+                          Opcode.STORE: (MEMORY_LATENCY + 16) / StoreUnit.UNANSWERED}
+    for beats, cycles in ((1, 100 * 19 / 8), (2, 100 * 19 / 8), (3, 300)):
+        command = load(beats * H256.axi_bytes)
+        command.fields["rows"] = 100
+        assert command_cycles(command, H256).work == pytest.approx(cycles, abs=2)
 
 
 @pytest.mark.parametrize("multipliers", [1, 4])

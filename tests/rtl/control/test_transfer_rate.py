@@ -93,14 +93,12 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("change", [{}, {"local_address": 77, "local_pitch": 10 * BEAT + 9}],
-                         ids=["aligned", "to any byte"])
-@pytest.mark.parametrize(("rows", "row_bytes", "offset", "pitch"), CASES)
-def test_load_takes_a_beat_a_cycle(rows, row_bytes, offset, pitch, change):
+def _load(rows, row_bytes, offset, pitch, change=()) -> int:
+    """Return the cycles of a LOAD; check what it writes."""
     unit, port = LoadUnit(CONFIG), MemoryPort(CONFIG)
-    command = _transfer(rows, row_bytes, offset, pitch) | change
+    command = _transfer(rows, row_bytes, offset, pitch) | dict(change)
     local = bytearray(CONFIG.act_bytes)
-    cycles = None
+    cycles = 0
 
     def testbenches(memory):
         async def run(ctx):
@@ -115,7 +113,21 @@ def test_load_takes_a_beat_a_cycle(rows, row_bytes, offset, pitch, change):
         return (_take_writes(unit.write_activations, local), True), (run, False)
 
     _simulate(unit, port, _connect_load(unit, port), testbenches)
-    assert cycles == _beats(rows, row_bytes, offset) + LATENCY + LoadUnit.OVERHEAD
+    return cycles
+
+
+@pytest.mark.parametrize("change", [{}, {"local_address": 77, "local_pitch": 10 * BEAT + 9}],
+                         ids=["aligned", "to any byte"])
+@pytest.mark.parametrize(("rows", "row_bytes", "offset", "pitch"), CASES)
+def test_load_takes_a_beat_a_cycle(rows, row_bytes, offset, pitch, change):
+    assert (_load(rows, row_bytes, offset, pitch, change)
+            == _beats(rows, row_bytes, offset) + LATENCY + LoadUnit.OVERHEAD)
+
+
+@pytest.mark.parametrize("row_beats", [1, 2])
+def test_load_of_short_rows_takes_what_the_bursts_on_their_way_allow(row_beats):
+    few, many = (_load(rows, row_beats * BEAT, 0, 4 * BEAT) for rows in (40, 120))
+    assert abs((many - few) / 80 - (LATENCY + 5) / LoadUnit.OUTSTANDING) < 0.1
 
 
 def test_load_takes_a_beat_a_cycle_from_the_stream():
@@ -191,12 +203,12 @@ def test_load_of_nibbles_writes_a_beat_a_cycle(config, rows, row_beats, cut, spa
     assert cycles == 2 * rows * row_beats + LATENCY + LoadUnit.OVERHEAD
 
 
-@pytest.mark.parametrize(("rows", "row_bytes", "offset", "pitch"), CASES)
-def test_store_gives_a_beat_a_cycle(rows, row_bytes, offset, pitch):
+def _store(rows, row_bytes, offset, pitch) -> int:
+    """Return the cycles of a STORE; check what it writes."""
     unit, port = StoreUnit(CONFIG), MemoryPort(CONFIG)
     command = _transfer(rows, row_bytes, offset, pitch)
     local = bytes(i * 11 % 253 for i in range(CONFIG.act_bytes))
-    cycles = None
+    cycles = 0
 
     def connect(m):
         wiring.connect(m, unit.request, port.store_request)
@@ -229,8 +241,20 @@ def test_store_gives_a_beat_a_cycle(rows, row_bytes, offset, pitch):
         return (answer_reads, True), (run, False)
 
     _simulate(unit, port, connect, testbenches)
-    assert cycles == (_beats(rows, row_bytes, offset) + LATENCY + SCRATCHPAD_LATENCY
-                      + StoreUnit.OVERHEAD)
+    return cycles
+
+
+@pytest.mark.parametrize(("rows", "row_bytes", "offset", "pitch"), CASES)
+def test_store_gives_a_beat_a_cycle(rows, row_bytes, offset, pitch):
+    assert (_store(rows, row_bytes, offset, pitch)
+            == _beats(rows, row_bytes, offset) + LATENCY + SCRATCHPAD_LATENCY + StoreUnit.OVERHEAD)
+
+
+@pytest.mark.parametrize("row_beats", [1, 2])
+def test_store_of_short_rows_takes_what_the_memory_has_not_answered(row_beats):
+    few, many = (_store(rows, row_beats * BEAT, 0, 4 * BEAT) for rows in (40, 120))
+    assert abs((many - few) / 80
+               - (LATENCY + SCRATCHPAD_LATENCY + 10) / StoreUnit.UNANSWERED) < 0.1
 
 
 def _beats(rows: int, row_bytes: int, offset: int) -> int:

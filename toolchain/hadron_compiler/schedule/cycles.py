@@ -12,7 +12,7 @@ from hadron_model.strips import Strip
 from hadron_spec.commands import LocalSpace, Opcode
 from hadron_spec.config import NpuConfig
 
-__all__ = ["LATE", "MEMORY_LATENCY", "START_LATENCY", "STOP_LATENCY", "CommandCycles",
+__all__ = ["LATE", "MEMORY_LATENCY", "ROW_CYCLES", "START_LATENCY", "STOP_LATENCY", "CommandCycles",
            "command_cycles", "early_start", "execute_overhead", "head_start"]
 
 MATRIX_OVERHEAD = 47
@@ -67,12 +67,16 @@ LOAD_OVERHEAD = 9
 STORE_OVERHEAD = 18
 """Cycles of a LOAD and of a STORE beside its beats and the memory's latency. Source: RTL runs."""
 
-TABLE_BYTES_PER_CYCLE = 4
-"""The table takes a word a cycle, whatever the bus brings."""
-
 MEMORY_LATENCY = 32
 """Cycles from a read's address to its first beat, and from a write's last beat to its response.
 Source: docs, memory model `fast`."""
+
+ROW_CYCLES = {Opcode.LOAD: (MEMORY_LATENCY + 6) / 16, Opcode.STORE: (MEMORY_LATENCY + 16) / 16}
+"""Cycles from row to row, however few beats they have: that long a burst is on its way, as 15 others
+are. Source: OUTSTANDING and UNANSWERED of hadron_rtl.control.load and store; RTL runs."""
+
+TABLE_BYTES_PER_CYCLE = 4
+"""The table takes a word a cycle, whatever the bus brings."""
 
 START_LATENCY = MEMORY_LATENCY + 12
 """Cycles from START to the first beat of the first command."""
@@ -112,6 +116,9 @@ def command_cycles(command: Command, config: NpuConfig) -> CommandCycles:
         overhead = LOAD_OVERHEAD if command.opcode is Opcode.LOAD else STORE_OVERHEAD
         local = command.writes if command.opcode is Opcode.LOAD else command.reads
         work = beats
+        if not fields.get("stream"):
+            rows = fields["rows"]
+            work = max(beats, beats // rows + round(ROW_CYCLES[command.opcode] * (rows - 1)))
         if local[0].space is Space.TABLE:
             work = max(beats, fields["row_bytes"] // TABLE_BYTES_PER_CYCLE)
         if fields.get("space") in (LocalSpace.NIBBLES, LocalSpace.SHALLOW_NIBBLES):
