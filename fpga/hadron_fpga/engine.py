@@ -2,10 +2,12 @@
 
     python -m hadron_fpga.engine --config h256 --seeds 3
     python -m hadron_fpga.engine --config h256 --whole --seeds 5
+    python -m hadron_fpga.engine --config h256 --whole --every-precision
 """
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from hadron_rtl.array import SystolicArray
@@ -44,10 +46,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--whole", action="store_true",
                         help="the whole NPU, not the array alone")
+    parser.add_argument("--every-precision", action="store_true",
+                        help="activations of 16 and of four bits, too")
     parser.add_argument("--build", type=Path, default=Path("build"))
     options = parser.parse_args(arguments)
     config = load_config(options.config)
     device = options.device or DEVICES.get(config.name, "85k")
+    if options.every_precision:
+        config = replace(config, name=f"{config.name}-every-precision", deep=True, shallow=True)
     part = "npu" if options.whole else "engine"
     for figures in measure(config, device, options.seeds, options.build / part / config.name,
                            whole=options.whole):

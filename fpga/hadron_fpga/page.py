@@ -37,7 +37,8 @@ def page(engine: dict[str, Any], npu: dict[str, Any], isp: dict[str, Any],
         *_parts("The array alone",
                 "`python -m hadron_fpga.engine --config h256 --seeds 3`", engine),
         *_parts("The NPU alone",
-                "`python -m hadron_fpga.engine --config h256 --whole --seeds 5`", npu),
+                "`python -m hadron_fpga.engine --config h256 --whole --seeds 5`; with "
+                "`--every-precision` activations of 16 and of four bits, too.", npu),
         *(line for name, parts in isp.items() for line in _parts(
             f"The ISP, {name}", "`python -m hadron_fpga.isp --part whole --seeds 5`; stages alone "
             "have their settings as inputs.", parts)),
