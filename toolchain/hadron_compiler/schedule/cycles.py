@@ -72,8 +72,8 @@ MEMORY_LATENCY = 32
 Source: docs, memory model `fast`."""
 
 ROW_CYCLES = {Opcode.LOAD: (MEMORY_LATENCY + 6) / 16, Opcode.STORE: (MEMORY_LATENCY + 16) / 16}
-"""Cycles from row to row, however few beats they have: that long a burst is on its way, as 15 others
-are. Source: OUTSTANDING and UNANSWERED of hadron_rtl.control.load and store; RTL runs."""
+"""Cycles from row to row, however few beats they have: that long a burst is on its way, as 15
+others are. Source: OUTSTANDING and UNANSWERED of hadron_rtl.control.load and store; RTL runs."""
 
 TABLE_BYTES_PER_CYCLE = 4
 """The table takes a word a cycle, whatever the bus brings."""
