@@ -5,8 +5,10 @@ from pathlib import Path
 from .carry_chains import trim_carry_chains
 from .constant_copies import copy_constants
 from .floorplan import floorplan
+from .lone_resets import gate_lone_resets
 from .module_resources import module_resources
 from .netlist import edited_netlist
+from .place_and_route import PLACERS
 from .reset_copies import copy_reset
 
 __all__ = ["prepare_netlist"]
@@ -26,5 +28,7 @@ def prepare_netlist(file: Path, device: str) -> dict[str, dict[str, int]]:
         trim_carry_chains(design)
         copy_constants(design)
         copy_reset(design)
+        if device not in PLACERS:
+            gate_lone_resets(design)
         floorplan(design, device)
         return module_resources(design)

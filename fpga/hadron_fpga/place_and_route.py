@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .tools import ToolError, run_tool
 
-__all__ = ["RESOURCES", "RoutedDesign", "place_and_route", "place_and_route_seeds"]
+__all__ = ["PLACERS", "RESOURCES", "RoutedDesign", "place_and_route", "place_and_route_seeds"]
 
 RESOURCES = {
     "lut4": "TRELLIS_COMB",
@@ -23,8 +23,8 @@ RESOURCES = {
 }
 """Names in Hadron's reports and in nextpnr's."""
 
-_PLACERS = {"--85k": "static"}
-"""By nextpnr's option of a device, where its default is not best: docs/adr/0008-floorplan.md."""
+PLACERS = {"85k": "static"}
+"""nextpnr's placer by device, where its default, HeAP, is not best: docs/adr/0008-floorplan.md."""
 
 # How far along a line of nextpnr's log is; routing reports what remains itself.
 _STAGES = (
@@ -99,8 +99,8 @@ def place_and_route(*, folder: Path, netlist: str, seed: int, device_options: li
     report = f"seed{seed}.report.json"
     arguments = [*device_options, "--json", netlist, "--seed", str(seed), "--report", report,
                  "--timing-allow-fail"]
-    for device, placer in _PLACERS.items():
-        if device in device_options:
+    for device, placer in PLACERS.items():
+        if f"--{device}" in device_options:
             arguments += ["--placer", placer]
     arguments += ["--lpf", lpf] if lpf else ["--lpf-allow-unconstrained"]
     if config:
