@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from typing import Any
 
-from .netlist import add_driver, module_path, unused_bit
+from .netlist import add_lut, module_path, unused_bit
 
 __all__ = ["copy_constants"]
 
@@ -58,12 +58,7 @@ def _copy_in_module(module: dict[str, Any]) -> int:
     for (path, value), places in pins.items():
         if len(places) < _PINS:
             continue
-        add_driver(module, f"{path}.constant{value}", {
-            "hide_name": 0, "type": "LUT4", "attributes": {},
-            "parameters": {"INIT": 16 * value},
-            "port_directions": dict.fromkeys("ABCD", "input") | {"Z": "output"},
-            "connections": {port: ["0"] for port in "ABCD"},
-        }, "Z", bit)
+        add_lut(module, f"{path}.constant{value}", 16 * value, (), bit)
         for bits, i in places:
             bits[i] = bit
         bit += 1

@@ -10,7 +10,7 @@ With a gate in front the register fits beside any other.
 from collections import defaultdict
 from typing import Any
 
-from .netlist import add_driver, unused_bit
+from .netlist import add_lut, unused_bit
 
 __all__ = ["gate_lone_resets"]
 
@@ -63,14 +63,8 @@ def _gate(module: dict[str, Any], name: str, bit: int) -> None:
     active = int(parameters["LSRMUX"] != "INV")
     value = int(parameters["REGSET"] == "SET")
     table = [value if i >> 1 & 1 == active else i & 1 for i in range(16)]
-    add_driver(module, f"{name}_reset", {
-        "hide_name": 0, "type": "LUT4", "attributes": {},
-        "parameters": {"INIT": "".join(map(str, reversed(table)))},
-        "port_directions": dict.fromkeys("ABCD", "input") | {"Z": "output"},
-        "connections": {"A": pins["DI"], "B": pins["LSR"], "C": ["0"], "D": ["0"]},
-    }, "Z", bit)
-    register["connections"] = {port: bits for port, bits in pins.items() if port != "LSR"} | {
-        "DI": [bit]}
-    register["port_directions"] = {
-        port: direction for port, direction in register["port_directions"].items() if port != "LSR"}
-    register["parameters"] = parameters | {"LSRMUX": "LSR"}
+    (data,), (reset,) = pins["DI"], pins.pop("LSR")
+    add_lut(module, f"{name}_reset", "".join(map(str, reversed(table))), (data, reset), bit)
+    pins["DI"] = [bit]
+    del register["port_directions"]["LSR"]
+    parameters["LSRMUX"] = "LSR"

@@ -1,12 +1,12 @@
 """A netlist in Yosys's JSON, between synthesis and placement."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["add_driver", "edited_netlist", "module_path", "unused_bit"]
+__all__ = ["add_driver", "add_lut", "edited_netlist", "module_path", "unused_bit"]
 
 
 @contextmanager
@@ -35,3 +35,14 @@ def add_driver(module: dict[str, Any], name: str, cell: dict[str, Any], output: 
     cell["connections"][output] = [bit]
     module["cells"][name] = cell
     module["netnames"][name] = {"hide_name": 0, "bits": [bit], "attributes": {}}
+
+
+def add_lut(module: dict[str, Any], name: str, init: str, inputs: Sequence[int | str],
+            bit: int) -> None:
+    """Add a LUT4 of up to four inputs, the others zero; `init` is its output for 15 down to 0."""
+    pins = dict(zip("ABCD", (*inputs, *"0000"), strict=False))
+    add_driver(module, name, {
+        "hide_name": 0, "type": "LUT4", "attributes": {}, "parameters": {"INIT": init},
+        "port_directions": dict.fromkeys(pins, "input") | {"Z": "output"},
+        "connections": {port: [pin] for port, pin in pins.items()},
+    }, "Z", bit)

@@ -47,8 +47,8 @@ class PackedMultiplier(wiring.Component):
     byte0, byte1 : In(8)
         Packed weights, see `hadron_spec.commands.PARAMETERS`.
     low : Out(10), or Out(signed(11 + X_LOW_BITS))
-        Bits 9:0 of x*w0, after ``LATENCY`` cycles; above X_LOW_BITS others if those are there. Of
-        two activations, second*w0 * 128 + first*w0.
+        Bits 9:0 of x*w0, after ``LATENCY`` cycles; with `shallow`, above X_LOW_BITS zeros. Of two
+        activations, second*w0 * 128 + first*w0.
     upper : Out(signed(15))
         x*w1 + high, after ``LATENCY`` cycles. Of two activations, second*w1 * 128 + first*w1 -
         negative.

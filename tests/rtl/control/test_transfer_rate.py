@@ -93,10 +93,10 @@ CASES = [
 ]
 
 
-def _load(rows, row_bytes, offset, pitch, change=()) -> int:
+def _load(rows, row_bytes, offset, pitch, **change) -> int:
     """Return the cycles of a LOAD; check what it writes."""
     unit, port = LoadUnit(CONFIG), MemoryPort(CONFIG)
-    command = _transfer(rows, row_bytes, offset, pitch) | dict(change)
+    command = _transfer(rows, row_bytes, offset, pitch) | change
     local = bytearray(CONFIG.act_bytes)
     cycles = 0
 
@@ -120,7 +120,7 @@ def _load(rows, row_bytes, offset, pitch, change=()) -> int:
                          ids=["aligned", "to any byte"])
 @pytest.mark.parametrize(("rows", "row_bytes", "offset", "pitch"), CASES)
 def test_load_takes_a_beat_a_cycle(rows, row_bytes, offset, pitch, change):
-    assert (_load(rows, row_bytes, offset, pitch, change)
+    assert (_load(rows, row_bytes, offset, pitch, **change)
             == _beats(rows, row_bytes, offset) + LATENCY + LoadUnit.OVERHEAD)
 
 
