@@ -146,3 +146,15 @@ def test_refuses_a_resize_of_two_kinds() -> None:
         compile_model(model, CONFIGS["h256"], name="net.tflite")
     assert str(caught.value) == ("net.tflite: RESIZE_BILINEAR #0: aligned corners and half-pixel "
                                  "centres exclude one another")
+
+
+def test_a_channel_without_scale_has_any_bias(rng: np.random.Generator) -> None:
+    """Converters leave the largest bias to channels that training has switched off."""
+    layers = Layers(rng, (1, 6, 7, 5))
+    x = layers.inputs[0]
+    weights = rng.integers(-127, 128, (9, 3, 3, 5)).astype(np.int8)
+    scales = rng.uniform(0.002, 0.01, 9).astype(np.float32)
+    bias = rng.integers(-500, 500, 9).astype(np.int32)
+    scales[[2, 7]] = 1e-13
+    bias[[2, 7]] = (1 << 31) - 1, -(1 << 31)
+    check(layers, layers.builder.conv_2d(x, weights, bias, scales, x.scale, 3), rng)

@@ -183,7 +183,7 @@ def _parse(data: bytes) -> RawModel:
     if model.SubgraphsLength() < 1:
         raise ValueError("no subgraph")
     graph = model.Subgraphs(0)
-    tensors = tuple(_tensor(model, graph.Tensors(i)) for i in range(graph.TensorsLength()))
+    tensors = tuple(_tensor(data, model, graph.Tensors(i)) for i in range(graph.TensorsLength()))
     operators = tuple(_operator(model, graph.Operators(i)) for i in range(graph.OperatorsLength()))
     inputs = _indices(graph.InputsLength(), graph.Inputs)
     outputs = _indices(graph.OutputsLength(), graph.Outputs)
@@ -196,7 +196,7 @@ def _parse(data: bytes) -> RawModel:
     return RawModel(tensors, operators, inputs, outputs, model.SubgraphsLength())
 
 
-def _tensor(model: Any, tensor: Any) -> RawTensor:
+def _tensor(data: bytes, model: Any, tensor: Any) -> RawTensor:
     name = tensor.Name()
     dtype = _TYPES[tensor.Type()]
     shape = _indices(tensor.ShapeLength(), tensor.Shape)
@@ -211,20 +211,34 @@ def _tensor(model: Any, tensor: Any) -> RawTensor:
         if quantization.ZeroPointLength():
             zero_points = tuple(int(point) for point in quantization.ZeroPointAsNumpy())
         dimension = int(quantization.QuantizedDimension())
-    buffer = model.Buffers(tensor.Buffer())
+    raw = _buffer(data, model.Buffers(tensor.Buffer()))
     values: npt.NDArray[np.generic] | None = None
-    if buffer is not None and buffer.DataLength():
-        raw = bytes(buffer.DataAsNumpy())
-        if len(raw) != buffer.DataLength():
-            raise ValueError("a buffer ends early")
-        if dtype == "INT4" or dtype in _DTYPES:
-            flat = (_nibbles(raw, shape) if dtype == "INT4"
-                    else np.frombuffer(raw, dtype=_DTYPES[dtype]))
-            if any(size < 0 for size in shape) or flat.size != int(np.prod(shape, dtype=object)):
-                raise ValueError(f"the buffer of tensor {_text(name)} has {flat.size} elements, "
-                                 f"its shape is {shape}")
-            values = flat.reshape(shape)
+    if raw and (dtype == "INT4" or dtype in _DTYPES):
+        flat = (_nibbles(raw, shape) if dtype == "INT4"
+                else np.frombuffer(raw, dtype=_DTYPES[dtype]))
+        if any(size < 0 for size in shape) or flat.size != int(np.prod(shape, dtype=object)):
+            raise ValueError(f"the buffer of tensor {_text(name)} has {flat.size} elements, "
+                             f"its shape is {shape}")
+        values = flat.reshape(shape)
     return RawTensor(_text(name), shape, signature, dtype, scales, zero_points, dimension, values)
+
+
+def _buffer(data: bytes, buffer: Any) -> bytes:
+    """Return what a buffer holds: inside the flatbuffer or, as newer converters write it, behind.
+
+    Such a buffer has the offset in the file and the size; an offset of 1 stands for none.
+    """
+    if buffer is None:
+        return b""
+    if buffer.DataLength():
+        raw, size = bytes(buffer.DataAsNumpy()), buffer.DataLength()
+    elif buffer.Offset() > 1:
+        raw, size = data[buffer.Offset() : buffer.Offset() + buffer.Size()], buffer.Size()
+    else:
+        return b""
+    if len(raw) != size:
+        raise ValueError("a buffer ends early")
+    return raw
 
 
 def _nibbles(raw: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.int8]:

@@ -1,11 +1,15 @@
-"""Constant weights of more than eight bits."""
+"""Constant weights: where their channels lie, and those of more than eight bits."""
 
 import numpy as np
 import numpy.typing as npt
 
-from hadron_compiler.ir.graph import DType, Tensor
+from hadron_compiler.ir.graph import DType, OpKind, Tensor
 
-__all__ = ["weights_tensor"]
+__all__ = ["CHANNEL_AXES", "weights_tensor"]
+
+CHANNEL_AXES = {OpKind.CONV_2D: 0, OpKind.DEPTHWISE_CONV_2D: 3, OpKind.TRANSPOSE_CONV: 0,
+                OpKind.FULLY_CONNECTED: 0}
+"""Operators that have them; which axis is that of the output channels."""
 
 
 def weights_tensor(name: str, data: npt.NDArray[np.int64], scales: tuple[float, ...],

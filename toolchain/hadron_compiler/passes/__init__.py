@@ -12,6 +12,7 @@ from hadron_compiler.passes import (
     merge_moves,
     merge_parts,
     remove_dead_operations,
+    silence_channels,
     split_activations,
     split_concatenations,
     tabulate_functions,
@@ -21,7 +22,8 @@ __all__ = ["PASSES", "run_passes"]
 
 PASSES = (alias_reshapes.run, split_activations.run, merge_parts.run, merge_moves.run,
           split_concatenations.run, fold_pads.run, tabulate_functions.run, compose_tables.run,
-          alias_identities.run, remove_dead_operations.run, find_positive.run, enlarge_weights.run)
+          alias_identities.run, remove_dead_operations.run, find_positive.run, silence_channels.run,
+          enlarge_weights.run)
 
 
 def run_passes(graph: Graph) -> Graph:

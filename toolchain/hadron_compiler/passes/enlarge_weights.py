@@ -10,17 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from hadron_compiler.ir.graph import Graph, Operation, OpKind, Tensor
-from hadron_compiler.ir.weights import weights_tensor
+from hadron_compiler.ir.graph import Graph, Operation, Tensor
+from hadron_compiler.ir.weights import CHANNEL_AXES, weights_tensor
 from hadron_spec.numerics import ACC_BITS, NARROW_BITS
 from hadron_spec.tflite_quantization import convolution_multiplier
 
 __all__ = ["run"]
-
-_AXES = {OpKind.CONV_2D: 0, OpKind.DEPTHWISE_CONV_2D: 3, OpKind.TRANSPOSE_CONV: 0,
-         OpKind.FULLY_CONNECTED: 0}
-"""Operators with constant weights; which axis of these is that of the output channels."""
-
 
 def run(graph: Graph) -> Graph:
     """Enlarge the weights of operators that may have accumulators of both kinds."""
@@ -28,7 +23,7 @@ def run(graph: Graph) -> Graph:
 
 
 def _enlarged(operation: Operation) -> Operation:
-    axis = _AXES.get(operation.kind)
+    axis = CHANNEL_AXES.get(operation.kind)
     if axis is None or (weights := operation.required(1)).data is None:
         return operation
     source, output = operation.required(0), operation.outputs[0]
