@@ -51,10 +51,10 @@ def bounds(activation: Activation, output: Tensor) -> tuple[int, int]:
 
 
 def output_stage(operation: Operation, weights: npt.NDArray[np.int64],
-                 activation: Activation) -> OutputStage:
+                 activation: Activation, *, mixed: bool = False) -> OutputStage:
     """Fold the input's zero point into the bias and prove that no accumulator overflows.
 
-    `weights` is (channels, taps). With d = x - zero point for all d the input can take,
+    `weights` is (channels, taps); `mixed` as `needs_wide` takes it. With d = x - zero point for all d the input can take,
     bias + sum(w * d) must not leave 32 bits.
     """
     source, output = operation.required(0), operation.outputs[0]
@@ -92,7 +92,7 @@ def output_stage(operation: Operation, weights: npt.NDArray[np.int64],
         folded += DEEP_OFFSET * weights.sum(axis=1)
     else:
         wide = needs_wide((lowest, highest), multipliers, shifts, output.zero_point,
-                          (lowest_output, highest_output))
+                          (lowest_output, highest_output), mixed=mixed)
     # The hardware adds the sum of the raw inputs to the folded bias: modulo 2**32 that is the same.
     folded = (folded + _ACC_LIMIT) % (1 << ACC_BITS) - _ACC_LIMIT
     return OutputStage(folded, multipliers, shifts, wide, output.zero_point, lowest_output,
@@ -101,7 +101,7 @@ def output_stage(operation: Operation, weights: npt.NDArray[np.int64],
 
 def needs_wide(accumulators: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
                multipliers: npt.NDArray[np.int64], shifts: npt.NDArray[np.int64], zero_point: int,
-               limits: tuple[int, int]) -> npt.NDArray[np.bool_]:
+               limits: tuple[int, int], *, mixed: bool = False) -> npt.NDArray[np.bool_]:
     """Tell of which channels saturating accumulators to `NARROW_BITS` bits changes an output.
 
     Outputs grow with accumulators: what the smallest and the largest make says it for all.
@@ -114,6 +114,8 @@ def needs_wide(accumulators: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
         Their scale.
     zero_point, limits : int
         Of the output; the smallest and the largest.
+    mixed : bool
+        Whether commands of some channels each may have either.
 
     Raises
     ------
@@ -131,7 +133,7 @@ def needs_wide(accumulators: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
     for values in accumulators:
         wide |= (shifts <= 0) & (output(values) != output(np.clip(values, -limit, limit - 1)))
     left = np.flatnonzero(shifts > 0)
-    if wide.any() and left.size:
+    if wide.any() and left.size and not mixed:
         needs = int(np.flatnonzero(wide)[0])
         reach = max(int(np.abs(values[needs])) for values in accumulators)
         raise RefusedError(f"the accumulator of channel {needs} may reach {reach} at a "

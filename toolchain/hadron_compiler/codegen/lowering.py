@@ -66,7 +66,12 @@ from hadron_compiler.codegen.pool import MaxPoolKernel
 from hadron_compiler.codegen.precision import check_precisions, choose_precision
 from hadron_compiler.codegen.rescale import lower_rescale
 from hadron_compiler.codegen.softmax import SoftmaxKernel
-from hadron_compiler.codegen.strips import StripKernel, strip_cycles, takes_strips
+from hadron_compiler.codegen.strips import (
+    StripKernel,
+    may_take_strips,
+    strip_cycles,
+    takes_strips,
+)
 from hadron_compiler.codegen.transposed import transpose_conv
 from hadron_compiler.errors import CapacityError, CompileError, UnsupportedError
 from hadron_compiler.ir.graph import (
@@ -223,7 +228,7 @@ def _depthwise_conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
     assert isinstance(attributes, ConvolutionAttributes)
     weights = _weights(operation)
     stage = output_stage(operation, weights.reshape(-1, weights.shape[3]).T.astype(np.int64),
-                         attributes.activation)
+                         attributes.activation, mixed=may_take_strips(operation))
     return _depthwise(operation, config, _window_geometry(operation, attributes.window), stage,
                       weights)
 
@@ -240,8 +245,9 @@ def _depthwise(operation: Operation, config: NpuConfig, geometry: Geometry, stag
     factor = best_factor(config, geometry, steps, groups) if narrow else 1
     zero_point = operation.required(0).zero_point
     if (multiplier == 1 and not stage.deep and takes_strips(geometry.window)
-            and not needs_split(weights) and strip_cycles(config, geometry)
-            < packed_cycles(config, geometry, steps, groups, factor)):
+            and not needs_split(weights)
+            and (stage.mixed or strip_cycles(config, geometry)
+                 < packed_cycles(config, geometry, steps, groups, factor))):
         return StripKernel(config, operation.label, geometry, stage, zero_point,
                            weights.reshape(rows, taps, channels))
     if factor > 1:

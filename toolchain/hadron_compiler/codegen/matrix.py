@@ -50,6 +50,11 @@ class OutputStage:
     once: bool = False
     shallow: bool = False
 
+    @property
+    def mixed(self) -> bool:
+        """Whether some channels are wide and others have scales of 1 and more."""
+        return bool(self.wide.any() and (self.shift > 0).any())
+
     def fields(self, channels: tuple[int, int]) -> dict[str, int]:
         """Return the command fields of some output channels."""
         made = {"wide": int(self.wide[slice(*channels)].any()), "zero_point": self.zero_point,

@@ -2,24 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from hadron_compiler.codegen.command import Command, Range, Space
 from hadron_compiler.codegen.geometry import Geometry, Region
 from hadron_compiler.codegen.kernel import Kernel, Part, Piece, weight_constants
 from hadron_compiler.codegen.loops import Loop, coordinates_fit, loop_fields, out_of_range
-from hadron_compiler.codegen.matrix import OutputStage
+from hadron_compiler.codegen.matrix import OutputStage, needs_split
 from hadron_compiler.codegen.packing import NibbleGroups, Weights, pack_groups
 from hadron_compiler.codegen.strip_windows import COMMAND_CYCLES, StripWindows, windows_of
 from hadron_compiler.codegen.windowed import ChannelBlocks
 from hadron_compiler.errors import CapacityError
-from hadron_compiler.ir.graph import Window
+from hadron_compiler.ir.graph import ConvolutionAttributes, Operation, OpKind, Window
 from hadron_spec.commands import FIELDS, Opcode
 from hadron_spec.config import NpuConfig
 
-__all__ = ["StripKernel", "strip_cycles", "takes_strips"]
+__all__ = ["StripKernel", "may_take_strips", "strip_cycles", "takes_strips"]
 
 MAX_BLOCKS = FIELDS[Opcode.DEPTHWISE]["count_kg"].maximum
 
@@ -27,6 +28,17 @@ MAX_BLOCKS = FIELDS[Opcode.DEPTHWISE]["count_kg"].maximum
 def takes_strips(window: Window) -> bool:
     """Tell whether the hardware forms windows like this."""
     return windows_of(window) is not None
+
+
+def may_take_strips(operation: Operation) -> bool:
+    """Tell whether strips can make a DEPTHWISE_CONV_2D; whether they should is a question of
+    cycles."""
+    attributes, weights = operation.attributes, operation.required(1)
+    return (operation.kind is OpKind.DEPTHWISE_CONV_2D
+            and isinstance(attributes, ConvolutionAttributes) and takes_strips(attributes.window)
+            and not operation.required(0).deep and weights.data is not None
+            and not needs_split(weights.data)
+            and operation.required(0).shape[-1] == weights.shape[-1])
 
 
 def _strip_windows(geometry: Geometry) -> StripWindows:
@@ -93,38 +105,54 @@ class StripKernel(Kernel):
                 raise CapacityError(f"{self.name}: {min(block, channels)} channels at once, "
                                     f"more than {max_channels}")
             size = min(size, max(1, max_channels // block))
-        groups = -(-channels // block)
-        blocks = ChannelBlocks(groups, 0, block, 0, block, min(block, channels),
-                               channels - (groups - 1) * block)
         made: list[Part] = []
-        for first, end in self._runs(groups):
-            even = -(-(end - first) // -(-(end - first) // size))
-            made += [_StripPart(self, blocks.part(start, min(start + even, end)))
-                     for start in range(first, end, even)]
+        for first, end in self._runs():
+            groups = -(-(end - first) // block)
+            blocks = ChannelBlocks(groups, first, block, first, block, min(block, end - first),
+                                   end - first - (groups - 1) * block)
+            even = -(-groups // -(-groups // size))
+            made += [_StripPart(self, blocks.part(start, min(start + even, groups)))
+                     for start in range(0, groups, even)]
         return made
 
-    def _runs(self, groups: int) -> list[tuple[int, int]]:
-        """Cut the blocks where those begin or end that are wide, which take more cycles.
+    def _runs(self) -> list[tuple[int, int]]:
+        """Cut the channels where blocks begin or end that are wide, which take more cycles, and
+        inside those of which some channels are wide and others have scales of 1 and more.
 
         A run of narrow blocks that saves less than the commands cost joins the wide ones.
         """
-        block = self.windows.channels(self.config)
-        wide = [bool(self.stage.wide[i * block:(i + 1) * block].any()) for i in range(groups)]
         saved = _waits(self.geometry)
-        runs = [(kind, len(list(run))) for kind, run in groupby(wide)]
-        made: list[list[int]] = []
-        first = 0
+        runs = self._equal_runs()
+        made: list[_Channels] = []
         joined = False
-        for position, (kind, count) in enumerate(runs):
+        for position, run in enumerate(runs):
             sides = (position > 0) + (position < len(runs) - 1)
-            short = not kind and len(runs) > 1 and count * saved < sides * COMMAND_CYCLES
-            if made and (short or joined):
-                made[-1][1] = first + count
+            short = (len(runs) > 1 and run.whole and not (run.wide or run.large)
+                     and run.blocks * saved < sides * COMMAND_CYCLES)
+            if made and (short or joined) and made[-1].joins(run):
+                made[-1] = made[-1].with_next(run)
             else:
-                made.append([first, first + count])
+                made.append(run)
             joined = short
-            first += count
-        return [(first, end) for first, end in made]
+        return [(run.first, run.end) for run in made]
+
+    def _equal_runs(self) -> list["_Channels"]:
+        """Cut the channels into runs of blocks that are all wide, or all not, or parts of a
+        block."""
+        block, channels = self.windows.channels(self.config), self.geometry.destination[2]
+        wide, large = self.stage.wide, self.stage.shift > 0
+        made: list[_Channels] = []
+        for start in range(0, channels, block):
+            end = min(start + block, channels)
+            cuts = [start, *_cuts(wide, large, start, end), end]
+            for first, last in pairwise(cuts):
+                run = _Channels(first, last, bool(wide[first:last].any()),
+                                bool(large[first:last].any()), len(cuts) == 2)
+                if made and made[-1].joins(run) and made[-1].wide == run.wide:
+                    made[-1] = made[-1].with_next(run)
+                else:
+                    made.append(run)
+        return made
 
     def image(self, channels: tuple[int, int]) -> bytes:
         """Return the weight steps of some channels, whole blocks but for the last."""
@@ -153,6 +181,47 @@ class StripKernel(Kernel):
         steps = np.frombuffer(packed, np.uint8).reshape(groups, windows.parts, -1,
                                                         config.step_bytes)
         return steps.swapaxes(1, 2).tobytes()
+
+
+@dataclass(frozen=True)
+class _Channels:
+    """A run of `blocks` blocks, or some channels of one that is not `whole`.
+
+    `wide`: some accumulators must not saturate to 18 bits. `large`: some scales are 1 or more,
+    which a command of wide accumulators cannot have.
+    """
+
+    first: int
+    end: int
+    wide: bool
+    large: bool
+    whole: bool
+    blocks: int = 1
+
+    def joins(self, run: "_Channels") -> bool:
+        """Tell whether one command may have both."""
+        return self.whole and run.whole and not ((self.wide or run.wide)
+                                                 and (self.large or run.large))
+
+    def with_next(self, run: "_Channels") -> "_Channels":
+        """Return both, as one run."""
+        return replace(self, end=run.end, wide=self.wide or run.wide,
+                       large=self.large or run.large, blocks=self.blocks + run.blocks)
+
+
+def _cuts(wide: npt.NDArray[np.bool_], large: npt.NDArray[np.bool_], start: int,
+          end: int) -> list[int]:
+    """Return where to cut a block so that no part has wide channels and large scales."""
+    made = []
+    seen = [False, False]
+    for channel in range(start, end):
+        here = [bool(wide[channel]), bool(large[channel])]
+        if (seen[0] and here[1]) or (seen[1] and here[0]):
+            made.append(channel)
+            seen = here
+        else:
+            seen = [seen[0] or here[0], seen[1] or here[1]]
+    return made
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Channels of an effective scale of 1 and more get larger weights.
 
 The hardware does not shift wide accumulators left, and an operator has wide ones for all channels
-when it needs them for one. Weights and bias times a power of two, at a scale that is as much
+when it needs them for one, if not in strips. Weights and bias times a power of two, at a scale that is as much
 smaller, give the same results, bit by bit: TFLite multiplies the accumulator by that power first.
 Where they take more than eight bits then, the array multiplies by several.
 """
@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from hadron_compiler.codegen.strips import may_take_strips
 from hadron_compiler.ir.graph import Graph, Operation, Tensor
 from hadron_compiler.ir.weights import CHANNEL_AXES, weights_tensor
 from hadron_spec.numerics import ACC_BITS, NARROW_BITS
@@ -24,7 +25,8 @@ def run(graph: Graph) -> Graph:
 
 def _enlarged(operation: Operation) -> Operation:
     axis = CHANNEL_AXES.get(operation.kind)
-    if axis is None or (weights := operation.required(1)).data is None:
+    if (axis is None or (weights := operation.required(1)).data is None
+            or may_take_strips(operation)):
         return operation
     source, output = operation.required(0), operation.outputs[0]
     try:
