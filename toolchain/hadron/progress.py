@@ -1,9 +1,12 @@
 """Tell whoever waits how far a long piece of work is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-__all__ = ["OnProgress", "Progress", "ignore_progress"]
+__all__ = ["OnProgress", "Progress", "counted", "ignore_progress"]
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -31,3 +34,10 @@ OnProgress = Callable[[Progress], None]
 
 def ignore_progress(progress: Progress) -> None:
     """Tell nobody."""
+
+
+def counted(items: Sequence[_Item], stage: str, on_progress: OnProgress) -> Iterator[_Item]:
+    """Hand out items one by one, and tell how many are done."""
+    for number, item in enumerate(items):
+        on_progress(Progress(stage, number, len(items)))
+        yield item

@@ -40,7 +40,7 @@ def test_float_network_is_told_in_one_line() -> None:
     builder.operator("CONV_2D", [x, w, None], [y], "Conv2D", strideH=1, strideW=1)
     assert message(builder, y) == (
         "net.tflite: CONV_2D #0: tensor photo is FLOAT32 (and 2 more); Hadron runs INT8: quantize "
-        "the model first")
+        "it first, with hadron quantize")
 
 
 def test_int16_activations() -> None:

@@ -16,7 +16,7 @@ __all__ = ["ModelBuilder", "Tensor", "output_size"]
 
 _DTYPES = {
     "int8": "INT8", "uint8": "UINT8", "int16": "INT16", "int32": "INT32", "int64": "INT64",
-    "float32": "FLOAT32", "bool": "BOOL", "int4": "INT4",
+    "float32": "FLOAT32", "float16": "FLOAT16", "bool": "BOOL", "int4": "INT4",
 }
 Numbers = float | Sequence[float] | np.ndarray
 

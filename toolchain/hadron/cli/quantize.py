@@ -24,7 +24,7 @@ __all__ = ["quantize"]
 
 def quantize(
         model: Annotated[Path, typer.Argument(
-            metavar="MODEL", show_default=False, help="An .onnx file of real numbers.")],
+            metavar="MODEL", show_default=False, help="A .tflite or .onnx file of real numbers.")],
         calibration: Annotated[Path, typer.Option(
             "--calibration", metavar="DIR|FILE", show_default=False,
             help="Samples as the network will see them, a hundred or so: a folder of images, "
@@ -39,25 +39,37 @@ def quantize(
             "--method", help="How ranges of activations are chosen.")] = Method.MINMAX,
         weight_bits: Annotated[int, typer.Option(
             "--weight-bits", metavar="8|4", help="Bits of a weight.")] = 8,
+        activation_bits: Annotated[int, typer.Option(
+            "--activation-bits", metavar="8|16|4",
+            help="Bits of an activation: 16 with weights of 8, 4 with weights of 4, and of TFLite "
+                 "models alone.")] = 8,
+        layer: Annotated[list[str] | None, typer.Option(
+            "--layer", metavar="PATTERN=PRECISION", show_default=False,
+            help="Another precision (W8A8, W4A8, W8A16, W4A4) where the name of an operator's "
+                 "output matches; may be repeated. Of TFLite models alone.")] = None,
         samples: Annotated[int | None, typer.Option(
             "--samples", metavar="N", show_default=False, help="Take only the first N.")] = None,
         config: Config = None, json_file: JsonFile = None) -> None:
-    """Quantize an ONNX network of real numbers with onnxruntime, and measure what is lost.
+    """Quantize a network of real numbers, and measure what is lost.
 
-    Weights get a scale a channel, activations INT8. The network of real numbers and the quantized
-    one run on the samples; then it is compiled, to see whether Hadron runs it.
+    Weights get a scale a channel, activations INT8 unless asked otherwise. The network of real
+    numbers and the quantized one run on the samples; then it is compiled, to see whether Hadron
+    runs it.
     """
     check_files(output, json_file, inputs=(model, calibration))
     with ProgressBar() as progress:
         result = quantize_model(
-            model, calibration, output, method=method, weight_bits=weight_bits, samples=samples,
+            model, calibration, output, method=method, weight_bits=weight_bits,
+            activation_bits=activation_bits, layers=layer or (), samples=samples,
             pixels=None if pixels is None else PixelScale(pixels.value), on_progress=progress)
     if json_file is not None:
         write_json(json_file, result.to_json())
     terminal = console()
-    terminal.print(f"{output}: weights of {weight_bits} bits, activations of 8; "
-                   f"{result.samples} samples of {calibration}, {method}")
+    terminal.print(f"{output}: weights of {weight_bits} bits, activations of "
+                   f"{result.activation_bits}; {result.samples} samples of {calibration}, {method}")
     terminal.print(_table(result))
+    for note in result.notes:
+        terminal.print(Text(note))
     try:
         terminal.print(summary(predicted_report(load_model(output, config).program)))
     except CompileError as error:

@@ -54,8 +54,8 @@ def output_stage(operation: Operation, weights: npt.NDArray[np.int64],
                  activation: Activation, *, mixed: bool = False) -> OutputStage:
     """Fold the input's zero point into the bias and prove that no accumulator overflows.
 
-    `weights` is (channels, taps); `mixed` as `needs_wide` takes it. With d = x - zero point for all d the input can take,
-    bias + sum(w * d) must not leave 32 bits.
+    `weights` is (channels, taps); `mixed` as `needs_wide` takes it. With d = x - zero point for all
+    d the input can take, bias + sum(w * d) must not leave 32 bits.
     """
     source, output = operation.required(0), operation.outputs[0]
     weight_tensor = operation.required(1)

@@ -37,7 +37,7 @@ def may_take_strips(operation: Operation) -> bool:
     return (operation.kind is OpKind.DEPTHWISE_CONV_2D
             and isinstance(attributes, ConvolutionAttributes) and takes_strips(attributes.window)
             and not operation.required(0).deep and weights.data is not None
-            and not needs_split(weights.data)
+            and not needs_split(weights.data.astype(np.int64))
             and operation.required(0).shape[-1] == weights.shape[-1])
 
 

@@ -32,7 +32,8 @@ class Problems:
         if self._types:
             others = len(self._types) - 1
             more = f" (and {others} more)" if others else ""
-            lines.append(f"{self._types[0]}{more}; Hadron runs INT8: quantize the model first")
+            lines.append(f"{self._types[0]}{more}; Hadron runs INT8: quantize it first, with "
+                         "hadron quantize")
         for kind, indices in self._operators.items():
             where = ", ".join(f"#{index}" for index in indices)
             lines.append(f"{kind} {where}: operator not supported")

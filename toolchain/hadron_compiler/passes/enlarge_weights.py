@@ -1,9 +1,9 @@
 """Channels of an effective scale of 1 and more get larger weights.
 
 The hardware does not shift wide accumulators left, and an operator has wide ones for all channels
-when it needs them for one, if not in strips. Weights and bias times a power of two, at a scale that is as much
-smaller, give the same results, bit by bit: TFLite multiplies the accumulator by that power first.
-Where they take more than eight bits then, the array multiplies by several.
+when it needs them for one, if not in strips. Weights and bias times a power of two, at a scale that
+is as much smaller, give the same results, bit by bit: TFLite multiplies the accumulator by that
+power first. Where they take more than eight bits then, the array multiplies by several.
 """
 
 from dataclasses import replace

@@ -6,134 +6,46 @@ samples in onnxruntime.
 """
 
 import logging
-import math
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import asdict, dataclass
-from enum import StrEnum
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from hadron.atomic import write_bytes
 from hadron.calibration import RealInput, Sample, read_samples
-from hadron.compare import sqnr_of
 from hadron.errors import UsageError
-from hadron.pixels import PixelScale
-from hadron.progress import OnProgress, Progress, ignore_progress
+from hadron.progress import OnProgress, Progress, counted
+from hadron.quantize.report import Method, OutputQuality, Quantized, Request, output_quality
 from hadron_compiler.frontend.onnx_file import is_quantized, read_onnx
 
-__all__ = ["Method", "OutputQuality", "Quantization", "quantize_model"]
+__all__ = ["quantize_onnx"]
 
-OPSETS = {8: 13, 4: 21}
+_OPSETS = {8: 13, 4: 21}
 """Version of ONNX's operators from which on weights of so many bits have a scale a channel."""
 
 
-class Method(StrEnum):
-    """How a range is chosen from what samples show."""
-
-    MINMAX = "minmax"
-    """The smallest and the largest number."""
-    ENTROPY = "entropy"
-    """The range that keeps the distribution best, by Kullback-Leibler divergence. This and the
-    next hold all activations of all samples in memory."""
-    PERCENTILE = "percentile"
-    """The range without the outermost 0.001 %."""
-
-
-@dataclass(frozen=True)
-class OutputQuality:
-    """How near an output comes to that of the network of real numbers.
-
-    Parameters
-    ----------
-    name : str
-        The output.
-    shape : tuple of int
-        Of one sample.
-    sqnr : float
-        Power of the numbers over that of the error, in dB, over all samples.
-    same_class : int or None
-        Samples whose largest element is the same; None where the output is no row of classes.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    sqnr: float
-    same_class: int | None
-
-
-@dataclass(frozen=True)
-class Quantization:
-    """What was made of a network.
-
-    Parameters
-    ----------
-    model, output : str
-        The file that was read, the file that was written.
-    samples : int
-        How many it was calibrated and measured with.
-    method : Method
-        How ranges were chosen.
-    weight_bits : int
-        Bits of a weight.
-    outputs : tuple of OutputQuality
-        Of each output.
-    """
-
-    model: str
-    output: str
-    samples: int
-    method: Method
-    weight_bits: int
-    outputs: tuple[OutputQuality, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as ``--json`` writes it; an infinite SQNR is null."""
-        report = asdict(self)
-        for output in report["outputs"]:
-            sqnr = output.pop("sqnr")
-            output["sqnr_db"] = sqnr if math.isfinite(sqnr) else None
-        return report
-
-
-def quantize_model(model: Path, calibration: Path, output: Path, *,
-                   pixels: PixelScale | None = None, method: Method = Method.MINMAX,
-                   weight_bits: int = 8, samples: int | None = None,
-                   on_progress: OnProgress = ignore_progress) -> Quantization:
-    """Quantize an ONNX model of real numbers, and write the result.
-
-    Parameters
-    ----------
-    model, output : Path
-        ONNX files.
-    calibration : Path
-        Samples, as :func:`hadron.calibration.read_samples` takes them.
-    pixels : PixelScale, optional
-        What a pixel stands for, where samples are images.
-    weight_bits : int
-        8 or 4.
-    samples : int, optional
-        Take only so many.
+def quantize_onnx(request: Request, on_progress: OnProgress) -> Quantized:
+    """Quantize an ONNX model of real numbers.
 
     Raises
     ------
     ModelFormatError
-        When `model` is no ONNX model, or a damaged one.
+        When it is no ONNX model, or a damaged one.
     UsageError
-        When onnxruntime is not installed; when `model` cannot be read, is quantized already or has
-        inputs without a fixed shape; when the samples do not fit; when the quantizer fails. Nothing
-        is written then.
+        When onnxruntime is not installed; when the model is quantized already or has inputs without
+        a fixed shape; when something is asked for that is there for TFLite models alone; when the
+        samples do not fit; when the quantizer fails.
     """
-    if weight_bits not in OPSETS:
-        raise UsageError(f"weights of {weight_bits} bits, must be 8 or 4")
+    model, weight_bits = request.model, request.precision.weights
+    if request.precision.activations != 8 or request.layers:
+        raise UsageError(f"{model}: activations of 16 and of 4 bits, and layers of another "
+                         "precision, are there for TFLite models alone")
     quantization = _import_quantization()
-    network = _load(model)
-    taken = read_samples(calibration, _real_inputs(model, network), pixels, samples)
+    network = _load(model, request.data)
+    taken = read_samples(request.calibration, _real_inputs(model, network), request.pixels,
+                         request.samples)
     with tempfile.TemporaryDirectory() as folder, _quiet():
         fixed, prepared, quantized = (Path(folder) / f"{name}.onnx"
                                       for name in ("fixed", "prepared", "quantized"))
@@ -141,21 +53,20 @@ def quantize_model(model: Path, calibration: Path, output: Path, *,
         try:
             # Shapes of all tensors; operators that are constant, or part of the one before, go.
             # Taken from a file: of a model in memory it puts constants where it does not find them.
-            import_module("onnx").save(_in_opset(network, OPSETS[weight_bits]), fixed)
+            import_module("onnx").save(_in_opset(network, _OPSETS[weight_bits]), fixed)
             quantization.shape_inference.quant_pre_process(fixed, prepared,
                                                            skip_symbolic_shape=True)
             quantization.quantize_static(
-                prepared, quantized, _Reader(_counted(taken, "calibrating", on_progress)),
+                prepared, quantized, _Reader(counted(taken, "calibrating", on_progress)),
                 quant_format=quantization.QuantFormat.QDQ, per_channel=True,
                 activation_type=quantization.QuantType.QInt8,
                 weight_type=getattr(quantization.QuantType, f"QInt{weight_bits}"),
-                calibrate_method=_calibrations(quantization)[method])
+                calibrate_method=_calibrations(quantization)[request.method])
             outputs = _measure(prepared, quantized, taken, on_progress)
         except Exception as error:  # the quantizer raises whatever it stumbles on
             raise UsageError(f"{model}: onnxruntime's quantizer fails "
                              f"({_first_line(error)})") from None
-        write_bytes(output, quantized.read_bytes())
-    return Quantization(str(model), str(output), len(taken), method, weight_bits, outputs)
+        return Quantized(quantized.read_bytes(), len(taken), outputs)
 
 
 def _import_quantization() -> Any:
@@ -168,16 +79,8 @@ def _import_quantization() -> Any:
                          "'hadron-npu[quantize]'") from None
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path, data: bytes) -> Any:
     """Return the ONNX model in a file, which must be one of real numbers."""
-    if path.suffix.lower() == ".tflite":
-        raise UsageError(f"{path}: quantize a TFLite model where it is converted from TensorFlow "
-                         "(converter.optimizations, representative_dataset); this command takes "
-                         ".onnx files")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
     network = read_onnx(str(path), data, path.parent)
     integer = sorted({node.op_type for node in network.graph.node if is_quantized(node.op_type)})
     if integer:
@@ -233,12 +136,6 @@ class _Reader:
         return next(self.samples, None)
 
 
-def _counted(samples: Sequence[Sample], stage: str, on_progress: OnProgress) -> Iterator[Sample]:
-    for number, sample in enumerate(samples):
-        on_progress(Progress(stage, number, len(samples)))
-        yield sample
-
-
 def _measure(real: Path, quantized: Path, samples: Sequence[Sample], on_progress: OnProgress,
              ) -> tuple[OutputQuality, ...]:
     runtime: Any = import_module("onnxruntime")
@@ -249,19 +146,10 @@ def _measure(real: Path, quantized: Path, samples: Sequence[Sample], on_progress
                 for path in (real, quantized)]
     names = [output.name for output in sessions[0].get_outputs()]
     runs = [[one.run(names, sample) for one in sessions]
-            for sample in _counted(samples, "measuring", on_progress)]
+            for sample in counted(samples, "measuring", on_progress)]
     return tuple(
-        _quality(name, [(wanted[i], got[i]) for wanted, got in runs])
+        output_quality(name, [(wanted[i], got[i]) for wanted, got in runs])
         for i, name in enumerate(names))
-
-
-def _quality(name: str, runs: Iterable[tuple[Any, Any]]) -> OutputQuality:
-    wanted, got = (np.stack(values).astype(np.float64) for values in zip(*runs, strict=True))
-    shape = wanted.shape[1:]
-    same_class = None
-    if len(shape) == 2 and shape[0] == 1 and shape[1] > 1:
-        same_class = int((wanted.argmax(-1) == got.argmax(-1)).sum())
-    return OutputQuality(name, shape, sqnr_of(wanted, got - wanted), same_class)
 
 
 def _first_line(error: Exception) -> str:
