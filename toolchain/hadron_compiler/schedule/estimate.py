@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import filterfalse
 
 from hadron_compiler.allocate.placement import Layout
 from hadron_compiler.codegen.command import Command, Space
@@ -16,7 +17,7 @@ from hadron_compiler.schedule.writer import CommandWriter, MemoryOffsets
 from hadron_spec.commands import COMMAND_BYTES, Opcode, Unit
 from hadron_spec.config import NpuConfig
 
-__all__ = ["Cost", "chain_cost", "layer_cost"]
+__all__ = ["Cost", "chain_costs", "layer_cost"]
 
 
 EXPOSED = 0.2
@@ -72,22 +73,37 @@ def _is_constant(command: Command) -> bool:
     return command.opcode is Opcode.LOAD and command.writes[0].space is not Space.SCRATCHPAD
 
 
-def chain_cost(graph: Graph, plan: BandPlan, streamed: frozenset[Tensor],
-               config: NpuConfig) -> Cost:
-    """Return about what a chain costs: as many times one of its bands as there are."""
+def chain_costs(graph: Graph, plan: BandPlan, streamed: frozenset[Tensor],
+                config: NpuConfig) -> tuple[Cost, Cost]:
+    """Return about what a chain costs, twice: by all kinds of its bands, each as many times as
+    there are, and by the middle one alone."""
     tensors = {tensor for rows in plan.bands[:1] for tensor in rows}
     layout = Layout(addresses={tensor.storage: 0 for tensor in tensors - streamed})
     offsets = MemoryOffsets(dict.fromkeys(tensors & streamed, 0), defaultdict(int))
-    writer = CommandWriter(graph, layout, offsets, config)
-    middle = len(plan.bands) // 2
-    ChainBuilder(writer, plan, 0, middle).band(plan.bands[middle])
-    constants = [command for command in writer.commands if _is_constant(command)]
-    others = [command for command in writer.commands if not _is_constant(command)]
-    height = plan.members[-1].geometry.destination[0]
-    rows = plan.bands[middle][plan.members[-1].destination]
-    count = height / max(1, rows.end - rows.start)
-    return (_cost(others, config).times(count)
-            + _cost(constants, config).times(weight_loads(plan.parts, config, len(plan.bands))))
+
+    def band_cost(number: int) -> tuple[Cost, Cost]:
+        """Return what a band costs without its constants, and what these do."""
+        writer = CommandWriter(graph, layout, offsets, config)
+        ChainBuilder(writer, plan, 0, number).band(plan.bands[number])
+        return (_cost(filterfalse(_is_constant, writer.commands), config),
+                _cost(filter(_is_constant, writer.commands), config))
+
+    count = len(plan.bands)
+    loads = weight_loads(plan.parts, config, count)
+    kinds: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for number, band in enumerate(plan.bands):
+        kinds[tuple(rows.end - rows.start for rows in band.values())].append(number)
+    work, constants, most = Cost(), Cost(), Cost()
+    for numbers in kinds.values():
+        one, own = band_cost(numbers[len(numbers) // 2])
+        work += one.times(len(numbers))
+        constants += own.times(len(numbers) / count)
+        most = max(most, own, key=lambda cost: cost.bytes)
+        if count // 2 in numbers:
+            rows = plan.bands[count // 2][plan.members[-1].destination]
+            height = plan.members[-1].geometry.destination[0]
+            middle = one.times(height / max(1, rows.end - rows.start)) + own.times(loads)
+    return work + (most if loads == 1 else constants.times(loads)), middle
 
 
 def layer_cost(tiler: Tiler, plan: TilePlan, config: NpuConfig) -> Cost:

@@ -11,7 +11,7 @@ from hadron_compiler.allocate.placement import Choice
 from hadron_compiler.errors import CapacityError
 from hadron_compiler.ir.graph import Graph, Tensor
 from hadron_compiler.schedule.bands import Chain
-from hadron_compiler.schedule.estimate import Cost, chain_cost, layer_cost
+from hadron_compiler.schedule.estimate import Cost, chain_costs, layer_cost
 from hadron_compiler.schedule.pieces import SLOW_MEMORY
 from hadron_compiler.schedule.tiles import Tiler
 from hadron_spec.config import NpuConfig
@@ -75,7 +75,9 @@ def candidates(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig) -> list
         # About the product of both: what counts is by how much of it each falls.
         return cost.fast(config) / fast + cost.slow(SLOW_MEMORY) / slow
 
-    fused = [search.run(LONGEST, value, shares) for shares in range(1, len(SHARES) + 1)]
+    # What is estimated is not what comes out: several views of it bring several to try.
+    fused = [search.run(LONGEST, value, shares, roughly=roughly)
+             for shares in range(1, len(SHARES) + 1) for roughly in (False, True)]
     # By their stages: a path's own hash would go down as many calls as it has stages.
     different = {tuple(path.stages()): path for path in (alone, *fused) if path is not None}
     return [Choice(), *(path.choice() for path in different.values())]
@@ -134,11 +136,15 @@ class _Search:
             tensor for tensor in _crowded(self.spans, self.tight) if not tensor.deep)
         self.outside = {tensor.storage for tensor in graph.outputs}
         self.chains: dict[tuple[int, int], Sequence[Chain]] = {}
-        self.costs: dict[object, Cost] = {}
+        self.layer_costs: dict[object, Cost] = {}
+        self.chain_costs: dict[object, tuple[Cost, Cost]] = {}
+        self.roughly = False
 
-    def run(self, longest: int, value: Callable[[Cost], float], shares: int = 1) -> _Path | None:
+    def run(self, longest: int, value: Callable[[Cost], float], shares: int = 1, *,
+            roughly: bool = False) -> _Path | None:
         """Return the best path of stages of at most so many layers, with the first so many of
-        `SHARES`; None where there is none."""
+        `SHARES`; None where there is none. `roughly`: chains by their middle band alone."""
+        self.roughly = roughly
         count = len(self.tilers)
         nodes: list[dict[Tensors, _Path]] = [{} for _ in range(count + 1)]
         nodes[0][frozenset()] = _Path()
@@ -215,9 +221,10 @@ class _Search:
                     continue
                 fewest = bands
                 key = (chain, streamed, bands)
-                if key not in self.costs:
-                    self.costs[key] = chain_cost(self.graph, plan, streamed, self.config)
-                yield _Stage(first, chain, plan.workspace, self.costs[key] + moved, streamed)
+                if key not in self.chain_costs:
+                    self.chain_costs[key] = chain_costs(self.graph, plan, streamed, self.config)
+                cost = self.chain_costs[key][self.roughly]
+                yield _Stage(first, chain, plan.workspace, cost + moved, streamed)
 
     def _layer(self, index: int, streamed: Tensors, capacity: int) -> tuple[int, Cost]:
         """Return workspace and cost of a layer by itself."""
@@ -229,9 +236,9 @@ class _Search:
         plan = tiler.choose(capacity) if tiler.needs_space else tiler.resident()
         key = (index, tiler.sources, tiler.destination, plan.rows, plan.columns, plan.channel_tiles,
                len(plan.parts))
-        if key not in self.costs:
-            self.costs[key] = layer_cost(tiler, plan, self.config)
-        return plan.workspace, self.costs[key]
+        if key not in self.layer_costs:
+            self.layer_costs[key] = layer_cost(tiler, plan, self.config)
+        return plan.workspace, self.layer_costs[key]
 
     def _edge_bytes(self, first: int, end: int, on_chip: Tensors) -> int:
         """Return the bytes of network inputs and outputs on chip that are loaded or stored."""
