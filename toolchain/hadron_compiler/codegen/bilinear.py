@@ -6,24 +6,27 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from hadron_compiler.codegen.bilinear_lines import lines_of
+from hadron_compiler.codegen.bilinear_lines import Line, lines_of
 from hadron_compiler.codegen.elementwise import BYTES, LookupStage
 from hadron_compiler.codegen.geometry import Geometry
 from hadron_compiler.codegen.interleaved import InterleavedKernel, Share
 from hadron_compiler.codegen.kernel import Kernel
 from hadron_compiler.codegen.matrix import DepthwiseKernel, OutputStage
+from hadron_compiler.codegen.strips import StripKernel, strip_cycles, takes_strips
 from hadron_compiler.codegen.tap_tables import TapTablesKernel
 from hadron_compiler.ir.graph import (
     ColumnDigitsAttributes,
     Operation,
     ResizeAttributes,
     RowDigitsAttributes,
+    Tensor,
     Window,
 )
 from hadron_spec.config import NpuConfig
 from hadron_spec.tflite_resize import BILINEAR_BITS
 
-__all__ = ["MAX_WEIGHT", "interpolate_columns", "interpolate_rows", "resize_bilinear"]
+__all__ = ["MAX_WEIGHT", "convolution_cycles", "diagonal_cycles", "interpolate_columns",
+           "interpolate_rows", "reduced_weights", "resize_bilinear", "share_geometry"]
 
 MAX_WEIGHT = 63
 """Largest weight of a pixel, where the weights of an output have no common factor of two, that is
@@ -38,31 +41,63 @@ def resize_bilinear(operation: Operation, config: NpuConfig) -> InterleavedKerne
 
     The sum is divided by a power of two, halves rounded away from zero. That is what the second
     rounding of the requantizer does; with weights twice as large the first, which halves, is exact.
-    Weights of few bits, as factors of 2 and 4 have, are a convolution. All others are looked up:
-    a table for each of the four pixels, for every row and column whose weights are its own.
+    Weights of few bits, as factors of 2 and 4 have, are a convolution, in strips where that is
+    faster. All others are looked up: a table for each of the four pixels, for every row and column
+    whose weights are its own.
     """
     attributes = operation.attributes
     assert isinstance(attributes, ResizeAttributes)
     source, output = operation.required(0), operation.outputs[0]
-    images, height, width, depth = source.shape
+    _, height, width, depth = source.shape
     _, rows, columns, _ = output.shape
     shares = []
-    for (y, weights_y), (x, weights_x) in product(lines_of(height, rows, attributes),
-                                                  lines_of(width, columns, attributes)):
-        weights, bits = _reduced(np.outer(weights_y, weights_x))
-        window = Window(len(weights_y), len(weights_x), y.offset_step or 1, x.offset_step or 1,
-                        pad_top=-y.offset, pad_left=-x.offset)
-        geometry = Geometry(images, (height, width, depth), (y.count, x.count, depth), window)
+    for y, x in product(lines_of(height, rows, attributes), lines_of(width, columns, attributes)):
+        weights, bits = reduced_weights(y, x)
+        geometry = share_geometry(source, y, x)
         kernel: Kernel
         if weights.max() > MAX_WEIGHT:
             kernel = _weighted_taps(config, operation, geometry, weights, bits)
         else:
             stage = OutputStage(np.zeros(depth, np.int64), np.full(depth, _HALF),
                                 np.full(depth, -bits), np.zeros(depth, np.bool_), 0, -128, 127)
-            kernel = DepthwiseKernel(config, operation.label, geometry, stage, 0,
-                                     _spread(2 * weights, depth))
-        shares.append(Share(kernel, y.first, y.step, x.first, x.step))
+            spread = _spread(2 * weights, depth)
+            if convolution_cycles(config, geometry) < diagonal_cycles(config, geometry):
+                kernel = StripKernel(config, operation.label, geometry, stage, 0, spread[..., 0])
+            else:
+                kernel = DepthwiseKernel(config, operation.label, geometry, stage, 0, spread)
+        (own_y, _), (own_x, _) = y, x
+        shares.append(Share(kernel, own_y.first, own_y.step, own_x.first, own_x.step))
     return InterleavedKernel(operation.label, (rows, columns, depth), shares)
+
+
+def reduced_weights(y: Line, x: Line) -> tuple[npt.NDArray[np.int64], int]:
+    """Return the weights of the pixels of some rows and columns without their common factors of
+    two, and the bits by which their sum is still too large."""
+    return _reduced(np.outer(y[1], x[1]))
+
+
+def share_geometry(source: Tensor, y: Line, x: Line) -> Geometry:
+    """Return the shape of what makes some rows and columns."""
+    images, height, width, depth = source.shape
+    (own_y, weights_y), (own_x, weights_x) = y, x
+    window = Window(len(weights_y), len(weights_x), own_y.offset_step or 1, own_x.offset_step or 1,
+                    pad_top=-own_y.offset, pad_left=-own_x.offset)
+    return Geometry(images, (height, width, depth), (own_y.count, own_x.count, depth), window)
+
+
+def convolution_cycles(config: NpuConfig, geometry: Geometry) -> int:
+    """Return about how many cycles it takes as a convolution."""
+    diagonal = diagonal_cycles(config, geometry)
+    if not takes_strips(geometry.window):
+        return diagonal
+    return min(diagonal, strip_cycles(config, geometry))
+
+
+def diagonal_cycles(config: NpuConfig, geometry: Geometry) -> int:
+    """Return about how many cycles it takes tap by tap."""
+    rows, columns, depth = geometry.destination
+    taps = geometry.window.kernel_y * geometry.window.kernel_x
+    return geometry.images * rows * columns * -(-depth // config.columns) * taps
 
 
 def _reduced(weights: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:

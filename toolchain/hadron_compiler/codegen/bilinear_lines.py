@@ -7,10 +7,11 @@ from hadron_compiler.codegen.progressions import Progression, progressions
 from hadron_compiler.ir.graph import FILL, ResizeAttributes
 from hadron_spec.tflite_resize import BILINEAR_BITS, bilinear_sources
 
-__all__ = ["Lines", "lines_of"]
+__all__ = ["Line", "Lines", "lines_of"]
 
-Lines = list[tuple[Progression, tuple[int, ...]]]
+Line = tuple[Progression, tuple[int, ...]]
 """Output rows that take neighbouring input rows times the same weights; likewise columns."""
+Lines = list[Line]
 
 
 def lines_of(size: int, output: int, attributes: ResizeAttributes) -> Lines:

@@ -9,11 +9,16 @@ whose units differ so that no bit is lost. The digits of a row are rows of their
 pass sums up the digits of two rows and rounds, once.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from hadron_compiler.codegen.bilinear import MAX_WEIGHT
-from hadron_compiler.codegen.bilinear_lines import Lines, lines_of
+from hadron_compiler.codegen.bilinear import (
+    MAX_WEIGHT,
+    convolution_cycles,
+    diagonal_cycles,
+    reduced_weights,
+    share_geometry,
+)
+from hadron_compiler.codegen.bilinear_lines import Line, Lines, lines_of
 from hadron_compiler.ir.graph import (
     ColumnDigitsAttributes,
     Graph,
@@ -51,11 +56,8 @@ def _split(operation: Operation, config: NpuConfig) -> list[Operation]:
     units = _units(x)
     blocks = -(-depth // config.columns)
     load = TABLE_BYTES // config.axi_bytes
-    at_once = sum(
-        COMMAND_CYCLES + (load * taps if large else 0)
-        + images * blocks * own_y.count * own_x.count * taps
-        for own_y, weights_y in y for own_x, weights_x in x
-        for taps, large in [_at_once(weights_y, weights_x)])
+    at_once = sum(COMMAND_CYCLES + _at_once(source, own_y, own_x, config)
+                  for own_y in y for own_x in x)
     in_two = sum(
         len(units) * (COMMAND_CYCLES + load * len(weights)
                       + images * blocks * height * own.count * max(2, len(weights)))
@@ -74,12 +76,15 @@ def _split(operation: Operation, config: NpuConfig) -> list[Operation]:
                     attributes=RowDigitsAttributes(attributes, units))]
 
 
-def _at_once(weights_y: Sequence[int], weights_x: Sequence[int]) -> tuple[int, bool]:
-    """Return how many taps a pixel has, and whether their weights are too long to be multiplied."""
-    weights = [a * b for a in weights_y for b in weights_x]
-    while not any(weight & 1 for weight in weights):
-        weights = [weight >> 1 for weight in weights]
-    return len(weights), max(weights) > MAX_WEIGHT
+def _at_once(source: Tensor, y: Line, x: Line, config: NpuConfig) -> int:
+    """Return about how many cycles some rows and columns take in one pass: longer where their
+    weights are too large to be multiplied."""
+    weights, _ = reduced_weights(y, x)
+    geometry = share_geometry(source, y, x)
+    if weights.max() > MAX_WEIGHT:
+        return (TABLE_BYTES // config.axi_bytes * weights.size
+                + diagonal_cycles(config, geometry))
+    return convolution_cycles(config, geometry)
 
 
 def _units(lines: Lines) -> tuple[int, ...]:
