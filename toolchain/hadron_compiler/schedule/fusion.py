@@ -71,13 +71,18 @@ def candidates(graph: Graph, tilers: Sequence[Tiler], config: NpuConfig) -> list
     costs = [stage.cost for stage in alone.stages()]
     fast = sum(cost.fast(config) for cost in costs)
     slow = sum(cost.slow(SLOW_MEMORY) for cost in costs)
-    def value(cost: Cost) -> float:
+
+    def both(cost: Cost) -> float:
         # About the product of both: what counts is by how much of it each falls.
         return cost.fast(config) / fast + cost.slow(SLOW_MEMORY) / slow
 
+    def slowly(cost: Cost) -> float:
+        return cost.slow(SLOW_MEMORY)
+
     # What is estimated is not what comes out: several views of it bring several to try.
     fused = [search.run(LONGEST, value, shares, roughly=roughly)
-             for shares in range(1, len(SHARES) + 1) for roughly in (False, True)]
+             for shares in range(1, len(SHARES) + 1)
+             for value, roughly in ((both, False), (both, True), (slowly, False))]
     # By their stages: a path's own hash would go down as many calls as it has stages.
     different = {tuple(path.stages()): path for path in (alone, *fused) if path is not None}
     return [Choice(), *(path.choice() for path in different.values())]
