@@ -3,6 +3,7 @@
 LiteRT runs the real networks, TensorFlow Lite Micro the quantized ones.
 """
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -234,6 +235,26 @@ def test_what_cannot_be_quantized_is_refused() -> None:
         "--layer a=W3A8: must be PATTERN=PRECISION, the precision one of W8A8, W4A8, W8A16, W4A4")
     assert refused("real.tflite", "--layer", "(=W8A8").startswith(
         "--layer (=W8A8: no regular expression (")
+
+
+def test_a_transposed_convolution_of_mediapipe_is_one(rng: np.random.Generator) -> None:
+    """LiteRT has it without its own name alone; the options are padding SAME and two strides."""
+    net = RealLayers(np.random.default_rng(1))
+    x = net.input((1, 16, 16, 3))
+    weights, bias = (net.constant(rng.normal(0, 1, shape)) for shape in ((4, 2, 2, 3), (4,)))
+    y = net.tensor((1, 32, 32, 4))
+    net.builder.operator("CUSTOM", [x, weights, bias], [y],
+                         custom_code="Convolution2DTransposeBias")
+    net.builder.operators[-1].customOptions = np.frombuffer(struct.pack("<3i", 1, 2, 2), np.uint8)
+    Path("real.tflite").write_bytes(net.builder.finish([y]))
+    assert quantize().outputs[0].sqnr > 35
+    layer, = compile_model(Path("q.tflite"), CONFIGS["h64"]).layers
+    assert layer.op == "TRANSPOSE_CONV"
+    # One pixel makes two by two of its own.
+    value = rng.integers(-128, 128, (1, 16, 16, 3)).astype(np.int8)
+    expected, = oracle.run(Path("q.tflite").read_bytes(), [value])
+    got, = Session(compile_model(Path("q.tflite"), CONFIGS["h64"])).run(value).outputs.values()
+    np.testing.assert_array_equal(got, expected)
 
 
 def test_what_litert_does_not_run_is_refused() -> None:

@@ -30,6 +30,8 @@ class TfliteFile:
 
     Parameters
     ----------
+    data : bytes
+        The model as it was read.
     tree : ModelT
         The schema's object; tensors are known by their places in its first subgraph.
     schema : module
@@ -38,6 +40,7 @@ class TfliteFile:
         Tensors whose values are known.
     """
 
+    data: bytes
     tree: Any
     schema: Any
     constants: dict[int, Array] = field(default_factory=dict)
@@ -55,9 +58,9 @@ class TfliteFile:
         if data[4:8] != b"TFL3":
             raise ModelFormatError(f"{source}: not a TFLite model: bytes 4 to 7 are not 'TFL3'")
         try:
-            file = cls(schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0)), schema)
+            file = cls(data, schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0)), schema)
             file._check()
-            file._read_constants(data)
+            file._read_constants()
         except _DAMAGE as error:
             raise ModelFormatError(f"{source}: truncated or corrupt TFLite model "
                                    f"({type(error).__name__})") from None
@@ -157,11 +160,12 @@ class TfliteFile:
         if not all(0 <= tensor.buffer < buffers for tensor in graph.tensors):
             raise ValueError("a buffer that does not exist")
 
-    def _read_constants(self, data: bytes) -> None:
+    def _read_constants(self) -> None:
         """Find the constants, of dense tensors; buffers behind the flatbuffer come into it."""
         for buffer in self.tree.buffers:
             if buffer.data is None and buffer.offset > 1:
-                buffer.data = np.frombuffer(data, np.uint8, buffer.size, buffer.offset)
+                buffer.data = np.frombuffer(self.data, np.uint8, buffer.size,
+                                            buffer.offset)
                 buffer.offset = buffer.size = 0
         for place, tensor in enumerate(self.graph.tensors):
             raw, dtype = self.tree.buffers[tensor.buffer].data, _DTYPES.get(self.dtype(place))

@@ -14,6 +14,7 @@ from hadron.errors import UsageError
 from hadron.pixels import PixelScale
 from hadron.progress import OnProgress, Progress, counted
 from hadron.quantize.report import Method, OutputQuality, Quantized, Request, output_quality
+from hadron.quantize.tflite_customs import replace_customs
 from hadron.quantize.tflite_file import TfliteFile
 from hadron.quantize.tflite_plan import make_plan
 from hadron.quantize.tflite_ranges import Range, observe
@@ -40,7 +41,9 @@ def quantize_tflite(request: Request, on_progress: OnProgress) -> Quantized:
     on_progress(Progress("preparing"))
     try:
         file = TfliteFile.read(source, request.data)
-        real = Runtime(source, request.data)
+        if replace_customs(file):
+            file = TfliteFile.read(source, file.pack())
+        real = Runtime(source, file.data)
     except ModuleNotFoundError as error:
         raise UsageError(f"quantizing needs {error.name}: pip install "
                          "'hadron-npu[quantize]'") from None
