@@ -16,6 +16,7 @@ from hadron_compiler.frontend.tflite import import_tflite
 from hadron_compiler.ir.graph import Graph
 from hadron_compiler.passes import run_passes
 from hadron_compiler.schedule.bands import Chain
+from hadron_compiler.schedule.estimate import chain_costs
 from hadron_compiler.schedule.fusion import candidates
 from hadron_compiler.schedule.tiles import Tiler
 from hadron_spec.config import CONFIGS
@@ -140,3 +141,18 @@ def test_long_paths_are_no_deep_calls(rng: np.random.Generator) -> None:
         assert len(candidates(graph, tilers, small)) > 1
     finally:
         sys.setrecursionlimit(limit)
+
+
+def test_work_counts_that_few_bands_have(rng: np.random.Generator) -> None:
+    """Where the last layer makes two rows of one, the others do nothing in every other band."""
+    layers = Layers(rng, (1, 7, 8, 64))
+    x = layers.conv(layers.conv(layers.inputs[0], 64, (3, 3)), 64, (1, 1))
+    y = layers.builder.tensor((1, 14, 16, 16), x.scale, x.zero_point)
+    layers.builder.operator("DEPTH_TO_SPACE", [x], [y], "DepthToSpace", blockSize=2)
+    graph, tilers = network(layers.builder.finish([y]))
+    chain = Chain(graph, tilers, H64, 0, len(tilers))
+    macs = sum(tiler.kernel.macs for tiler in tilers)
+    for bands in (2, 3, 5, 14):
+        plan = chain.plan(bands, frozenset())
+        cost, _ = chain_costs(graph, plan, frozenset(), H64)
+        assert macs / 64 < cost.cycles < 2.5 * macs / 64
