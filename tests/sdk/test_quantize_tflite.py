@@ -275,6 +275,24 @@ def test_numbers_that_are_not_finite_are_refused() -> None:
         quantize()
 
 
+def test_numbers_out_of_proportion_are_refused() -> None:
+    net = RealLayers(np.random.default_rng(1))
+    x = net.input((1, 16, 16, 3))
+    y = net.unary("TANH", net.binary("MUL", x, net.constant(np.full(3, 1e-43), name="tiny")))
+    Path("real.tflite").write_bytes(net.builder.finish([y]))
+    with pytest.raises(UsageError, match=r"^tensor tiny would have a scale of 3.9e-46, which "):
+        quantize()
+
+
+def test_the_runtime_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(name=name.partition(".")[0])
+
+    monkeypatch.setattr("hadron.quantize.tflite_file.import_module", missing)
+    with pytest.raises(UsageError, match=r"ai_edge_litert: pip install 'hadron-npu\[quantize\]'"):
+        quantize()
+
+
 def test_another_kind_of_file_is_refused() -> None:
     assert fails("quantize", "real.tflite", "--calibration", "x.npy", "-o", "q.onnx") == (
         "q.onnx: must end with .tflite, as what is quantized does")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hadron.errors import UsageError
 from hadron_compiler import ModelFormatError
 
 __all__ = ["Array", "TfliteFile"]
@@ -20,6 +21,8 @@ Array = npt.NDArray[Any]
 _DTYPES = {"FLOAT32": np.float32, "FLOAT16": np.float16, "FLOAT64": np.float64, "INT8": np.int8,
            "UINT8": np.uint8, "INT16": np.int16, "INT32": np.int32, "INT64": np.int64,
            "BOOL": np.bool_}
+LEAST_SCALE, MOST_SCALE = (float(end) for end in (np.finfo(np.float32).tiny,
+                                                  np.finfo(np.float32).max))
 _DAMAGE = (Exception,)
 """What the generated classes raise of a damaged file: whatever it makes them stumble on."""
 
@@ -96,12 +99,22 @@ class TfliteFile:
     def add_tensor(self, name: str, shape: Sequence[int], dtype: str, scales: Iterable[float] = (),
                    zero_points: Iterable[int] = (), *, axis: int = 0,
                    data: Array | None = None) -> int:
-        """Add a tensor, of INT4 with a number a byte in `data`; return its place."""
+        """Add a tensor, of INT4 with a number a byte in `data`; return its place.
+
+        Raises
+        ------
+        UsageError
+            When a scale is nothing that a file can hold.
+        """
         tensor = self.schema.TensorT()
         tensor.name, tensor.shape = name, [int(size) for size in shape]
         tensor.type = getattr(self.schema.TensorType, dtype)
         tensor.buffer = 0
         scales = [float(scale) for scale in scales]
+        wrong = [scale for scale in scales if not LEAST_SCALE <= scale <= MOST_SCALE]
+        if wrong:
+            raise UsageError(f"tensor {name} would have a scale of {wrong[0]:.3g}, which single "
+                             "precision does not hold: its numbers are out of all proportion")
         if scales:
             quantization = self.schema.QuantizationParametersT()
             quantization.scale = scales

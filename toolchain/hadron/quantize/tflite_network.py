@@ -84,7 +84,7 @@ def _pixel_range(pixels: PixelScale) -> Range:
 
 def _measure(source: str, real: Runtime, data: bytes, samples: Sequence[Sample],
              on_progress: OnProgress) -> tuple[OutputQuality, ...]:
-    quantized = Runtime(source, data)
+    quantized = Runtime(f"{source}, quantized", data)
     runs = [(real.run(sample), quantized.run(sample))
             for sample in counted(samples, "measuring", on_progress)]
     return tuple(output_quality(name, [(wanted[i], got[i]) for wanted, got in runs])

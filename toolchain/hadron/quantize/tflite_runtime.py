@@ -40,11 +40,12 @@ class Runtime:
                 experimental_op_resolver_type=interpreters.OpResolverType
                 .BUILTIN_WITHOUT_DEFAULT_DELEGATES)
             self._interpreter.allocate_tensors()
+            self._inputs = self._interpreter.get_input_details()
+            self._outputs = self._interpreter.get_output_details()
+            self._tensors = self._interpreter.get_tensor_details()
         except (RuntimeError, ValueError) as error:
             raise UsageError(f"{source}: LiteRT does not run it ({_first_line(error)})") from None
         self._source = source
-        self._inputs = self._interpreter.get_input_details()
-        self._outputs = self._interpreter.get_output_details()
 
     @property
     def inputs(self) -> list[RealInput]:
@@ -58,9 +59,9 @@ class Runtime:
         return [entry["name"] for entry in self._outputs]
 
     def shapes(self) -> dict[int, tuple[int, ...]]:
-        """Return the shape of each tensor, by its place in the file, once the model has run."""
+        """Return the shape of each tensor, by its place in the file."""
         return {entry["index"]: tuple(int(size) for size in entry["shape"])
-                for entry in self._interpreter.get_tensor_details()}
+                for entry in self._tensors}
 
     def run(self, sample: Sample) -> list[npt.NDArray[np.float64]]:
         """Run one sample of real numbers; return the outputs as real numbers.
