@@ -66,12 +66,7 @@ from hadron_compiler.codegen.pool import MaxPoolKernel
 from hadron_compiler.codegen.precision import check_precisions, choose_precision
 from hadron_compiler.codegen.rescale import lower_rescale
 from hadron_compiler.codegen.softmax import SoftmaxKernel
-from hadron_compiler.codegen.strips import (
-    StripKernel,
-    may_take_strips,
-    strip_cycles,
-    takes_strips,
-)
+from hadron_compiler.codegen.strips import StripKernel, may_take_strips, strip_cycles
 from hadron_compiler.codegen.transposed import transpose_conv
 from hadron_compiler.errors import CapacityError, CompileError, UnsupportedError
 from hadron_compiler.ir.graph import (
@@ -227,10 +222,12 @@ def _depthwise_conv_2d(operation: Operation, config: NpuConfig) -> Kernel:
     attributes = operation.attributes
     assert isinstance(attributes, ConvolutionAttributes)
     weights = _weights(operation)
+    geometry = _window_geometry(operation, attributes.window)
+    mixed = may_take_strips(geometry.window, weights, geometry.source[2],
+                            deep=operation.required(0).deep)
     stage = output_stage(operation, weights.reshape(-1, weights.shape[3]).T.astype(np.int64),
-                         attributes.activation, mixed=may_take_strips(operation))
-    return _depthwise(operation, config, _window_geometry(operation, attributes.window), stage,
-                      weights)
+                         attributes.activation, mixed=mixed)
+    return _depthwise(operation, config, geometry, stage, weights)
 
 
 def _depthwise(operation: Operation, config: NpuConfig, geometry: Geometry, stage: OutputStage,
@@ -244,8 +241,7 @@ def _depthwise(operation: Operation, config: NpuConfig, geometry: Geometry, stag
     narrow = 2 * channels <= config.columns and not any(geometry.gaps)
     factor = best_factor(config, geometry, steps, groups) if narrow else 1
     zero_point = operation.required(0).zero_point
-    if (multiplier == 1 and not stage.deep and takes_strips(geometry.window)
-            and not needs_split(weights)
+    if (may_take_strips(geometry.window, weights, depth, deep=stage.deep)
             and (stage.mixed or strip_cycles(config, geometry)
                  < packed_cycles(config, geometry, steps, groups, factor))):
         return StripKernel(config, operation.label, geometry, stage, zero_point,

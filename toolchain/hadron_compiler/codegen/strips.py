@@ -16,7 +16,7 @@ from hadron_compiler.codegen.packing import NibbleGroups, Weights, pack_groups
 from hadron_compiler.codegen.strip_windows import COMMAND_CYCLES, StripWindows, windows_of
 from hadron_compiler.codegen.windowed import ChannelBlocks
 from hadron_compiler.errors import CapacityError
-from hadron_compiler.ir.graph import ConvolutionAttributes, Operation, OpKind, Window
+from hadron_compiler.ir.graph import Window
 from hadron_spec.commands import FIELDS, Opcode
 from hadron_spec.config import NpuConfig
 
@@ -30,15 +30,11 @@ def takes_strips(window: Window) -> bool:
     return windows_of(window) is not None
 
 
-def may_take_strips(operation: Operation) -> bool:
-    """Tell whether strips can make a DEPTHWISE_CONV_2D; whether they should is a question of
-    cycles."""
-    attributes, weights = operation.attributes, operation.required(1)
-    return (operation.kind is OpKind.DEPTHWISE_CONV_2D
-            and isinstance(attributes, ConvolutionAttributes) and takes_strips(attributes.window)
-            and not operation.required(0).deep and weights.data is not None
-            and not needs_split(weights.data.astype(np.int64))
-            and operation.required(0).shape[-1] == weights.shape[-1])
+def may_take_strips(window: Window, weights: Weights, depth: int, *, deep: bool) -> bool:
+    """Tell whether strips can make a convolution of each of `depth` channels by itself, `weights`
+    with the output channels last; whether they should is a question of cycles."""
+    return (takes_strips(window) and not deep and weights.shape[-1] == depth
+            and not needs_split(weights))
 
 
 def _strip_windows(geometry: Geometry) -> StripWindows:

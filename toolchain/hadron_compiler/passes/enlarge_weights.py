@@ -11,12 +11,12 @@ from dataclasses import replace
 import numpy as np
 
 from hadron_compiler.codegen.strips import may_take_strips
-from hadron_compiler.ir.graph import Graph, Operation, Tensor
-from hadron_compiler.ir.weights import CHANNEL_AXES, weights_tensor
+from hadron_compiler.ir.graph import ConvolutionAttributes, Graph, Operation, OpKind, Tensor
+from hadron_compiler.ir.weights import CHANNEL_AXES, along_axis, effective_scales, weights_tensor
 from hadron_spec.numerics import ACC_BITS, NARROW_BITS
-from hadron_spec.tflite_quantization import convolution_multiplier
 
 __all__ = ["run"]
+
 
 def run(graph: Graph) -> Graph:
     """Enlarge the weights of operators that may have accumulators of both kinds."""
@@ -24,18 +24,12 @@ def run(graph: Graph) -> Graph:
 
 
 def _enlarged(operation: Operation) -> Operation:
-    axis = CHANNEL_AXES.get(operation.kind)
-    if (axis is None or (weights := operation.required(1)).data is None
-            or may_take_strips(operation)):
+    _, shifts = effective_scales(operation) or (None, None)
+    if shifts is None or shifts.max(initial=0) <= 0 or _may_take_strips(operation):
         return operation
-    source, output = operation.required(0), operation.outputs[0]
-    try:
-        shifts = np.array([convolution_multiplier(source.scale, scale, output.scale)[1]
-                           for scale in weights.scales])
-    except ValueError:  # refused where it is lowered
-        return operation
-    if shifts.max(initial=0) <= 0:
-        return operation
+    source, weights = operation.required(0), operation.required(1)
+    assert weights.data is not None
+    axis = CHANNEL_AXES[operation.kind]
     shifts = np.broadcast_to(np.clip(shifts, 0, ACC_BITS), weights.shape[axis:axis + 1])
     others = tuple(other for other in range(len(weights.shape)) if other != axis)
     magnitudes = np.abs(weights.data.astype(np.int64))
@@ -48,12 +42,21 @@ def _enlarged(operation: Operation) -> Operation:
     shifts = np.where(bound * np.exp2(shifts) < 1 << (ACC_BITS - 1), shifts, 0)
     if not wide.any() or not shifts.any():
         return operation
-    along = [-1 if place == axis else 1 for place in range(len(weights.shape))]
     larger = weights_tensor(
-        f"{weights.name} (larger)", weights.data.astype(np.int64) << shifts.reshape(along),
+        f"{weights.name} (larger)", weights.data.astype(np.int64) << along_axis(
+            shifts, axis, len(weights.shape)),
         tuple(float(scale) for scale in np.array(weights.scales) / (1 << shifts)), axis)
     inputs: list[Tensor | None] = [source, larger, *operation.inputs[2:]]
     if bias is not None and bias.data is not None:
         inputs[2] = replace(bias, name=f"{bias.name} (larger)",
                             data=(added << shifts).astype(bias.data.dtype))
     return replace(operation, inputs=inputs)
+
+
+def _may_take_strips(operation: Operation) -> bool:
+    attributes, source, weights = (operation.attributes, operation.required(0),
+                                   operation.required(1))
+    return (operation.kind is OpKind.DEPTHWISE_CONV_2D
+            and isinstance(attributes, ConvolutionAttributes) and weights.data is not None
+            and may_take_strips(attributes.window, weights.data.astype(np.int64),
+                                source.shape[-1], deep=source.deep))

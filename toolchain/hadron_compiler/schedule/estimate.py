@@ -80,22 +80,18 @@ def chain_costs(graph: Graph, plan: BandPlan, streamed: frozenset[Tensor],
     tensors = {tensor for rows in plan.bands[:1] for tensor in rows}
     layout = Layout(addresses={tensor.storage: 0 for tensor in tensors - streamed})
     offsets = MemoryOffsets(dict.fromkeys(tensors & streamed, 0), defaultdict(int))
-
-    def band_cost(number: int) -> tuple[Cost, Cost]:
-        """Return what a band costs without its constants, and what these do."""
-        writer = CommandWriter(graph, layout, offsets, config)
-        ChainBuilder(writer, plan, 0, number).band(plan.bands[number])
-        return (_cost(filterfalse(_is_constant, writer.commands), config),
-                _cost(filter(_is_constant, writer.commands), config))
-
     count = len(plan.bands)
     loads = weight_loads(plan.parts, config, count)
     kinds: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for number, band in enumerate(plan.bands):
-        kinds[tuple(rows.end - rows.start for rows in band.values())].append(number)
+    for place, band in enumerate(plan.bands):
+        kinds[tuple(rows.end - rows.start for rows in band.values())].append(place)
     work, constants, most = Cost(), Cost(), Cost()
     for numbers in kinds.values():
-        one, own = band_cost(numbers[len(numbers) // 2])
+        writer = CommandWriter(graph, layout, offsets, config)
+        number = numbers[len(numbers) // 2]
+        ChainBuilder(writer, plan, 0, number).band(plan.bands[number])
+        one = _cost(filterfalse(_is_constant, writer.commands), config)
+        own = _cost(filter(_is_constant, writer.commands), config)
         work += one.times(len(numbers))
         constants += own.times(len(numbers) / count)
         most = max(most, own, key=lambda cost: cost.bytes)

@@ -143,27 +143,25 @@ class _Search:
         self.chains: dict[tuple[int, int], Sequence[Chain]] = {}
         self.layer_costs: dict[object, Cost] = {}
         self.chain_costs: dict[object, tuple[Cost, Cost]] = {}
-        self.roughly = False
 
     def run(self, longest: int, value: Callable[[Cost], float], shares: int = 1, *,
             roughly: bool = False) -> _Path | None:
         """Return the best path of stages of at most so many layers, with the first so many of
         `SHARES`; None where there is none. `roughly`: chains by their middle band alone."""
-        self.roughly = roughly
         count = len(self.tilers)
         nodes: list[dict[Tensors, _Path]] = [{} for _ in range(count + 1)]
         nodes[0][frozenset()] = _Path()
         for first in range(count):
             paths = sorted(nodes[first].items(), key=lambda node: node[1].value)
             for resident, path in paths[:MOST_NODES]:
-                for stage, end, left in self._edges(first, resident, longest, shares):
+                for stage, end, left in self._edges(first, resident, longest, shares, roughly):
                     total = path.value + value(stage.cost)
                     known = nodes[end].get(left)
                     if known is None or total < known.value:
                         nodes[end][left] = _Path(total, stage, path)
         return min(nodes[count].values(), key=lambda path: path.value, default=None)
 
-    def _edges(self, first: int, resident: Tensors, longest: int, shares: int
+    def _edges(self, first: int, resident: Tensors, longest: int, shares: int, roughly: bool
                ) -> Iterator[tuple[_Stage, int, Tensors]]:
         """Yield the stages that may come next, the layer after each, and what is on chip then."""
         for end in range(first + 1, min(len(self.tilers), first + longest) + 1):
@@ -187,7 +185,8 @@ class _Search:
                     tensor for tensor, place in zip(free, places, strict=True) if place}
                 on_chip = resident | (frozenset(new) - streamed)
                 left = frozenset(some for some in on_chip if self.spans[some][1] >= end)
-                for stage in self._stages(first, end, chains[:shares], streamed, on_chip):
+                for stage in self._stages(first, end, chains[:shares], streamed, on_chip,
+                                          roughly):
                     yield stage, end, left
 
     def _chains(self, first: int, end: int) -> Sequence[Chain]:
@@ -205,7 +204,7 @@ class _Search:
         return self.chains[first, end]
 
     def _stages(self, first: int, end: int, chains: Sequence[Chain], streamed: Tensors,
-                on_chip: Tensors) -> Iterator[_Stage]:
+                on_chip: Tensors, roughly: bool) -> Iterator[_Stage]:
         """Yield the stages of some layers beside what is on chip: none where that leaves too
         little, several chains where shares of channels need fewer bands."""
         capacity = self.config.act_bytes - sum(align_up(tensor.footprint) for tensor in on_chip)
@@ -228,7 +227,7 @@ class _Search:
                 key = (chain, streamed, bands)
                 if key not in self.chain_costs:
                     self.chain_costs[key] = chain_costs(self.graph, plan, streamed, self.config)
-                cost = self.chain_costs[key][self.roughly]
+                cost = self.chain_costs[key][roughly]
                 yield _Stage(first, chain, plan.workspace, cost + moved, streamed)
 
     def _layer(self, index: int, streamed: Tensors, capacity: int) -> tuple[int, Cost]:
