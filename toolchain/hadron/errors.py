@@ -1,6 +1,6 @@
 """What a user is told in one line, and the exit status that goes with it."""
 
-__all__ = ["CheckFailedError", "HadronError", "UsageError"]
+__all__ = ["CheckFailedError", "HadronError", "UsageError", "first_line"]
 
 
 class HadronError(Exception):
@@ -19,3 +19,8 @@ class CheckFailedError(HadronError):
     """What was asked for was done, and the result is not as it must be."""
 
     exit_status = 1
+
+
+def first_line(error: Exception) -> str:
+    """Return what a library's error says first, or what it is called if it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].strip()

@@ -18,6 +18,7 @@ from hadron_compiler.errors import (
     ModelFormatError,
     UnsupportedError,
 )
+from hadron_compiler.frontend.flatbuffer import TFLITE_MARK
 from hadron_compiler.frontend.onnx import import_onnx
 from hadron_compiler.frontend.tflite import import_tflite
 from hadron_compiler.ir.graph import Graph, Tensor
@@ -60,9 +61,6 @@ HURRY = 1000
 
 FINISHED = 2
 """Drafts, the best ones, of which all ways to load inputs and weights are tried."""
-
-TFLITE_MARK = b"TFL3"
-"""Bytes 4 to 7 of every TFLite file."""
 
 
 def compile_model(model: str | Path | bytes, config: NpuConfig, *,

@@ -66,8 +66,12 @@ def quantize_model(model: Path, calibration: Path, output: Path, *,
     quantize = quantize_tflite if model.suffix.lower() == ".tflite" else quantize_onnx
     if output.suffix.lower() != model.suffix.lower():
         raise UsageError(f"{output}: must end with {model.suffix}, as what is quantized does")
-    made = quantize(Request(model, data, calibration, pixels, samples, method, precision, parsed),
-                    on_progress)
+    request = Request(model, data, calibration, pixels, samples, method, precision, parsed)
+    try:
+        made = quantize(request, on_progress)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"quantizing needs {error.name}: pip install "
+                         "'hadron-npu[quantize]'") from None
     write_bytes(output, made.data)
     return Quantization(str(model), str(output), made.samples, method, weight_bits,
                         activation_bits, made.outputs, tuple(layers), made.notes)

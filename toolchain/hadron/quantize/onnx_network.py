@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hadron.calibration import RealInput, Sample, read_samples
-from hadron.errors import UsageError
+from hadron.errors import UsageError, first_line
 from hadron.progress import OnProgress, Progress, counted
 from hadron.quantize.report import Method, OutputQuality, Quantized, Request, output_quality
 from hadron_compiler.frontend.onnx_file import is_quantized, read_onnx
@@ -33,8 +33,10 @@ def quantize_onnx(request: Request, on_progress: OnProgress) -> Quantized:
     ------
     ModelFormatError
         When it is no ONNX model, or a damaged one.
+    ModuleNotFoundError
+        When onnxruntime is not installed.
     UsageError
-        When onnxruntime is not installed; when the model is quantized already or has inputs without
+        When the model is quantized already or has inputs without
         a fixed shape; when something is asked for that is there for TFLite models alone; when the
         samples do not fit; when the quantizer fails.
     """
@@ -65,18 +67,14 @@ def quantize_onnx(request: Request, on_progress: OnProgress) -> Quantized:
             outputs = _measure(prepared, quantized, taken, on_progress)
         except Exception as error:  # the quantizer raises whatever it stumbles on
             raise UsageError(f"{model}: onnxruntime's quantizer fails "
-                             f"({_first_line(error)})") from None
+                             f"({first_line(error)})") from None
         return Quantized(quantized.read_bytes(), len(taken), outputs)
 
 
 def _import_quantization() -> Any:
     # Late, as it takes a second; untyped, as onnx is in the compiler.
-    try:
-        import_module("onnxruntime.quantization.shape_inference")
-        return import_module("onnxruntime.quantization")
-    except ModuleNotFoundError as error:
-        raise UsageError(f"quantizing needs {error.name}: pip install "
-                         "'hadron-npu[quantize]'") from None
+    import_module("onnxruntime.quantization.shape_inference")
+    return import_module("onnxruntime.quantization")
 
 
 def _load(path: Path, data: bytes) -> Any:
@@ -150,10 +148,6 @@ def _measure(real: Path, quantized: Path, samples: Sequence[Sample], on_progress
     return tuple(
         output_quality(name, [(wanted[i], got[i]) for wanted, got in runs])
         for i, name in enumerate(names))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].strip()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import numpy as np
 from hadron.compare import sqnr_of
 from hadron.errors import UsageError
 from hadron.pixels import PixelScale
+from hadron_compiler.codegen import precision
 
 __all__ = ["PRECISIONS", "LayerBits", "Method", "OutputQuality", "Precision", "Quantization",
            "Quantized", "Request", "output_quality"]
@@ -36,11 +37,16 @@ class Precision(NamedTuple):
     weights: int = 8
     activations: int = 8
 
+    @property
+    def integer_bits(self) -> int:
+        """Bits of the integers that activations are stored as: those of four bits are bytes."""
+        return max(8, self.activations)
+
     def __str__(self) -> str:
         return f"W{self.weights}A{self.activations}"
 
 
-PRECISIONS = (Precision(8, 8), Precision(4, 8), Precision(8, 16), Precision(4, 4))
+PRECISIONS = tuple(Precision(*map(int, re.findall(r"\d+", name))) for name in precision.Precision)
 """Those that the NPU has."""
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from hadron.errors import UsageError
 from hadron_compiler import ModelFormatError
+from hadron_compiler.frontend.flatbuffer import TFLITE_MARK, check_mark, member_names
 
 __all__ = ["Array", "TfliteFile"]
 
@@ -21,10 +22,7 @@ Array = npt.NDArray[Any]
 _DTYPES = {"FLOAT32": np.float32, "FLOAT16": np.float16, "FLOAT64": np.float64, "INT8": np.int8,
            "UINT8": np.uint8, "INT16": np.int16, "INT32": np.int32, "INT64": np.int64,
            "BOOL": np.bool_}
-LEAST_SCALE, MOST_SCALE = (float(end) for end in (np.finfo(np.float32).tiny,
-                                                  np.finfo(np.float32).max))
-_DAMAGE = (Exception,)
-"""What the generated classes raise of a damaged file: whatever it makes them stumble on."""
+_SCALES = np.finfo(np.float32)
 
 
 @dataclass
@@ -58,13 +56,12 @@ class TfliteFile:
             When `data` is no TFLite model, a damaged one, or one of several subgraphs.
         """
         schema: Any = import_module("ai_edge_litert.schema_py_generated")
-        if data[4:8] != b"TFL3":
-            raise ModelFormatError(f"{source}: not a TFLite model: bytes 4 to 7 are not 'TFL3'")
+        check_mark(source, data)
         try:
             file = cls(data, schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0)), schema)
             file._check()
             file._read_constants()
-        except _DAMAGE as error:
+        except Exception as error:  # the generated classes raise whatever they stumble on
             raise ModelFormatError(f"{source}: truncated or corrupt TFLite model "
                                    f"({type(error).__name__})") from None
         if len(file.tree.subgraphs) > 1:
@@ -80,12 +77,14 @@ class TfliteFile:
     def kind(self, operator: Any) -> str:
         """Return an operator's name, as ``CONV_2D`` or ``CUSTOM (name)``."""
         code = self.tree.operatorCodes[operator.opcodeIndex]
-        kind = _name(self.schema.BuiltinOperator, _builtin(code))
+        value = _builtin(code)
+        kind = member_names(self.schema.BuiltinOperator).get(value, f"operator code {value}")
         return f"CUSTOM ({(code.customCode or b'').decode()})" if kind == "CUSTOM" else kind
 
     def dtype(self, tensor: int) -> str:
         """Return a tensor's type, as ``FLOAT32``."""
-        return _name(self.schema.TensorType, self.graph.tensors[tensor].type)
+        value = self.graph.tensors[tensor].type
+        return member_names(self.schema.TensorType).get(value, f"type {value}")
 
     def name(self, tensor: int) -> str:
         """Return a tensor's name."""
@@ -111,7 +110,7 @@ class TfliteFile:
         tensor.type = getattr(self.schema.TensorType, dtype)
         tensor.buffer = 0
         scales = [float(scale) for scale in scales]
-        wrong = [scale for scale in scales if not LEAST_SCALE <= scale <= MOST_SCALE]
+        wrong = [scale for scale in scales if not _SCALES.tiny <= scale <= _SCALES.max]
         if wrong:
             raise UsageError(f"tensor {name} would have a scale of {wrong[0]:.3g}, which single "
                              "precision does not hold: its numbers are out of all proportion")
@@ -151,7 +150,7 @@ class TfliteFile:
         """Return the model's bytes, without tensors and buffers that nothing reads."""
         self._drop_unread()
         builder = import_module("flatbuffers").Builder(1 << 20)
-        builder.Finish(self.tree.Pack(builder), b"TFL3")
+        builder.Finish(self.tree.Pack(builder), TFLITE_MARK)
         return bytes(builder.Output())
 
     def _fill(self, tensor: Any, raw: bytes) -> None:
@@ -162,7 +161,9 @@ class TfliteFile:
 
     def _check(self) -> None:
         graph, buffers = self.graph, len(self.tree.buffers)
-        places = [*graph.inputs, *graph.outputs]
+        graph.inputs, graph.outputs = ([int(i) for i in some]
+                                       for some in (graph.inputs, graph.outputs))
+        places = graph.inputs + graph.outputs
         for operator in graph.operators:
             self.kind(operator)
             operator.inputs = [] if operator.inputs is None else [int(i) for i in operator.inputs]
@@ -177,8 +178,7 @@ class TfliteFile:
         """Find the constants, of dense tensors; buffers behind the flatbuffer come into it."""
         for buffer in self.tree.buffers:
             if buffer.data is None and buffer.offset > 1:
-                buffer.data = np.frombuffer(self.data, np.uint8, buffer.size,
-                                            buffer.offset)
+                buffer.data = np.frombuffer(self.data, np.uint8, buffer.size, buffer.offset)
                 buffer.offset = buffer.size = 0
         for place, tensor in enumerate(self.graph.tensors):
             raw, dtype = self.tree.buffers[tensor.buffer].data, _DTYPES.get(self.dtype(place))
@@ -188,13 +188,13 @@ class TfliteFile:
 
     def _drop_unread(self) -> None:
         graph = self.graph
-        kept = sorted({int(i) for i in (*graph.inputs, *graph.outputs)}
+        kept = sorted({*graph.inputs, *graph.outputs}
                       | {i for operator in graph.operators
                          for i in (*operator.inputs, *operator.outputs) if i != -1})
         place = {old: new for new, old in enumerate(kept)} | {-1: -1}
         graph.tensors = [graph.tensors[old] for old in kept]
-        graph.inputs = [place[int(i)] for i in graph.inputs]
-        graph.outputs = [place[int(i)] for i in graph.outputs]
+        graph.inputs = [place[i] for i in graph.inputs]
+        graph.outputs = [place[i] for i in graph.outputs]
         for operator in graph.operators:
             operator.inputs = [place[i] for i in operator.inputs]
             operator.outputs = [place[i] for i in operator.outputs]
@@ -209,11 +209,6 @@ class TfliteFile:
         self.tree.metadataBuffer = None
         for user in users:
             user.buffer = place[user.buffer]
-
-
-def _name(enumeration: Any, value: int) -> str:
-    return next((name for name, known in vars(enumeration).items() if known == value),
-                f"code {value}")
 
 
 def _builtin(code: Any) -> int:

@@ -31,27 +31,25 @@ def quantize_tflite(request: Request, on_progress: OnProgress) -> Quantized:
     ------
     ModelFormatError
         When it is no TFLite model, a damaged one, or one with control flow.
+    ModuleNotFoundError
+        When LiteRT is not installed.
     UsageError
-        When LiteRT is not installed, or does not run the model; when the model is quantized
+        When LiteRT does not run the model; when the model is quantized
         already; when the samples do not fit.
     """
     source = str(request.model)
     if request.method is Method.ENTROPY:
         raise UsageError("--method entropy is there for ONNX models alone")
     on_progress(Progress("preparing"))
-    try:
-        file = TfliteFile.read(source, request.data)
-        if replace_customs(file):
-            file = TfliteFile.read(source, file.pack())
-        real = Runtime(source, file.data)
-    except ModuleNotFoundError as error:
-        raise UsageError(f"quantizing needs {error.name}: pip install "
-                         "'hadron-npu[quantize]'") from None
+    file = TfliteFile.read(source, request.data)
+    if replace_customs(file):
+        file = TfliteFile.read(source, file.pack())
+    real = Runtime(source, file.data)
     _check_real(source, file)
     samples = read_samples(request.calibration, real.inputs, request.pixels, request.samples)
     ranges = observe(source, file, real, samples, request.method, on_progress)
     if request.pixels is not None and request.calibration.is_dir():
-        ranges |= {int(place): _pixel_range(request.pixels) for place in file.graph.inputs}
+        ranges |= dict.fromkeys(file.graph.inputs, _pixel_range(request.pixels))
     for place, shape in real.shapes().items():
         if place < len(file.graph.tensors):
             file.graph.tensors[place].shape = list(shape)
@@ -66,7 +64,7 @@ def quantize_tflite(request: Request, on_progress: OnProgress) -> Quantized:
 
 def _check_real(source: str, file: TfliteFile) -> None:
     made = {place for operator in file.graph.operators for place in operator.outputs}
-    for place in map(int, file.graph.inputs):
+    for place in file.graph.inputs:
         if file.dtype(place) != "FLOAT32":
             raise UsageError(f"{source}: input {file.name(place)} is {file.dtype(place)}, not of "
                              "real numbers; is the model quantized already?")

@@ -5,6 +5,7 @@ one, and what reads it in other bits reads a copy. Nodes that one operator wants
 group, whose grid covers what samples and constants of all of them hold.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from hadron.quantize.report import LayerBits, Precision
 from hadron.quantize.tflite_file import TfliteFile
 from hadron.quantize.tflite_ranges import Range
-from hadron.quantize.tflite_rules import FIXED, QUANTIZED, SAME, WEIGHTS, Grid, has_deep
+from hadron.quantize.tflite_rules import CLAMPS, FIXED, QUANTIZED, SAME, WEIGHTS, Grid, has_deep
 
 __all__ = ["Node", "Plan", "make_plan"]
 
@@ -51,7 +52,7 @@ class Plan:
 
     def real_inputs(self, operator: Any, kind: str) -> list[int]:
         """Return the tensors of real numbers that an operator reads, but for weights and bias."""
-        weights = WEIGHTS[kind][:2] if kind in WEIGHTS else ()
+        weights = WEIGHTS[kind][1:] if kind in WEIGHTS else ()
         return [place for number, place in enumerate(operator.inputs)
                 if place != -1 and number not in weights and self.is_real(place)]
 
@@ -91,7 +92,7 @@ def _precision(plan: Plan, number: int, asked: Precision) -> Precision | None:
         plan.notes.append(f"{label} keeps real numbers: it has no integers")
         return None
     if kind in WEIGHTS:
-        for input_number in WEIGHTS[kind][:2]:
+        for input_number in WEIGHTS[kind][1:]:
             place = operator.inputs[input_number] if input_number < len(operator.inputs) else -1
             if place != -1 and place not in file.constants:
                 plan.notes.append(f"{label} keeps real numbers: tensor {file.name(place)} is no "
@@ -113,7 +114,7 @@ def _choose_grids(plan: Plan, ranges: dict[int, Range]) -> None:
         makers |= {(place, bits): "" for place in plan.real_outputs(operator) for bits in (8, 16)}
         if precision is None:
             continue
-        bits = 16 if precision.activations == 16 else 8
+        bits = precision.integer_bits
         reads = [(place, bits) for place in plan.real_inputs(operator, kind)]
         writes = [(place, bits) for place in plan.real_outputs(operator)]
         shared = kind in SAME
@@ -153,23 +154,19 @@ def _covering(plan: Plan, group: Sequence[Node], ranges: dict[int, Range],
         if grid.range[0] <= low and high <= grid.range[1] + slack:
             return grid
     # Of 16 bits, the hardware takes no bound inside the grid but zero.
-    ends = [_BOUNDS[clamp] for node in group if (clamp := makers.get(node)) in _BOUNDS]
-    if bits == 16 and ends:
-        high = max(high, *ends)
+    ends = [CLAMPS[clamp] for node in group if (clamp := makers.get(node))]
+    if bits == 16:
+        high = max(high, *filter(math.isfinite, ends), 0.0)
     return Grid.covering(low, high, bits)
-
-
-_BOUNDS = {"RELU6": 6.0, "RELU_N1_TO_1": 1.0}
-_CLAMPS = ("RELU", *_BOUNDS)
 
 
 def _clamp(plan: Plan, operator: Any, kind: str) -> str:
     """Return the clamp that an operator ends with, or is."""
-    if kind in _CLAMPS:
+    if kind in CLAMPS:
         return kind
     value = getattr(operator.builtinOptions, "fusedActivationFunction", 0)
     names = plan.file.schema.ActivationFunctionType
-    return next((name for name in _CLAMPS if getattr(names, name) == value), "")
+    return next((name for name in CLAMPS if getattr(names, name) == value), "")
 
 
 def _is_clamped(plan: Plan, group: Sequence[Node], makers: dict[Node, str | None]) -> bool:

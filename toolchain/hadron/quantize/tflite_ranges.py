@@ -88,7 +88,7 @@ def observe(source: str, file: TfliteFile, runtime: Runtime, samples: Sequence[S
 
 def _activations(file: TfliteFile) -> list[int]:
     made = {place for operator in file.graph.operators for place in operator.outputs}
-    return sorted(place for place in made | {int(i) for i in file.graph.inputs}
+    return sorted(place for place in made.union(file.graph.inputs)
                   if file.dtype(place) == "FLOAT32")
 
 

@@ -1,5 +1,6 @@
 """Give a network the integers of a plan: tensors, weights, and operators between grids."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,38 +9,35 @@ import numpy as np
 from hadron.quantize.report import Precision
 from hadron.quantize.tflite_file import Array, TfliteFile
 from hadron.quantize.tflite_plan import Node, Plan
-from hadron.quantize.tflite_rules import SAME, WEIGHTS, Grid, has_nibbles
+from hadron.quantize.tflite_rules import CLAMPS, SAME, WEIGHTS, Grid, has_nibbles
+from hadron_compiler.ir.graph import OpKind
+from hadron_compiler.ir.weights import CHANNEL_AXES, along_axis
 from hadron_spec.numerics import ACC_BITS
 
 __all__ = ["fuse_activations", "rewrite"]
 
 _FUSING = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL")
-_ACTIVATIONS = ("RELU", "RELU6", "RELU_N1_TO_1")
 
 
 def fuse_activations(file: TfliteFile) -> None:
     """Make a clamp part of the operator whose result it alone reads."""
     graph = file.graph
-    readers: dict[int, int] = {}
-    for operator in graph.operators:
-        for place in operator.inputs:
-            readers[place] = readers.get(place, 0) + 1
-    outputs = {int(place) for place in graph.outputs}
+    readers = Counter(place for operator in graph.operators for place in operator.inputs)
+    readers.update(graph.outputs)
     makers = {place: operator for operator in graph.operators for place in operator.outputs}
-    fused = []
+    kept = []
     for operator in graph.operators:
         kind = file.kind(operator)
-        maker = makers.get(operator.inputs[0]) if kind in _ACTIVATIONS else None
+        maker = makers.get(operator.inputs[0]) if kind in CLAMPS else None
         if (maker is None or file.kind(maker) not in _FUSING or readers[operator.inputs[0]] != 1
-                or operator.inputs[0] in outputs or maker.builtinOptions is None
+                or maker.builtinOptions is None
                 or maker.builtinOptions.fusedActivationFunction):
+            kept.append(operator)
             continue
         maker.builtinOptions.fusedActivationFunction = getattr(
             file.schema.ActivationFunctionType, kind)
         maker.outputs = operator.outputs
-        fused.append(operator)
-    graph.operators = [operator for operator in graph.operators
-                       if not any(operator is one for one in fused)]
+    graph.operators = kept
 
 
 def rewrite(plan: Plan) -> None:
@@ -67,7 +65,7 @@ class _Rewriting:
 
     def run(self) -> None:
         graph = self.file.graph
-        inputs = [int(place) for place in graph.inputs]
+        inputs = graph.inputs
         graph.inputs = [self._input(place) for place in inputs]
         renamed = dict(zip(inputs, graph.inputs, strict=True))
         for operator, kind, precision in self.plan.operators():
@@ -76,7 +74,7 @@ class _Rewriting:
                 self.operators.append(operator)
             else:
                 self._quantize(operator, kind, precision)
-        outputs = [int(place) for place in graph.outputs]
+        outputs = graph.outputs
         graph.outputs = [self._made(place) for place in outputs]
         renamed |= dict(zip(outputs, graph.outputs, strict=True))
         graph.operators = self.operators
@@ -94,7 +92,7 @@ class _Rewriting:
         return self.integers[node]
 
     def _quantize(self, operator: Any, kind: str, precision: Precision) -> None:
-        bits = 16 if precision.activations == 16 else 8
+        bits = precision.integer_bits
         constants = self.file.constants
         reads = self.plan.real_inputs(operator, kind)
         writes = self.plan.real_outputs(operator)
@@ -109,7 +107,7 @@ class _Rewriting:
             else:
                 inputs[number] = self._constant(place, _own_grid(constants[place], kind, bits))
         if kind in WEIGHTS:
-            grid = self.plan.grids[operator.inputs[_data_input(kind)], bits]
+            grid = self.plan.grids[operator.inputs[WEIGHTS[kind].data], bits]
             self._quantize_weights(operator, inputs, kind, precision, grid)
         behind = []
         outputs = list(operator.outputs)
@@ -165,15 +163,15 @@ class _Rewriting:
 
     def _quantize_weights(self, operator: Any, inputs: list[int], kind: str,
                           precision: Precision, grid: Grid) -> None:
-        weights_input, bias_input, axis = WEIGHTS[kind]
+        _, weights_input, bias_input = WEIGHTS[kind]
+        axis = CHANNEL_AXES[OpKind(kind)]
         place = operator.inputs[weights_input]
         bits = precision.weights if has_nibbles(kind) else 8
         bias_place = operator.inputs[bias_input] if bias_input < len(operator.inputs) else -1
         weights = self.file.constants[place].astype(np.float64)
         bias = None if bias_place == -1 else self.file.constants[bias_place].astype(np.float64)
         scales = _weight_scales(weights, bias, axis, bits, grid)
-        along = [-1 if other == axis else 1 for other in range(weights.ndim)]
-        values = np.rint(weights / scales.reshape(along))
+        values = np.rint(weights / along_axis(scales, axis, weights.ndim))
         inputs[weights_input] = self.file.add_tensor(
             self.file.name(place), weights.shape, f"INT{bits}", scales, [0] * len(scales),
             axis=axis, data=values.astype(np.int8))
@@ -184,10 +182,6 @@ class _Rewriting:
                 self.file.name(bias_place), bias.shape, "INT64" if wide else "INT32", scales,
                 [0] * len(scales),
                 data=np.rint(bias / scales).astype(np.int64 if wide else np.int32))
-
-
-def _data_input(kind: str) -> int:
-    return 2 if kind == "TRANSPOSE_CONV" else 0
 
 
 def _own_grid(values: Array, kind: str, bits: int) -> Grid:

@@ -4,11 +4,13 @@ Source: https://www.tensorflow.org/lite/performance/quantization_spec, and
 tensorflow/lite/tools/optimize/operator_property.cc.
 """
 
+import math
 from typing import NamedTuple
 
-from hadron_compiler.ir.graph import DEEP_KINDS, NIBBLE_KINDS, OpKind
+from hadron_compiler.ir.graph import DEEP_KINDS, NIBBLE_KINDS, WEIGHT_KINDS, OpKind
 
-__all__ = ["FIXED", "LEVELS", "QUANTIZED", "SAME", "WEIGHTS", "Grid", "has_deep", "has_nibbles"]
+__all__ = ["CLAMPS", "FIXED", "LEVELS", "QUANTIZED", "SAME", "WEIGHTS", "Grid", "has_deep",
+           "has_nibbles"]
 
 
 class Grid(NamedTuple):
@@ -46,10 +48,21 @@ class Grid(NamedTuple):
 LEVELS = 16
 """How many numbers four bits have."""
 
-WEIGHTS = {"CONV_2D": (1, 2, 0), "DEPTHWISE_CONV_2D": (1, 2, 3), "FULLY_CONNECTED": (1, 2, 0),
-           "TRANSPOSE_CONV": (1, 3, 0)}
-"""Operators with weights: which input these are, which one is the bias, and along which axis of the
-weights the output channels lie."""
+
+class Inputs(NamedTuple):
+    """Which input of an operator is what."""
+
+    data: int
+    weights: int
+    bias: int
+
+
+WEIGHTS = {kind.value: Inputs(2, 1, 3) if kind is OpKind.TRANSPOSE_CONV else Inputs(0, 1, 2)
+           for kind in WEIGHT_KINDS}
+"""Operators with weights."""
+
+CLAMPS = {"RELU": math.inf, "RELU6": 6.0, "RELU_N1_TO_1": 1.0}
+"""Operators that are also the end of others, with the largest number that they let through."""
 
 FIXED = {
     "LOGISTIC": {8: Grid(1 / 256, -128, 8), 16: Grid(1 / 32768, 0, 16)},

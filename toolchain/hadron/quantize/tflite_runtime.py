@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hadron.calibration import RealInput, Sample
-from hadron.errors import UsageError
+from hadron.errors import UsageError, first_line
+from hadron.quantize.tflite_file import Array
 
 __all__ = ["Runtime"]
-
-Array = npt.NDArray[Any]
 
 
 class Runtime:
@@ -44,7 +43,7 @@ class Runtime:
             self._outputs = self._interpreter.get_output_details()
             self._tensors = self._interpreter.get_tensor_details()
         except (RuntimeError, ValueError) as error:
-            raise UsageError(f"{source}: LiteRT does not run it ({_first_line(error)})") from None
+            raise UsageError(f"{source}: LiteRT does not run it ({first_line(error)})") from None
         self._source = source
 
     @property
@@ -77,7 +76,7 @@ class Runtime:
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
             raise UsageError(f"{self._source}: LiteRT does not run it "
-                             f"({_first_line(error)})") from None
+                             f"({first_line(error)})") from None
         return [_real(self._interpreter.get_tensor(entry["index"]), entry)
                 for entry in self._outputs]
 
@@ -102,7 +101,3 @@ def _real(values: Array, entry: dict[str, Any]) -> npt.NDArray[np.float64]:
     scale, zero_point = entry["quantization"]
     real = values.astype(np.float64)
     return (real - zero_point) * scale if scale else real
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].strip()

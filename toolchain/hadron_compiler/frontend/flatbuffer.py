@@ -9,6 +9,7 @@ Source: tensorflow/lite/schema/schema.fbs.
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from math import prod
 from typing import Any
@@ -18,7 +19,8 @@ import numpy.typing as npt
 
 from hadron_compiler.errors import ModelFormatError
 
-__all__ = ["RawModel", "RawOperator", "RawTensor", "read_model", "with_shapes"]
+__all__ = ["TFLITE_MARK", "RawModel", "RawOperator", "RawTensor", "check_mark", "member_names",
+           "read_model", "with_shapes"]
 
 # Untyped, and without stubs: everything it returns is converted before it leaves this module.
 _tflite: Any = import_module("tflite")
@@ -32,12 +34,18 @@ _DTYPES = {
 }
 
 
-def _names(enumeration: Any) -> dict[int, str]:
+TFLITE_MARK = b"TFL3"
+"""Bytes 4 to 7 of every TFLite file."""
+
+
+@cache
+def member_names(enumeration: Any) -> dict[int, str]:
+    """Return the names of an enumeration of the schema, by value."""
     return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
 
 
-_OPERATORS = _names(_tflite.BuiltinOperator)
-_TYPES = _names(_tflite.TensorType)
+_OPERATORS = member_names(_tflite.BuiltinOperator)
+_TYPES = member_names(_tflite.TensorType)
 
 _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "CONV_2D": ("Conv2DOptions", (
@@ -145,15 +153,27 @@ def read_model(source: str, data: bytes) -> RawModel:
     ModelFormatError
         When `data` is not a TFLite flatbuffer, or ends or points where it must not.
     """
-    if len(data) < 8:
-        raise ModelFormatError(f"{source}: not a TFLite model: {len(data)} bytes")
-    if data[4:8] != b"TFL3":
-        raise ModelFormatError(f"{source}: not a TFLite model: bytes 4 to 7 are not 'TFL3'")
+    check_mark(source, data)
     try:
         return _parse(data)
     except _DAMAGE as error:
         raise ModelFormatError(f"{source}: truncated or corrupt TFLite model "
                                f"({type(error).__name__}: {_first_line(error)})") from None
+
+
+def check_mark(source: str, data: bytes) -> None:
+    """Refuse what does not begin as a TFLite flatbuffer does.
+
+    Raises
+    ------
+    ModelFormatError
+        When it does not.
+    """
+    if len(data) < 8:
+        raise ModelFormatError(f"{source}: not a TFLite model: {len(data)} bytes")
+    if data[4:8] != TFLITE_MARK:
+        raise ModelFormatError(f"{source}: not a TFLite model: bytes 4 to 7 are not "
+                               f"{TFLITE_MARK.decode()!r}")
 
 
 def with_shapes(data: bytes, shapes: Sequence[tuple[int, ...]]) -> bytes:
